@@ -1,0 +1,236 @@
+"""What a system must do for syncd, and the values that pass between them.
+
+Field names in these values are the system's own. Raw values are what the system's JSON held: str, int, float, bool,
+None, or a list of those; a connector converts nothing but times in the envelope.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import Enum
+from typing import Any, Protocol, TypeAlias
+
+RawValue: TypeAlias = Any
+Cursor: TypeAlias = Mapping[str, Any]  # JSON-able; opaque to everyone but the connector that made it
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Record:
+    """One record as the system holds it now.
+
+    `modified` is the system's own modification time (UTC) and part of the cursor's order. `fields` holds only fields
+    that were asked for; a field that the system has but that is empty is None, one that was not read is absent.
+    """
+
+    id: str
+    modified: datetime
+    fields: Mapping[str, RawValue]
+    deleted: bool = False
+    survivor: str | None = None  # the record this one was merged into
+    merged: tuple[str, ...] = ()  # ids that were merged into this one
+    converted_to: tuple[str, str] | None = None  # (kind, id) that lives on after a conversion
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Page:
+    """Records of one kind, and the cursor to store in the transaction that stores them."""
+
+    kind: str
+    records: Sequence[Record]
+    cursor: Cursor
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reading:
+    """What to read of one kind: the fields, and where the last read ended (None: read everything once)."""
+
+    kind: str
+    fields: Sequence[str]
+    after: Cursor | None
+
+
+class Seen(Protocol):
+    """What was already stored, so that a look back over late arrivals costs a count and not a read."""
+
+    def count(self, kind: str, since: datetime, before: datetime) -> int:
+        """Return how many stored records of `kind` have since <= modified < before."""
+        ...
+
+
+class FieldType(Enum):
+    """A field's type in the words all connectors share."""
+
+    TEXT = "text"
+    NUMBER = "number"
+    BOOLEAN = "boolean"
+    DATE = "date"
+    DATETIME = "datetime"
+    CHOICE = "choice"
+    CHOICES = "choices"
+    REFERENCE = "reference"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FieldInfo:
+    """A field as the live system describes it."""
+
+    name: str
+    label: str
+    type: FieldType
+    writable: bool
+    required: bool = False  # on create
+    unique: bool = False
+    length: int | None = None  # characters, UTF-16 units
+    choices: tuple[str, ...] = ()  # the values allowed
+    restricted: bool = False  # values outside `choices` are refused
+    calculated: bool = False  # may change without moving the modified time
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FieldWanted:
+    """A field that a mapping needs and `settings` may create."""
+
+    kind: str
+    name: str
+    label: str
+    type: FieldType
+    length: int | None = None
+    choices: tuple[str, ...] = ()
+    unique: bool = False
+    references: str | None = None  # for REFERENCE: the kind pointed at
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Readiness:
+    """The answer to `check`: problems stop the start, notes do not. Each is one sentence that names the remedy."""
+
+    problems: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    account: str = ""  # the remote account's own id, to be shown to the operator
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Capabilities:
+    """What the connector can do, declared and never probed."""
+
+    reads: bool = True
+    writes: bool = False
+    deletes: bool = False  # deleted records are reported
+    write_batch: int = 0  # rows that one call takes
+    upsert: bool = False  # by a unique external id
+
+
+class Policy(Enum):
+    """May a write create the record? Creating must be asked for by name."""
+
+    CREATE = "create"  # upsert by `key`: create, or find our own earlier create again
+    UPDATE = "update"  # by `id` only; never creates
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WriteRequest:
+    """One record to write.
+
+    `token` is the caller's name for this request, unique in one `write` call and stable over retries. For CREATE `key`
+    is (external-id field, value); for UPDATE `id` is set. `fields` holds only what is to change; None clears.
+    """
+
+    token: str
+    kind: str
+    policy: Policy
+    fields: Mapping[str, RawValue]
+    id: str | None = None
+    key: tuple[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """The record now holds the fields. `created` is False when it was there already."""
+
+    id: str
+    created: bool = False
+    modified: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """The system refuses this record as it is. Sending it again unchanged would be refused again."""
+
+    code: str
+    message: str
+    field: str | None = None
+    matches: tuple[tuple[str, str], ...] = ()  # (kind, id) of records it is said to duplicate
+    gone: bool = False  # the target is deleted or merged away
+
+
+@dataclass(frozen=True, slots=True)
+class Deferred:
+    """Not written, or not known to be: try the same request again after `retry_after` seconds."""
+
+    reason: str
+    retry_after: float = 0.0
+
+
+WriteResult: TypeAlias = Written | Rejected | Deferred
+
+
+class Source(Protocol):
+    """A system that can be read."""
+
+    name: str
+    capabilities: Capabilities
+
+    def check(self) -> Readiness:
+        """Try credentials, rights and limits before anything starts; raise nothing but ConnectorError."""
+        ...
+
+    def fields(self, kind: str) -> Sequence[FieldInfo]:
+        """Describe `kind` as it is now; raise ConfigProblem when the system has no such kind."""
+        ...
+
+    def changes(self, readings: Sequence[Reading], seen: Seen) -> Iterator[Page]:
+        """Yield what changed since each reading's cursor; a kind with no change may yield no page.
+
+        All readings of a poll come in one call so that a connector may join them in one request. The caller stores a
+        page and its cursor before it asks for the next. Nothing may be skipped; anything may repeat.
+        """
+        ...
+
+    def fetch(self, kind: str, ids: Sequence[str], fields: Sequence[str]) -> Sequence[Record]:
+        """Return these records as they are now; missing ids are left out."""
+        ...
+
+
+class Destination(Source, Protocol):
+    """A system that can also be written."""
+
+    def write(self, requests: Sequence[WriteRequest]) -> Sequence[WriteResult]:
+        """Write them; return one answer per request, in the same order.
+
+        Raise only when nothing at all was tried; once one call may have been applied, doubt is a Deferred.
+        """
+        ...
+
+    def find(self, kind: str, field: str, values: Sequence[str], fields: Sequence[str]) -> Sequence[Record]:
+        """Return every record whose `field` equals one of `values`: 0, 1 or several for each; never "the first"."""
+        ...
+
+    def prepare(self, wanted: Sequence[FieldWanted], *, apply: bool) -> Sequence[str]:
+        """Create the fields that are missing where the API allows; with apply=False only tell.
+
+        Each line returned says what was created or what an admin must do by hand.
+        """
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Usage:
+    """API calls spent and allowed in the system's current day, as far as known."""
+
+    used: int = 0
+    allowed: int | None = None
+    source: str = "own count"
+    details: Mapping[str, Any] = field(default_factory=dict)

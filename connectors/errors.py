@@ -1,0 +1,59 @@
+"""The kinds of trouble a connector can meet, sorted by what happens next.
+
+Deciding to wait, park, pause or stop is the caller's business (syncd.daemon); a connector only says which kind it was.
+"""
+
+from __future__ import annotations
+
+
+class ConnectorError(Exception):
+    """Base of all kinds.
+
+    `system` is the configured name of the system, `request_id` the remote side's own id of the failed call (for its
+    support), when it sent one. The text holds ids and field names only, never a field's value.
+    """
+
+    def __init__(self, message: str, *, system: str = "", request_id: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.system = system
+        self.request_id = request_id
+
+
+class ConfigProblem(ConnectorError):
+    """Wrong settings, a missing right, a field that is not there: nothing will work until a person acts."""
+
+
+class AuthExpired(ConnectorError):
+    """The credentials were refused, also after one refresh: that system pauses until a person acts."""
+
+
+class Unavailable(ConnectorError):
+    """The system cannot answer now (network, 5xx, rate or daily limit): try again after `retry_after` seconds."""
+
+    def __init__(
+        self, message: str, *, system: str = "", request_id: str | None = None, retry_after: float | None = None
+    ) -> None:
+        super().__init__(message, system=system, request_id=request_id)
+        self.retry_after = retry_after
+
+
+class RecordRefused(ConnectorError):
+    """The system refuses this one record: it is parked with `field` and `code`, the others go on."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        system: str = "",
+        request_id: str | None = None,
+        code: str = "",
+        field: str | None = None,
+    ) -> None:
+        super().__init__(message, system=system, request_id=request_id)
+        self.code = code
+        self.field = field
+
+
+class ContractBroken(ConnectorError):
+    """The system answered what its contract rules out, or we asked what it forbids: a defect to report."""

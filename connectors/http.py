@@ -1,0 +1,385 @@
+"""The only place where an HTTP connection is opened: time-outs, retries, limits, credentials, size caps, redaction.
+
+It does not know what a body means; each connector says, through its `judge`, which answers mean "wait and try again".
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any, Protocol
+from urllib.parse import urlsplit
+
+import orjson
+import requests
+from pyrate_limiter import Duration, Limiter, Rate
+from requests.adapters import HTTPAdapter
+from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt
+
+from connectors.errors import AuthExpired, ConfigProblem, ConnectorError, ContractBroken, Unavailable
+
+CHUNK = 64 * 1024
+
+
+@dataclass(frozen=True, kw_only=True)
+class HttpSettings:
+    """How one system is called. Times in seconds.
+
+    `per_second` holds further limits as name -> calls per second; a call names the one that it falls under.
+    `insecure_http` permits http:// to a host other than this machine; without it such an address is refused.
+    """
+
+    connect_timeout: float = 5.0
+    read_timeout: float = 60.0
+    total_timeout: float = 120.0  # a body that drips slower than this is cut off
+    attempts: int = 4
+    longest_wait: float = 30.0  # a longer wait is the caller's to schedule
+    largest_body: int = 64 * 1024 * 1024  # bytes, after decompression
+    burst: tuple[int, float] | None = None  # calls, seconds
+    per_second: Mapping[str, int] | None = None
+    per_day: int | None = None
+    ca: str | None = None  # a file of certificate authorities in place of the system's
+    insecure_http: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """A judge's word for "not now": try again, after `seconds` when the system named a time."""
+
+    reason: str
+    seconds: float | None = None
+    now_or_later: bool = True  # False: do not wait here at all (a daily limit)
+
+
+Judge = Callable[[requests.Response], Wait | ConnectorError | None]
+
+
+class Credential(Protocol):
+    """A bearer token and its life cycle."""
+
+    def token(self) -> str:
+        """Return the present token, fetching it first when there is none."""
+        ...
+
+    def renew(self, stale: str) -> str:
+        """Return a token other than `stale`; raise AuthExpired when there is none to be had."""
+        ...
+
+
+class StaticToken:
+    """A token that the operator configured; it cannot be renewed."""
+
+    def __init__(self, value: str, remedy: str) -> None:
+        self._value = value
+        self._remedy = remedy
+
+    def token(self) -> str:
+        return self._value
+
+    def renew(self, stale: str) -> str:
+        del stale
+        raise AuthExpired(f"the token was refused; {self._remedy}")
+
+
+class Session(requests.Session):
+    """A requests session that every client library of a connector is given.
+
+    `request` returns an answer that the judge found final, or raises a ConnectorError. Redirects are never followed:
+    no token leaves for a host that is not in `origins`.
+    """
+
+    def __init__(
+        self,
+        system: str,
+        settings: HttpSettings,
+        *,
+        origins: Iterable[str],
+        judge: Judge,
+        credential: Credential | None = None,
+        rewrite: Mapping[str, str] | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        super().__init__()
+        self.system = system
+        self.settings = settings
+        self.judge = judge
+        self.credential = credential
+        self.calls = 0  # of this process
+        self.used_today = 0  # may be set from the store at start
+        self.server_time: datetime | None = None  # the Date header of the latest answer
+        self.retry_after: float | None = None
+        self._origins = {origin(url) for url in origins}
+        for url in self._origins:
+            refuse_plain_http(url, settings)
+        self._rewrite = {origin(a): origin(b) for a, b in (rewrite or {}).items()}
+        self._sleep = sleep
+        self._lock = threading.Lock()
+        self._day = datetime.now(UTC).date()
+        self._burst = _limiter(settings.burst) if settings.burst else None
+        self._lanes = {name: _limiter((n, 1.0)) for name, n in (settings.per_second or {}).items()}
+        if settings.ca:
+            self.verify = settings.ca
+        self.trust_env = True
+        adapter = HTTPAdapter(pool_maxsize=16, max_retries=0)
+        self.mount("https://", adapter)
+        self.mount("http://", adapter)
+
+    def request(  # type: ignore[override]
+        self, method: str | bytes, url: str | bytes, *args: Any, lane: str | None = None, **kwargs: Any
+    ) -> requests.Response:
+        """Send, wait and retry as the judge says; see the class. `lane` names a limit of `per_second`."""
+        verb, address = _text(method).upper(), self._address(_text(url))
+        with_token = kwargs.pop("with_token", True)
+        retrying = Retrying(
+            retry=retry_if_exception_type(_Again),
+            wait=_wait_as_told,
+            stop=stop_after_attempt(self.settings.attempts),
+            sleep=self._sleep,
+            reraise=True,
+        )
+        try:
+            return retrying(self._once, verb, address, lane, with_token, args, kwargs)
+        except _Again as again:
+            raise Unavailable(again.wait.reason, system=self.system, retry_after=again.wait.seconds) from again
+
+    def json(self, method: str, url: str, **kwargs: Any) -> Any:
+        """Send and return the parsed JSON body; an answer that is no JSON is Unavailable (an error page in between)."""
+        return read_json(self.request(method, url, **kwargs), self.system)
+
+    def _once(
+        self, method: str, url: str, lane: str | None, with_token: bool, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> requests.Response:
+        token = self.credential.token() if with_token and self.credential else None
+        answer = self._send(method, url, lane, token, args, kwargs)
+        if answer.status_code == 401 and token is not None and self.credential is not None:
+            token = self.credential.renew(token)
+            answer = self._send(method, url, lane, token, args, kwargs)
+            if answer.status_code == 401:
+                raise AuthExpired(
+                    f"{self.system} refused a token it had just issued (HTTP 401 twice)",
+                    system=self.system,
+                    request_id=request_id(answer),
+                )
+        verdict = self.judge(answer)
+        if isinstance(verdict, ConnectorError):
+            verdict.system = verdict.system or self.system
+            verdict.request_id = verdict.request_id or request_id(answer)
+            raise verdict
+        if verdict is not None:
+            self._raise_wait(verdict)
+        return answer
+
+    def _raise_wait(self, wait: Wait) -> None:
+        if not wait.now_or_later or (wait.seconds or 0) > self.settings.longest_wait:
+            raise Unavailable(wait.reason, system=self.system, retry_after=wait.seconds)
+        raise _Again(wait)
+
+    def _send(
+        self,
+        method: str,
+        url: str,
+        lane: str | None,
+        token: str | None,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> requests.Response:
+        self._take_turn(lane)
+        options = dict(kwargs)
+        options["headers"] = _with_bearer(options.get("headers"), token)
+        options["timeout"] = (self.settings.connect_timeout, self.settings.read_timeout)
+        options["allow_redirects"] = False
+        options["stream"] = True
+        started = time.monotonic()
+        try:
+            answer = super().request(method, url, *args, **options)
+            self._read_body(answer, started)
+        except requests.exceptions.SSLError as error:
+            raise ConfigProblem(
+                f"{self.system}: the certificate of {origin(url)} was not accepted; set `ca` to the file of your own "
+                f"authority, or mend the address",
+                system=self.system,
+            ) from error
+        except requests.exceptions.RequestException as error:
+            raise _Again(Wait(f"{self.system} at {origin(url)} did not answer ({_network_words(error)})")) from error
+        if 300 < answer.status_code < 400 and answer.status_code != 304:
+            raise ConfigProblem(
+                f"{self.system} at {origin(url)} answered with a redirect, which is not followed; set the address it "
+                f"should be reached at",
+                system=self.system,
+            )
+        self._note(answer)
+        return answer
+
+    def _read_body(self, answer: requests.Response, started: float) -> None:
+        """Read the whole body within the caps, so that nothing later touches the socket."""
+        parts, size = [], 0
+        for part in answer.iter_content(CHUNK):
+            parts.append(part)
+            size += len(part)
+            if size > self.settings.largest_body:
+                answer.close()
+                raise ContractBroken(
+                    f"{self.system} sent a body of more than {self.settings.largest_body} bytes", system=self.system
+                )
+            if time.monotonic() - started > self.settings.total_timeout:
+                answer.close()
+                raise requests.exceptions.ReadTimeout("the body took too long")
+        answer._content = b"".join(parts)
+
+    def _note(self, answer: requests.Response) -> None:
+        stamp = answer.headers.get("Date")
+        with self._lock:
+            if stamp:
+                try:
+                    self.server_time = parsedate_to_datetime(stamp)
+                except ValueError:
+                    self.server_time = None
+            self.retry_after = retry_after(answer)
+
+    def _take_turn(self, lane: str | None) -> None:
+        """Count the call against the day and wait for a place under the burst limits."""
+        with self._lock:
+            today = datetime.now(UTC).date()
+            if today != self._day:
+                self._day, self.used_today = today, 0
+            if self.settings.per_day is not None and self.used_today >= self.settings.per_day:
+                tomorrow = datetime.combine(today, datetime.min.time(), UTC).timestamp() + 86400
+                raise Unavailable(
+                    f"the budget of {self.settings.per_day} calls a day for {self.system} is spent",
+                    system=self.system,
+                    retry_after=tomorrow - time.time(),
+                )
+            self.calls += 1
+            self.used_today += 1
+        if lane is not None and lane in self._lanes:
+            self._lanes[lane].try_acquire(lane)
+        elif self._burst is not None:
+            self._burst.try_acquire("burst")
+
+    def _address(self, url: str) -> str:
+        place = origin(url)
+        rewritten = self._rewrite.get(place)
+        if rewritten is not None:
+            url = rewritten + url[len(place) :]
+            place = rewritten
+        if place not in self._origins:
+            raise ContractBroken(
+                f"{self.system}: refusing to send a request to {place}, which is not its configured address",
+                system=self.system,
+            )
+        return url
+
+
+def origin(url: str) -> str:
+    """Return scheme://host[:port] of a URL."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+
+
+def refuse_plain_http(url: str, settings: HttpSettings) -> None:
+    """Raise ConfigProblem for http:// to anywhere but this machine, unless the operator said so aloud."""
+    parts = urlsplit(url)
+    if parts.scheme == "https" or settings.insecure_http:
+        return
+    if parts.scheme == "http" and parts.hostname in ("127.0.0.1", "localhost", "::1"):
+        return
+    raise ConfigProblem(
+        f"{url} is not https; a token would travel in the clear. Use https, or set `insecure_http: true` for a "
+        f"test system on a network you trust"
+    )
+
+
+def read_json(answer: requests.Response, system: str) -> Any:
+    """Parse a JSON body; raise Unavailable when it is none (an HTML page of a proxy, a cut-off body)."""
+    try:
+        return orjson.loads(answer.content)
+    except orjson.JSONDecodeError as error:
+        kind = answer.headers.get("Content-Type", "no content type")
+        raise Unavailable(
+            f"{system} answered {answer.status_code} with a body that is no JSON ({kind})",
+            system=system,
+            request_id=request_id(answer),
+        ) from error
+
+
+def retry_after(answer: requests.Response) -> float | None:
+    """Return the Retry-After header in seconds, whether it was sent as a number or as a date."""
+    text = answer.headers.get("Retry-After")
+    if not text:
+        return None
+    try:
+        return max(0.0, float(text))
+    except ValueError:
+        pass
+    try:
+        return max(0.0, (parsedate_to_datetime(text) - datetime.now(UTC)).total_seconds())
+    except (ValueError, TypeError):
+        return None
+
+
+def request_id(answer: requests.Response) -> str | None:
+    """Return the remote side's own id of the call, for its support."""
+    for name in ("x-hubspot-correlation-id", "X-Request-Id", "sfdc-request-id"):
+        value = answer.headers.get(name)
+        if value:
+            return str(value)
+    return None
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+class _Again(Exception):
+    def __init__(self, wait: Wait) -> None:
+        super().__init__(wait.reason)
+        self.wait = wait
+
+
+def _wait_as_told(state: RetryCallState) -> float:
+    """Wait as long as the system asked; otherwise 0.5, 1, 2, ... seconds."""
+    error = state.outcome.exception() if state.outcome else None
+    if isinstance(error, _Again) and error.wait.seconds is not None:
+        return error.wait.seconds
+    return float(0.5 * 2 ** (state.attempt_number - 1))
+
+
+def _limiter(limit: tuple[int, float]) -> Limiter:
+    calls, seconds = limit
+    return Limiter(Rate(calls, int(seconds * Duration.SECOND)))
+
+
+def _with_bearer(headers: Mapping[str, Any] | None, token: str | None) -> dict[str, Any]:
+    kept = {name: value for name, value in (headers or {}).items() if name.lower() != "authorization" or token is None}
+    if token is not None:
+        kept["Authorization"] = f"Bearer {token}"
+    return kept
+
+
+def _network_words(error: requests.exceptions.RequestException) -> str:
+    """Name the kind of network trouble without repeating the URL, whose query may hold values."""
+    if isinstance(error, requests.exceptions.ConnectTimeout):
+        return "connection timed out"
+    if isinstance(error, requests.exceptions.Timeout):
+        return "timed out"
+    if isinstance(error, requests.exceptions.ChunkedEncodingError):
+        return "the answer was cut off"
+    if isinstance(error, requests.exceptions.ConnectionError):
+        text = str(error)
+        for sign, words in (
+            ("Name or service not known", "no such host"),
+            ("Temporary failure in name resolution", "its name could not be resolved"),
+            ("Connection refused", "connection refused"),
+            ("reset", "connection reset"),
+        ):
+            if sign in text:
+                return words
+        return "connection failed"
+    return type(error).__name__
+
+
+def _text(value: str | bytes) -> str:
+    return value.decode() if isinstance(value, bytes) else value
