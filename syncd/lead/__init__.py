@@ -1,0 +1,1 @@
+"""The words that both sides share; imports nothing of ours."""

@@ -1,0 +1,216 @@
+"""The shared lead definition, checked and compiled: fields, target markets, score, ladder, handoff list, reason codes.
+
+Reading it from YAML and compiling the conditions is left to syncd.mapping.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from enum import Enum
+from typing import Any, Protocol
+
+
+class EntityKind(str, Enum):
+    """What a record can be, on our side."""
+
+    LEAD = "lead"
+    ACCOUNT = "account"
+    BRANCH = "branch"
+
+
+class FieldType(str, Enum):
+    """The type of a shared field and so its canonical form, which is always plain JSON.
+
+    text, email, phone (E.164), url, domain, country (ISO 3166-1 alpha-2), state, postcode, choice: str. integer: int.
+    number, money, percent: int or float. boolean: bool. date: "YYYY-MM-DD", without a zone. datetime: "YYYY-MM-DDTHH:MM:SSZ",
+    always UTC. list: list of str. reference: the id of another entity.
+    """
+
+    TEXT = "text"
+    EMAIL = "email"
+    PHONE = "phone"
+    URL = "url"
+    DOMAIN = "domain"
+    COUNTRY = "country"
+    STATE = "state"
+    POSTCODE = "postcode"
+    CHOICE = "choice"
+    INTEGER = "integer"
+    NUMBER = "number"
+    MONEY = "money"
+    PERCENT = "percent"
+    BOOLEAN = "boolean"
+    DATE = "date"
+    DATETIME = "datetime"
+    LIST = "list"
+    REFERENCE = "reference"
+
+
+class Merge(str, Enum):
+    """How one field's golden value is chosen among what the sources say."""
+
+    NEWEST = "newest"  # the latest change, among the most trusted methods
+    RANK = "rank"  # the first source of `ranks` that has a value
+    ANY = "any"  # true if any source says true (an opt-out always wins)
+    UNION = "union"  # lists: everything anyone said, in a stable order
+    MAX = "max"
+    MIN = "min"
+
+
+class Condition(Protocol):
+    """A compiled CEL condition over an entity's values and facts; a value that is missing makes it not met."""
+
+    text: str
+    references: frozenset[str]
+
+    def met(self, values: Mapping[str, Any]) -> bool:
+        """Return whether the condition holds; never raises for missing or odd values."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class SharedField:
+    """One field of the shared definition.
+
+    `or_none` is the answer that says "we asked, there is none"; it counts as filled where blank does not. `shelf_life`
+    is how long a fact stays fresh. `stated` demands that a person said it. `who` can fill it, in words for the refusal.
+    `identifies`: an exact key for matching entities of this kind.
+    """
+
+    name: str
+    type: FieldType
+    label: str
+    group: str | None = None
+    choices: tuple[str, ...] = ()
+    shelf_life: timedelta | None = None
+    stated: bool = False
+    or_none: str | None = None
+    merge: Merge = Merge.NEWEST
+    ranks: tuple[str, ...] = ()
+    identifies: bool = False
+    who: str = "marketing"
+    refers_to: EntityKind | None = None
+    personal: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Market:
+    name: str
+    when: Condition
+
+
+@dataclass(frozen=True, kw_only=True)
+class FitRule:
+    points: int
+    when: Condition
+
+
+@dataclass(frozen=True, kw_only=True)
+class EngagementRule:
+    """`points` per touch, of which the share `decay` is lost in every `decay_per`."""
+
+    points: int
+    decay: float = 0.0
+    decay_per: timedelta = timedelta(days=14)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stage:
+    """One step of the ladder. `when` moves a lead up to it; a stage without one is entered by events only."""
+
+    name: str
+    owner: str | None = None
+    when: Condition | None = None
+    within: timedelta | None = None
+    terminal: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Requirement:
+    """Facts that the gate demands; with `when`, only of the leads for which it holds."""
+
+    facts: tuple[str, ...]
+    when: Condition | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReasonCode:
+    """Why sales sent a lead back. `goes_to`: nurture, fix or closed; `retry_after`: earliest new try."""
+
+    code: str
+    label: str
+    goes_to: str
+    retry_after: timedelta | None = None
+    who: str = "marketing"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Agreement:
+    by: str
+    on: date
+
+
+@dataclass(frozen=True, kw_only=True)
+class Definition:
+    """The whole definition at one version. `digest` names its exact content."""
+
+    version: int
+    digest: str
+    agreed: Mapping[str, Agreement]
+    fields: Mapping[EntityKind, Mapping[str, SharedField]]
+    markets: Sequence[Market]
+    fit: Sequence[FitRule]
+    engagement: Sequence[EngagementRule]
+    stages: Sequence[Stage]
+    handoff_from: str
+    requires: Sequence[Requirement]
+    reasons: Mapping[str, ReasonCode] = field(default_factory=dict)
+    currency: str = "USD"
+    placeholders: frozenset[str] = frozenset()
+    region: str = "US"  # for phone numbers without a country
+
+    def stage_order(self, name: str) -> int:
+        """Return a stage's place on the ladder, from 0; -1 for the two places off it (recycled, disqualified)."""
+        for place, stage in enumerate(self.stages):
+            if stage.name == name:
+                return place
+        return -1
+
+
+RECYCLED = "recycled"
+DISQUALIFIED = "disqualified"
+
+# Facts that syncd itself knows of a lead; conditions may name them and mappings may write them.
+# name -> type. They are not fields of any system and cannot be read from one.
+HANDOFF_FACTS: Mapping[str, FieldType] = {
+    "key": FieldType.TEXT,  # our own id of the entity: what external-id fields hold
+    "stage": FieldType.TEXT,
+    "cycle": FieldType.INTEGER,
+    "stage_since": FieldType.DATETIME,
+    "score": FieldType.INTEGER,
+    "score_why": FieldType.TEXT,
+    "in_market": FieldType.BOOLEAN,
+    "market": FieldType.TEXT,
+    "handoff_status": FieldType.TEXT,  # not due | refused | handed over | accepted | rejected | recycled | disqualified
+    "handoff_missing": FieldType.TEXT,  # the refusal in words; empty when nothing is missing
+    "handed_over_at": FieldType.DATETIME,
+    "rejection_reason": FieldType.TEXT,
+    "rejection_text": FieldType.TEXT,
+    "progress": FieldType.TEXT,
+    "crm_id": FieldType.TEXT,
+    "branch_name": FieldType.TEXT,
+    "branch_why": FieldType.TEXT,
+    "last_touches": FieldType.TEXT,  # what the contact read and did, newest first
+    "brief": FieldType.TEXT,  # why this lead, why now
+}
+
+# What sales says of a lead in the CRM; mappings read these, the ladder acts on them.
+SALES_FACTS: Mapping[str, FieldType] = {
+    "sales_decision": FieldType.CHOICE,  # accepted | rejected | recycled | disqualified
+    "sales_reason": FieldType.TEXT,  # a reason code of the definition
+    "sales_reason_text": FieldType.TEXT,
+    "sales_stage": FieldType.CHOICE,  # a stage of the ladder that sales moved the lead to
+}
+SALES_DECISIONS = ("accepted", "rejected", "recycled", "disqualified")

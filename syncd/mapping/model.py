@@ -1,0 +1,194 @@
+"""A mapping, checked and compiled: which record kinds of a system are what, and how each field travels.
+
+Pure values and functions; reading YAML is the loader's, applying the result is the stages'.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import Enum
+from typing import Any
+
+from syncd.lead.definition import Condition, Definition, EntityKind, FieldType
+
+
+class Create(str, Enum):
+    """May syncd create records of this kind?"""
+
+    ALLOWED = "allowed"
+    NEVER = "never"
+    REVIEW = "review"
+
+
+class Conflict(str, Enum):
+    """Who wins when both sides changed a field since they last agreed."""
+
+    THEIRS = "theirs"
+    OURS = "ours"
+    NEWEST = "newest"
+    FILL = "fill"  # ours only into an empty field
+    ASK = "ask"
+
+
+class Method(str, Enum):
+    """How a source came to know a value, most trusted first; a person's entry outranks bought data."""
+
+    STATED = "stated"
+    OBSERVED = "observed"
+    INFERRED = "inferred"
+    BOUGHT = "bought"
+
+    @property
+    def rank(self) -> int:
+        return list(Method).index(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where in a file something stands; line and column count from 1."""
+
+    file: str
+    line: int
+    column: int
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something wrong in a file of the admins: where, what, and what to do about it."""
+
+    place: Place
+    message: str
+    hint: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.place}: {self.message}" + (f"; {self.hint}" if self.hint else "")
+
+
+@dataclass(frozen=True, slots=True)
+class BadValue:
+    """A raw value that could not be read as its field's type; `why` never repeats the value."""
+
+    why: str
+
+
+ABSENT: Any = type("Absent", (), {"__repr__": lambda self: "ABSENT", "__bool__": lambda self: False})()
+
+Fields = Mapping[str, Any]  # a system's raw fields
+ReadField = Callable[[Fields], Any]  # -> canonical value, None when empty, ABSENT when not read, or BadValue
+WriteField = Callable[[Any], Any]  # canonical value -> raw value for the system; or BadValue when it cannot be held
+
+
+@dataclass(frozen=True, kw_only=True)
+class FieldMap:
+    """How one shared field travels between an entity and one kind of record.
+
+    `reads` are the system's fields it is read from (first non-blank wins), `writes` the one it is written to. `read`
+    and `write` are compiled from the transform; `same(ours, raw)` compares in canonical form. `rule` is how the
+    mapping line reads, for explain. `refers_to`: (entity kind, record kind) of a reference; its raw value is the id
+    of the linked record of that kind in the same system.
+    """
+
+    name: str
+    place: Place
+    rule: str
+    reads: tuple[str, ...] = ()
+    writes: str | None = None
+    read: ReadField | None = None
+    write: WriteField | None = None
+    read_back: ReadField | None = None  # canonical value of `writes` as the system holds it now
+    conflict: Conflict = Conflict.THEIRS
+    method: Method = Method.STATED
+    type: FieldType = FieldType.TEXT
+    refers_to: tuple[EntityKind, str] | None = None
+    truncate: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class TouchMap:
+    """A change of `watch` on a record is a touch: something the person read or did.
+
+    `at`, `what` and `campaign` name the system's fields that hold its time, its name and its campaign.
+    """
+
+    kind: str
+    watch: str
+    place: Place
+    at: str | None = None
+    what: str | None = None
+    campaign: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class KindMap:
+    """One kind of record of one system. `key`: the system's external-id field that holds our own key."""
+
+    system: str
+    kind: str
+    entity: EntityKind
+    place: Place
+    create: Create = Create.NEVER
+    create_when: Condition | None = None  # over the entity's values and handoff facts
+    only: Condition | None = None  # records for which it does not hold are left alone; over the raw fields
+    key: str | None = None
+    method: Method = Method.STATED
+    fields: Mapping[str, FieldMap] = field(default_factory=dict)
+    touches: Sequence[TouchMap] = ()
+    table: Mapping[str, Any] = field(default_factory=dict)  # sql and csv: query, id, modified, file
+
+    def read_fields(self) -> tuple[str, ...]:
+        """Return every field of the system that must be read: mapped from, written to, watched, the key."""
+        names: dict[str, None] = {}
+        for one in self.fields.values():
+            names.update(dict.fromkeys(one.reads))
+            if one.writes:
+                names[one.writes] = None
+        for touch in self.touches:
+            names.update(dict.fromkeys(n for n in (touch.watch, touch.at, touch.what, touch.campaign) if n))
+        if self.key:
+            names[self.key] = None
+        return tuple(sorted(names))
+
+
+@dataclass(frozen=True, kw_only=True)
+class SystemMap:
+    """One mapping file. `digest` names its exact content, tables included; decisions record it."""
+
+    system: str
+    file: str
+    digest: str
+    kinds: Mapping[str, KindMap]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mappings:
+    """Everything the admins wrote, at one moment: the definition and all mapping files."""
+
+    definition: Definition
+    systems: Mapping[str, SystemMap]
+    digest: str
+
+    def kind(self, system: str, kind: str) -> KindMap | None:
+        found = self.systems.get(system)
+        return found.kinds.get(kind) if found else None
+
+    def of_entity(self, entity: EntityKind) -> list[KindMap]:
+        """Return all record kinds that are this entity, in the order of the files."""
+        return [k for s in self.systems.values() for k in s.kinds.values() if k.entity is entity]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Waiver:
+    """A named person lets a lead pass without some facts until `until`."""
+
+    by: str
+    reason: str
+    until: datetime
+    facts: tuple[str, ...] = ()
+
+
+NEVER_STALE = timedelta.max
