@@ -128,7 +128,7 @@ class Session(requests.Session):
         self.mount("https://", adapter)
         self.mount("http://", adapter)
 
-    def request(  # type: ignore[override]
+    def request(
         self, method: str | bytes, url: str | bytes, *args: Any, lane: str | None = None, **kwargs: Any
     ) -> requests.Response:
         """Send, wait and retry as the judge says; see the class. `lane` names a limit of `per_second`."""
