@@ -1,0 +1,210 @@
+"""What handoff knows of an entity, and everything a decision about it can be; values only.
+
+Working a decision out is syncd.pipeline's, carrying it out is syncd.stages.deliver's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+from syncd.lead.definition import EntityKind
+
+
+class Fate(str, Enum):
+    """How an entity's turn in handoff ended; every one has exactly one."""
+
+    HANDED_OVER = "handed over"  # a complete lead was created in the CRM, or handed over on the record it had there
+    UPDATED = "updated"  # something was written, nothing handed over
+    UNCHANGED = "unchanged"  # every side already holds what it should
+    REFUSED = "refused"  # the gate says no; what is missing stands on the contact
+    REVIEW = "review"  # a person must say who this is
+    REJECTED = "rejected"  # a system refuses the record as it is
+    DEFERRED = "deferred"  # a system could not take it now; it is tried again
+    HELD = "held"  # a brake holds it until it is approved
+    GONE = "gone"  # the record to write to was deleted over there; it is not made anew
+
+
+class Lack(str, Enum):
+    """What is wrong with a fact that the gate asks for."""
+
+    MISSING = "missing"
+    INVALID = "invalid"
+    STALE = "stale"
+    UNSTATED = "not stated"  # known, but nobody said it, and the definition demands that
+
+
+@dataclass(frozen=True, slots=True)
+class LackingFact:
+    """One fact the gate asks for and does not have. `who` can fill it; `why` says more, never a value."""
+
+    field: str
+    label: str
+    lack: Lack
+    who: str
+    why: str = ""
+
+    def words(self) -> str:
+        reason = f" ({self.why})" if self.why else ""
+        return f"{self.label}: {self.lack.value}{reason}, {self.who} can fill it"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Verdict:
+    """What the gate said, under the definition in force."""
+
+    passed: bool
+    lacking: tuple[LackingFact, ...] = ()
+    waived: tuple[str, ...] = ()
+
+    def words(self) -> str:
+        return "; ".join(fact.words() for fact in self.lacking)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SourceRecord:
+    """A linked record as stored, with what was last agreed with it. `agreed`: field -> [value, "w" or "r"]."""
+
+    system: str
+    kind: str
+    id: str
+    fields: Mapping[str, Any]
+    changed: Mapping[str, int]
+    first_modified: int
+    modified: int
+    deleted: bool
+    survivor: str | None
+    agreed: Mapping[str, Sequence[Any]]
+
+    def changed_at(self, names: Sequence[str]) -> int:
+        """Return when one of these fields last changed, in ms, as far as was seen."""
+        return max((self.changed.get(name, self.first_modified) for name in names), default=self.first_modified)
+
+
+@dataclass(frozen=True, slots=True)
+class Touch:
+    kind: str
+    at: int
+    what: str | None
+    campaign: str | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Move:
+    """One step on the ladder, or off it."""
+
+    from_stage: str | None
+    to_stage: str
+    cycle: int
+    by: str
+    reason: str | None = None
+    reason_text: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LeadState:
+    """The folded stage events and verdicts of a lead; ms for times."""
+
+    stage: str | None = None
+    cycle: int = 0
+    since: int | None = None
+    handed_at: int | None = None  # in this cycle
+    decision: str | None = None  # what sales said in this cycle
+    reason: str | None = None
+    reason_text: str | None = None
+    decided_at: int | None = None
+    retry_from: int | None = None
+    seen_decision: str | None = None  # the last sales entry acted on, so that it acts once
+    refused: str | None = None  # the refusal in force, as words
+    refused_at: int | None = None
+
+    @staticmethod
+    def load(stored: Mapping[str, Any]) -> LeadState:
+        return LeadState(**{name: stored.get(name) for name in LeadState.__slots__ if stored.get(name) is not None})
+
+    def dump(self) -> dict[str, Any]:
+        return {name: value for name in self.__slots__ if (value := getattr(self, name)) is not None}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EntityView:
+    """All that is stored about one entity, read for one decision."""
+
+    id: str
+    kind: EntityKind
+    values: Mapping[str, Any]
+    provenance: Mapping[str, Mapping[str, Any]]
+    state: Mapping[str, Any]
+    records: Sequence[SourceRecord]
+    touches: Sequence[Touch] = ()
+    in_review: bool = False
+    known: bool = True  # False: the entity has never been decided
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Related:
+    """An account or branch as another entity sees it. `records`: (system, kind) -> record id."""
+
+    id: str
+    values: Mapping[str, Any]
+    records: Mapping[tuple[str, str], str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Write:
+    """One record to write, in the system's own names, and what both sides will agree on once it is written."""
+
+    system: str
+    kind: str
+    record_id: str | None  # None: create
+    fields: Mapping[str, Any]
+    agrees: Mapping[str, Any]  # our field -> canonical value
+    key: tuple[str, str] | None = None
+
+    @property
+    def creates(self) -> bool:
+        return self.record_id is None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Change:
+    """One field of the golden values, old -> new, and where the new one came from."""
+
+    field: str
+    old: Any
+    new: Any
+    source: str
+    rule: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ask:
+    """Something only a person can settle; shows in the inbox."""
+
+    kind: str
+    message: str
+    system: str | None = None
+    record: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Decision:
+    """What every side should hold, why, and the writes that bring it about."""
+
+    entity: str
+    kind: EntityKind
+    values: Mapping[str, Any]
+    provenance: Mapping[str, Mapping[str, Any]]
+    state: Mapping[str, Any]
+    changes: tuple[Change, ...] = ()
+    moves: tuple[Move, ...] = ()
+    verdict: Verdict | None = None
+    writes: tuple[Write, ...] = ()
+    reads: Mapping[tuple[str, str, str], Mapping[str, Any]] = field(default_factory=dict)  # agreed by reading
+    asks: tuple[Ask, ...] = ()
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    bad: Mapping[str, str] = field(default_factory=dict)
+    fate: Fate = Fate.UNCHANGED
+    stored: bool = True  # False: nothing of it differs from what is stored

@@ -1,0 +1,76 @@
+"""Complete enough to hand over? Else: what is missing, invalid, stale or not stated, and who can fill it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from syncd.lead.decision import Lack, LackingFact, Verdict
+from syncd.lead.definition import Definition, EntityKind, FieldType, SharedField
+from syncd.mapping.model import Method, Waiver
+
+
+def check_handoff(
+    definition: Definition,
+    values: Mapping[str, Any],
+    provenance: Mapping[str, Mapping[str, Any]],
+    bad: Mapping[str, str],
+    facts: Mapping[str, Any],
+    now: int,
+    waivers: Sequence[Waiver] = (),
+) -> Verdict:
+    """Judge a lead. `bad`: fields whose raw value could not be read, and why. `now` in ms."""
+    waived = {
+        fact for waiver in waivers if waiver.until.timestamp() * 1000 > now for fact in (waiver.facts or ("*",))
+    }
+    lacking: dict[str, LackingFact] = {}
+    fields = definition.fields[EntityKind.LEAD]
+    scope = {**values, **facts}
+    for requirement in definition.requires:
+        if requirement.when is not None and not requirement.when.met(scope):
+            continue
+        for name in requirement.facts:
+            if name not in lacking and name not in waived and "*" not in waived:
+                found = _judge(definition, fields[name], values.get(name), provenance.get(name), bad.get(name), now)
+                if found is not None:
+                    lacking[name] = found
+    return Verdict(passed=not lacking, lacking=tuple(lacking.values()), waived=tuple(sorted(waived)))
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def _judge(
+    definition: Definition,
+    field: SharedField,
+    value: Any,
+    source: Mapping[str, Any] | None,
+    bad: str | None,
+    now: int,
+) -> LackingFact | None:
+    if value is None or value == "" or value == []:
+        if bad is not None:
+            return LackingFact(field.name, field.label, Lack.INVALID, field.who, bad)
+        return LackingFact(field.name, field.label, Lack.MISSING, field.who)
+    if _is_placeholder(definition, field, value):
+        return LackingFact(field.name, field.label, Lack.INVALID, field.who, "a placeholder")
+    if source is None:
+        return None
+    if field.shelf_life is not None and now - source["at"] > field.shelf_life.total_seconds() * 1000:
+        return LackingFact(field.name, field.label, Lack.STALE, field.who, f"older than {field.shelf_life.days} days")
+    if field.stated and source["method"] != Method.STATED.rank:
+        return LackingFact(field.name, field.label, Lack.UNSTATED, field.who)
+    return None
+
+
+def _is_placeholder(definition: Definition, field: SharedField, value: Any) -> bool:
+    if isinstance(value, list):
+        return all(_is_placeholder(definition, field, one) for one in value)
+    if not isinstance(value, str):
+        return False
+    text = value.strip().casefold()
+    if field.or_none is not None and text == field.or_none.casefold():
+        return False
+    if field.type is FieldType.PHONE:
+        return len(set(text[-7:])) == 1  # 000-0000 and its like
+    return text in definition.placeholders or not any(ch.isalnum() for ch in text)

@@ -1,0 +1,94 @@
+"""Which entity is this record? Certain, none yet, or several - and then a person decides.
+
+Exact keys only, in a fixed order; nothing is ever linked to "the first" of several.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from syncd.lead.branch import mail_domain, name_key, person_key, site_key
+from syncd.lead.definition import Definition, EntityKind
+
+Key: TypeAlias = tuple[str, str]  # (kind of key, canonical value)
+
+# Keys that find related entities but never say that two records are the same one.
+RELATING = frozenset({"ref", "account", "site", "customer", "company"})
+
+
+@dataclass(frozen=True, slots=True)
+class Linked:
+    entity: str
+    rule: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """Nobody has these keys: a new entity."""
+
+
+@dataclass(frozen=True, slots=True)
+class Several:
+    """A person must decide. `rule` is the key on which they agree."""
+
+    entities: tuple[str, ...]
+    rule: str
+
+
+Match: TypeAlias = Linked | Unknown | Several
+
+
+def keys_of(definition: Definition, kind: EntityKind, values: Mapping[str, Any]) -> list[Key]:
+    """Return the keys under which an entity with these values is found, the most certain first."""
+    keys: list[Key] = [
+        (name, str(values[name])[:512])
+        for name, field in definition.fields[kind].items()
+        if field.identifies and values.get(name) not in (None, "")
+    ]
+    if kind is EntityKind.LEAD:
+        keys += _some(("phone", person_key(values.get("phone"), values.get("last_name"))))
+        keys += _some(("account", values.get("account")))
+        keys += _some(("company", mail_domain(values.get("email"))))
+        return keys
+    if kind is EntityKind.ACCOUNT:
+        keys += _some(("name", name_key(values.get("name"))))
+        return keys
+    keys += _some(("account", values.get("account")))
+    keys += _some(("customer", values.get("customer")))
+    keys += _some(("site", site_key(values.get("street"), values.get("postcode"))))
+    return keys
+
+
+def match_record(
+    keys: Sequence[Key],
+    holders: Mapping[Key, Sequence[str]],
+    taken: Mapping[str, str],
+    record_id: str,
+) -> Match:
+    """Decide for one record without a link.
+
+    `holders`: who has each key. `taken`: entity -> id of the record of this same system and kind it is linked to
+    already; such an entity cannot take a second one, so a match with it is for a person to settle.
+    """
+    for key in keys:
+        if key[0] in RELATING:
+            continue
+        found = holders.get(key, ())
+        if not found:
+            continue
+        if len(found) > 1:
+            return Several(tuple(sorted(found)), key[0])
+        other = taken.get(found[0])
+        if other is not None and other != record_id:
+            return Several((found[0],), key[0])
+        return Linked(found[0], key[0])
+    return Unknown()
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def _some(key: tuple[str, str | None]) -> list[Key]:
+    return [(key[0], key[1][:512])] if key[1] else []

@@ -1,0 +1,137 @@
+"""Per field, who wins, and why: golden values from everything the linked records say.
+
+A pure function of the records: independent of the order in which they came, and it never invents a value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from syncd.lead.decision import SourceRecord
+from syncd.lead.definition import Definition, EntityKind, Merge, SharedField
+from syncd.mapping.model import Conflict, KindMap
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One record's canonical values, with the mapping that read them."""
+
+    record: SourceRecord
+    kind_map: KindMap
+    values: Mapping[str, Any]
+    bad: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    value: Any
+    source: SourceRecord
+    at: int
+    method: int
+    rule: str
+    echo: bool  # our own write, read back: it says nothing new
+    insists: bool  # changed over there, and the mapping lets that side win
+
+    @property
+    def order(self) -> tuple[Any, ...]:
+        """Best first: who insists, the most trusted method, the latest, then a fixed order of systems."""
+        return (not self.insists, self.method, -self.at, self.source.system, self.source.kind, self.source.id)
+
+
+def merge_values(
+    definition: Definition, kind: EntityKind, said: Sequence[Said]
+) -> tuple[dict[str, Any], dict[str, dict[str, Any]], dict[str, str]]:
+    """Return (golden values, provenance per field, unreadable fields that nobody else filled)."""
+    fields = definition.fields[kind]
+    offers: dict[str, list[Candidate]] = {}
+    bad: dict[str, str] = {}
+    for one in said:
+        _collect(one, offers)
+        bad.update(one.bad)
+    values: dict[str, Any] = {}
+    provenance: dict[str, dict[str, Any]] = {}
+    for name, candidates in offers.items():
+        field = fields.get(name)
+        if field is None:
+            continue
+        value, winner = _choose(field, candidates)
+        if winner is None:
+            continue
+        values[name] = value
+        provenance[name] = {
+            "system": winner.source.system,
+            "kind": winner.source.kind,
+            "id": winner.source.id,
+            "at": winner.at,
+            "rule": winner.rule,
+            "method": winner.method,
+        }
+    return values, provenance, {name: why for name, why in bad.items() if name not in values}
+
+
+def sales_facts(said: Sequence[Said], names: Mapping[str, Any]) -> tuple[dict[str, Any], int]:
+    """Return what sales entered, the latest entry of each, and when the decision was entered (ms)."""
+    latest: dict[str, tuple[int, Any]] = {}
+    for one in said:
+        for name in names:
+            value = one.values.get(name)
+            if value is None:
+                continue
+            at = one.record.changed_at(one.kind_map.fields[name].reads)
+            if name not in latest or at > latest[name][0]:
+                latest[name] = (at, value)
+    decided = latest.get("sales_decision", (0, None))[0]
+    return {name: value for name, (_, value) in latest.items()}, decided
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def _collect(one: Said, offers: dict[str, list[Candidate]]) -> None:
+    record, maps = one.record, one.kind_map.fields
+    for name, value in one.values.items():
+        if value is None:
+            continue
+        line = maps[name]
+        base = record.agreed.get(name) if record.agreed else None
+        same = base is not None and base[0] == value
+        candidate = Candidate(
+            value=value,
+            source=record,
+            at=record.changed_at(line.reads),
+            method=line.method.rank,
+            rule=line.rule,
+            echo=same and base is not None and base[1] == "w",
+            insists=base is not None and not same and line.writes is not None and line.conflict is Conflict.THEIRS,
+        )
+        if name in offers:
+            offers[name].append(candidate)
+        else:
+            offers[name] = [candidate]
+
+
+def _choose(field: SharedField, candidates: list[Candidate]) -> tuple[Any, Candidate | None]:
+    if field.merge is Merge.ANY:
+        # An echo counts here: once opted out, opted out, until every side that says so takes it back.
+        told = sorted(candidates, key=lambda c: c.order)
+        return any(c.value is True for c in told), next((c for c in told if c.value is True), told[0])
+    if len(candidates) == 1:
+        only = candidates[0]
+        return (None, None) if only.echo else (only.value, only)
+    told = sorted((c for c in candidates if not c.echo), key=lambda c: c.order)
+    if not told:
+        return None, None
+    if field.merge is Merge.UNION:
+        items: dict[str, None] = {}
+        for one in sorted(told, key=lambda c: (c.source.system, c.source.kind, c.source.id)):
+            items.update(dict.fromkeys(one.value if isinstance(one.value, list) else [one.value]))
+        return list(items), told[0]
+    if field.merge in (Merge.MAX, Merge.MIN):
+        pick = max if field.merge is Merge.MAX else min
+        best = pick(c.value for c in told)
+        return best, next(c for c in told if c.value == best)
+    if field.merge is Merge.RANK:
+        told.sort(key=lambda c: field.ranks.index(c.source.system) if c.source.system in field.ranks else 99)
+    return told[0].value, told[0]

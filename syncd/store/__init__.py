@@ -1,0 +1,1 @@
+"""Everything syncd remembers, in one database; SQLite and PostgreSQL alike."""

@@ -1,0 +1,190 @@
+"""Opening the database: driver settings, file rights, migrations, and ids and times in the store's own form."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import stat
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import orjson
+from alembic import command
+from alembic.config import Config as AlembicConfig
+from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
+
+BUSY_SECONDS = 60
+# Any number will do, as long as every worker on this database uses the same one.
+INTAKE_LOCK = 7_203_101
+CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+
+
+class StoreUnusable(Exception):
+    """The state cannot be opened; the text says which, why, and what to do."""
+
+
+def open_store(url: str, *, migrate: bool = True) -> Engine:
+    """Return an engine on the state database, its schema brought up to date.
+
+    Raises StoreUnusable for a wrong address, a file that cannot be written, a server that is away, a schema that is
+    newer than this program.
+    """
+    try:
+        parsed = make_url(url)
+    except SQLAlchemyError as error:
+        raise StoreUnusable(f"`state` is not a database address: {error}") from error
+    if parsed.get_backend_name() == "sqlite":
+        engine = _open_sqlite(url, parsed.database)
+    elif parsed.get_backend_name() == "postgresql":
+        engine = _open_postgresql(parsed.set(drivername="postgresql+psycopg").render_as_string(hide_password=False))
+    else:
+        raise StoreUnusable(
+            f"`state` names a {parsed.get_backend_name()} database; use sqlite:///path or postgresql://host/name"
+        )
+    if migrate:
+        _migrate(engine, _shown(url))
+    return engine
+
+
+def now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def to_ms(moment: datetime) -> int:
+    """Return whole milliseconds; a time without a zone is a defect of the caller."""
+    if moment.tzinfo is None:
+        raise ValueError("a time without a zone")
+    return round(moment.timestamp() * 1000)
+
+
+def from_ms(ms: int) -> datetime:
+    return datetime.fromtimestamp(ms / 1000, UTC)
+
+
+def new_id(ms: int | None = None) -> str:
+    """Return a ULID: 26 letters and digits that sort by time."""
+    number = ((ms if ms is not None else now_ms()) << 80) | secrets.randbits(80)
+    return "".join(CROCKFORD[(number >> shift) & 31] for shift in range(125, -1, -5))
+
+
+def serialise_intake(connection: Connection) -> None:
+    """Let one transaction at a time link records to entities, so that two workers never make two of one person.
+
+    SQLite needs nothing: its write transactions are one at a time already.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": INTAKE_LOCK})
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def dumps(value: Any) -> str:
+    return orjson.dumps(value).decode()
+
+
+def _open_sqlite(url: str, path: str | None) -> Engine:
+    if path and path != ":memory:":
+        _prepare_file(Path(path))
+    engine = create_engine(
+        url,
+        json_serializer=dumps,
+        json_deserializer=orjson.loads,
+        connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False},
+    )
+
+    @event.listens_for(engine, "connect")
+    def _set_up(connection: Any, _: object) -> None:
+        connection.isolation_level = None  # we say BEGIN ourselves, see _begin
+        for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "temp_store=MEMORY"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        # A write transaction that starts as a reader fails at its first write when another has written meanwhile.
+        reads_only = connection.get_execution_options().get("syncd_reads_only", False)
+        connection.exec_driver_sql("BEGIN" if reads_only else "BEGIN IMMEDIATE")
+
+    return engine
+
+
+def _prepare_file(path: Path) -> None:
+    """Create the state file for this user only; personal data lives in it."""
+    try:
+        if not path.parent.exists():
+            path.parent.mkdir(parents=True, mode=0o700)
+        if not path.exists():
+            os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))
+        mode = stat.S_IMODE(path.stat().st_mode)
+    except OSError as error:
+        raise StoreUnusable(
+            f"the state file {path} cannot be created ({error.strerror}); nothing was read or written. "
+            f"Give this user the right to write there, or name another place under `state`"
+        ) from error
+    if mode & 0o077:
+        raise StoreUnusable(
+            f"the state file {path} can be read by other users (mode {mode:04o}) and holds personal data; "
+            f"run: chmod 600 {path}"
+        )
+    if not os.access(path, os.W_OK) or not os.access(path.parent, os.W_OK):
+        raise StoreUnusable(
+            f"the state file {path} or its folder cannot be written by this user; nothing was read or written. "
+            f"Mend the rights, or name another place under `state`"
+        )
+
+
+def _open_postgresql(url: str) -> Engine:
+    from psycopg.types.json import set_json_dumps, set_json_loads
+
+    set_json_dumps(dumps)
+    set_json_loads(orjson.loads)
+    return create_engine(
+        url,
+        pool_size=10,
+        max_overflow=10,
+        pool_pre_ping=True,
+        json_serializer=dumps,
+        json_deserializer=orjson.loads,
+        connect_args={"connect_timeout": 10},
+    )
+
+
+def alembic_config(connection: Connection) -> AlembicConfig:
+    config = AlembicConfig()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.attributes["connection"] = connection
+    return config
+
+
+def _migrate(engine: Engine, shown: str) -> None:
+    try:
+        with engine.begin() as connection:
+            serialise_intake(connection)
+            command.upgrade(alembic_config(connection), "head")
+    except (OperationalError, DBAPIError) as error:
+        raise StoreUnusable(
+            f"the state database {shown} cannot be used ({_first_line(error)}); nothing was read or written. "
+            f"Check that it is there, not locked by another process and that its disk has room"
+        ) from error
+    except Exception as error:
+        if type(error).__name__ == "CommandError" or "Can't locate revision" in str(error):
+            raise StoreUnusable(
+                f"the state database {shown} was written by a newer syncd; start that version, or restore a backup"
+            ) from error
+        raise
+
+
+def _first_line(error: DBAPIError) -> str:
+    return str(error.orig).strip().splitlines()[0]
+
+
+def _shown(url: str) -> str:
+    return make_url(url).render_as_string(hide_password=True)
+
+
+Clock = Callable[[], int]  # -> milliseconds

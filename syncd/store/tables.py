@@ -1,0 +1,239 @@
+"""The tables, one comment each; the migrations in full must equal them.
+
+Times are whole milliseconds since 1970-01-01 UTC, so that both databases order and compare them alike.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.types import JSON
+
+metadata = MetaData()
+Json = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
+# SQLite numbers rows by itself only in a column that is spelt INTEGER.
+RowId = BigInteger().with_variant(Integer, "sqlite")
+
+# What the systems hold, only the fields that a mapping reads. `changed` has the time at which a field last changed
+# where that is later than `first_modified`. Decisions are made from here, never from the wire.
+record = Table(
+    "record",
+    metadata,
+    Column("system", String(64), primary_key=True),
+    Column("kind", String(64), primary_key=True),
+    Column("id", String(255), primary_key=True),
+    Column("fields", Json, nullable=False),
+    Column("changed", Json, nullable=False),
+    Column("first_modified", BigInteger, nullable=False),
+    Column("modified", BigInteger, nullable=False),
+    Column("deleted", Boolean, nullable=False),
+    Column("survivor", String(255)),
+    Column("digest", String(32), nullable=False),
+    Index("record_by_modified", "system", "kind", "modified"),
+)
+
+# How far each kind was read; saved in the transaction that saves the records. `polled_at` is the start of the latest
+# complete read, by our clock: a create needs a fresh look at what is there.
+cursor = Table(
+    "cursor",
+    metadata,
+    Column("system", String(64), primary_key=True),
+    Column("kind", String(64), primary_key=True),
+    Column("position", Json),
+    Column("fields", Json, nullable=False),
+    Column("polled_at", BigInteger, nullable=False),
+    Column("complete", Boolean, nullable=False),
+)
+
+# What we believe: golden values, where each came from, and the folded stage events (`state`).
+entity = Table(
+    "entity",
+    metadata,
+    Column("id", String(26), primary_key=True),
+    Column("kind", String(16), nullable=False),
+    Column("values", Json, nullable=False),
+    Column("provenance", Json, nullable=False),
+    Column("state", Json, nullable=False),
+    Column("definition", String(32)),
+    Column("created_at", BigInteger, nullable=False),
+    Column("updated_at", BigInteger, nullable=False),
+    Index("entity_by_kind", "kind"),
+)
+
+# Which record is which entity, stored once and never guessed again.
+link = Table(
+    "link",
+    metadata,
+    Column("system", String(64), primary_key=True),
+    Column("kind", String(64), primary_key=True),
+    Column("record_id", String(255), primary_key=True),
+    Column("entity", String(26), nullable=False),
+    Column("rule", String(64), nullable=False),
+    Column("since", BigInteger, nullable=False),
+    Index("link_by_entity", "entity"),
+)
+
+# Canonical values by which an entity can be found; several kinds of key, none required alone.
+match_key = Table(
+    "match_key",
+    metadata,
+    Column("entity_kind", String(16), primary_key=True),
+    Column("key", String(32), primary_key=True),
+    Column("value", String(512), primary_key=True),
+    Column("entity", String(26), primary_key=True),
+    Index("match_key_by_entity", "entity"),
+)
+
+# Per linked record and field the last value both sides held, and whether we wrote it ("w") or read it ("r").
+agreed = Table(
+    "agreed",
+    metadata,
+    Column("system", String(64), primary_key=True),
+    Column("kind", String(64), primary_key=True),
+    Column("record_id", String(255), primary_key=True),
+    Column("values", Json, nullable=False),
+)
+
+# What handoff must look at. A key, never an event: handoff reads everything again.
+due = Table(
+    "due",
+    metadata,
+    Column("entity", String(26), primary_key=True),
+    Column("rank", Integer, nullable=False),  # accounts and branches before leads: leads point at them
+    Column("since", BigInteger, nullable=False),
+    Column("why", String(64), nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("not_before", BigInteger, nullable=False),
+    Index("due_by_time", "not_before", "rank"),
+)
+
+# A write, decided and committed before it is sent. planned -> done | refused | deferred.
+intent = Table(
+    "intent",
+    metadata,
+    Column("id", String(26), primary_key=True),
+    Column("batch", String(26), nullable=False),
+    Column("entity", String(26), nullable=False),
+    Column("system", String(64), nullable=False),
+    Column("kind", String(64), nullable=False),
+    Column("record_id", String(255)),
+    Column("request", Json, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("answer", Json),
+    Column("at", BigInteger, nullable=False),
+    Column("answered_at", BigInteger),
+    Index("intent_by_batch", "batch", "state"),
+    Index("intent_by_entity", "entity", "at"),
+    Index("intent_by_state", "state"),
+)
+
+# Moves on the ladder; the funnel is events, not a field.
+stage_event = Table(
+    "stage_event",
+    metadata,
+    Column("id", RowId, primary_key=True, autoincrement=True),
+    Column("lead", String(26), nullable=False),
+    Column("cycle", Integer, nullable=False),
+    Column("from_stage", String(64)),
+    Column("to_stage", String(64), nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("by", String(64), nullable=False),
+    Column("reason", String(64)),
+    Column("reason_text", Text),
+    Column("definition", String(32), nullable=False),
+    Index("stage_event_by_lead", "lead", "at"),
+)
+
+# What the gate said. `facts` holds missing, invalid and stale, each with who can fill it.
+verdict = Table(
+    "verdict",
+    metadata,
+    Column("id", RowId, primary_key=True, autoincrement=True),
+    Column("lead", String(26), nullable=False),
+    Column("cycle", Integer, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("outcome", String(16), nullable=False),
+    Column("facts", Json, nullable=False),
+    Column("definition", String(32), nullable=False),
+    Column("released_at", BigInteger),
+    Index("verdict_by_lead", "lead", "at"),
+    Index("verdict_open", "outcome", "released_at"),
+)
+
+# What a person read or did, for the score and the rep's view.
+touch = Table(
+    "touch",
+    metadata,
+    Column("lead", String(26), primary_key=True),
+    Column("kind", String(32), primary_key=True),
+    Column("at", BigInteger, primary_key=True),
+    Column("what", Text),
+    Column("campaign", Text),
+)
+
+# Every change of every field, with its reason; one row per decision, its fields in `changes`.
+ledger = Table(
+    "ledger",
+    metadata,
+    Column("id", RowId, primary_key=True, autoincrement=True),
+    Column("entity", String(26), nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("changes", Json, nullable=False),
+    Column("mapping", String(32), nullable=False),
+    Column("definition", String(32), nullable=False),
+    Index("ledger_by_entity", "entity", "at"),
+)
+
+# The inbox: what needs a person. `key` makes the same trouble one row that counts.
+problem = Table(
+    "problem",
+    metadata,
+    Column("id", RowId, primary_key=True, autoincrement=True),
+    Column("key", String(255), nullable=False, unique=True),
+    Column("kind", String(32), nullable=False),
+    Column("open", Boolean, nullable=False),
+    Column("system", String(64)),
+    Column("entity", String(26)),
+    Column("record", String(512)),
+    Column("message", Text, nullable=False),
+    Column("first_seen", BigInteger, nullable=False),
+    Column("last_seen", BigInteger, nullable=False),
+    Column("count", Integer, nullable=False),
+    Index("problem_by_entity", "entity", "open"),
+)
+
+# Every definition and mapping that ever decided anything.
+version = Table(
+    "version",
+    metadata,
+    Column("kind", String(16), primary_key=True),
+    Column("digest", String(32), primary_key=True),
+    Column("file", String(255), nullable=False),
+    Column("content", Text, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("by", String(128), nullable=False),
+)
+
+# What each poll and handoff did: counts by fate, calls spent.
+run = Table(
+    "run",
+    metadata,
+    Column("id", String(26), primary_key=True),
+    Column("what", String(64), nullable=False),
+    Column("started_at", BigInteger, nullable=False),
+    Column("ended_at", BigInteger),
+    Column("fates", Json, nullable=False),
+    Column("calls", Json, nullable=False),
+    Column("error", Text),
+    Index("run_by_time", "started_at"),
+)
