@@ -25,7 +25,8 @@ class FieldType(str, Enum):
 
     text, email, phone (E.164), url, domain, country (ISO 3166-1 alpha-2), state, postcode, choice: str. integer: int.
     number, money, percent: int or float. boolean: bool. date: "YYYY-MM-DD", without a zone. datetime: "YYYY-MM-DDTHH:MM:SSZ",
-    always UTC. list: list of str. reference: the id of another entity.
+    always UTC. list: list of str, sorted, each once. reference: the id of another entity.
+    A field of any type may instead hold its `or_none` answer, as exactly that text.
     """
 
     TEXT = "text"
@@ -124,6 +125,7 @@ class Stage:
     owner: str | None = None
     when: Condition | None = None
     within: timedelta | None = None
+    business_hours: bool = False  # `within` counts only hours in which people work
     terminal: bool = False
 
 
@@ -212,5 +214,13 @@ SALES_FACTS: Mapping[str, FieldType] = {
     "sales_reason": FieldType.TEXT,  # a reason code of the definition
     "sales_reason_text": FieldType.TEXT,
     "sales_stage": FieldType.CHOICE,  # a stage of the ladder that sales moved the lead to
+}
+# What conditions may ask beyond the fields and facts above: keys of `values`, dotted ones written as they stand.
+CONDITION_FACTS: Mapping[str, FieldType] = {
+    "handoff.passed": FieldType.BOOLEAN,  # the gate lets the lead through
+    "handoff.accepted": FieldType.BOOLEAN,  # sales said yes in this cycle
+    "handoff.rejected": FieldType.BOOLEAN,  # sales said no in this cycle
+    "touches": FieldType.INTEGER,
+    "now": FieldType.DATETIME,
 }
 SALES_DECISIONS = ("accepted", "rejected", "recycled", "disqualified")

@@ -11,7 +11,29 @@ from datetime import datetime, timedelta
 from enum import Enum
 from typing import Any
 
+from syncd.config.yaml import Place, Problem, Problems
 from syncd.lead.definition import Condition, Definition, EntityKind, FieldType
+
+__all__ = [
+    "ABSENT",
+    "NEVER_STALE",
+    "BadValue",
+    "Conflict",
+    "Create",
+    "FieldMap",
+    "Fields",
+    "KindMap",
+    "Mappings",
+    "Method",
+    "Place",
+    "Problem",
+    "Problems",
+    "ReadField",
+    "SystemMap",
+    "TouchMap",
+    "Waiver",
+    "WriteField",
+]
 
 
 class Create(str, Enum):
@@ -46,30 +68,6 @@ class Method(str, Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """Where in a file something stands; line and column count from 1."""
-
-    file: str
-    line: int
-    column: int
-
-    def __str__(self) -> str:
-        return f"{self.file}:{self.line}:{self.column}"
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """Something wrong in a file of the admins: where, what, and what to do about it."""
-
-    place: Place
-    message: str
-    hint: str = ""
-
-    def __str__(self) -> str:
-        return f"{self.place}: {self.message}" + (f"; {self.hint}" if self.hint else "")
-
-
-@dataclass(frozen=True, slots=True)
 class BadValue:
     """A raw value that could not be read as its field's type; `why` never repeats the value."""
 
@@ -88,9 +86,9 @@ class FieldMap:
     """How one shared field travels between an entity and one kind of record.
 
     `reads` are the system's fields it is read from (first non-blank wins), `writes` the one it is written to. `read`
-    and `write` are compiled from the transform; `same(ours, raw)` compares in canonical form. `rule` is how the
-    mapping line reads, for explain. `refers_to`: (entity kind, record kind) of a reference; its raw value is the id
-    of the linked record of that kind in the same system.
+    and `write` are compiled from the transform. `rule` is how the mapping line reads, for explain. `refers_to`:
+    (entity kind, record kind) of a reference; its raw value is the id of the linked record of that kind in the same
+    system. `holds` is the type that the system's written field needs: text for a budget written `as: text`.
     """
 
     name: str
@@ -106,6 +104,23 @@ class FieldMap:
     type: FieldType = FieldType.TEXT
     refers_to: tuple[EntityKind, str] | None = None
     truncate: int | None = None
+    holds: FieldType = FieldType.TEXT
+    choices: tuple[str, ...] = ()  # the raw values it may write, where those are known
+
+    def same(self, ours: Any, fields: Fields) -> bool:
+        """Return whether the system's record already holds `ours`, compared in canonical form.
+
+        What the way there loses on purpose (a cut, a value table that joins two values) makes no difference.
+        """
+        if self.write is None or self.read_back is None or self.writes is None:
+            return True
+        theirs = self.read_back(fields)
+        if theirs == ours:
+            return True
+        raw = self.write(ours)
+        if isinstance(raw, BadValue):
+            return False
+        return bool(self.read_back({self.writes: raw}) == theirs)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,7 +156,7 @@ class KindMap:
     table: Mapping[str, Any] = field(default_factory=dict)  # sql and csv: query, id, modified, file
 
     def read_fields(self) -> tuple[str, ...]:
-        """Return every field of the system that must be read: mapped from, written to, watched, the key."""
+        """Return every field of the system that must be read: mapped, written, watched, judged by `only`, the key."""
         names: dict[str, None] = {}
         for one in self.fields.values():
             names.update(dict.fromkeys(one.reads))
@@ -151,6 +166,8 @@ class KindMap:
             names.update(dict.fromkeys(n for n in (touch.watch, touch.at, touch.what, touch.campaign) if n))
         if self.key:
             names[self.key] = None
+        if self.only:
+            names.update(dict.fromkeys(self.only.references))
         return tuple(sorted(names))
 
 

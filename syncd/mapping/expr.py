@@ -1,0 +1,328 @@
+"""Conditions in CEL: checked with types when a file is loaded, run fast, never failing at run time.
+
+Which names a condition may use is the caller's to say. The engine behind this module can be replaced.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from functools import lru_cache
+from typing import Any
+
+from cel_expr_python import cel
+
+from syncd.config.check import nearest
+from syncd.config.yaml import Place, Problem, Problems
+from syncd.lead.definition import Condition, FieldType
+
+PlaceAt = Callable[[int], Place]  # offset of a character in the text -> its place in the file
+
+MAX_LENGTH = 4_000
+
+
+def compile_condition(
+    text: str,
+    types: Mapping[str, FieldType],
+    place: Place | PlaceAt,
+    *,
+    or_none: Mapping[str, str] | None = None,
+) -> Condition:
+    """Compile a condition over the variables `types`; raise Problems that point at the exact characters.
+
+    `or_none` gives the answers that say "asked, there is none": the condition then sees null, and has() is true.
+    """
+    source = _Source(text, _placer(place))
+    if not text.strip():
+        raise Problems([Problem(source.at(0), "an empty condition", "write one, or delete the key")])
+    if len(text) > MAX_LENGTH:
+        raise Problems([Problem(source.at(0), f"a condition longer than {MAX_LENGTH} characters", "split it")])
+    rewritten, names = _rewrite(source, types)
+    _check(rewritten, types, source)
+    # Checked above; the engine's own check would again keep whole and decimal numbers apart.
+    run = _TOKEN.sub(lambda token: _plain(token[0]) if token["name"] else token[0], rewritten)
+    program = _run_environment(tuple(types.items())).compile(run, disable_check=True)
+    return _Compiled(
+        text=text,
+        references=frozenset(name for name, _ in names),
+        _program=program,
+        _inputs=tuple(_input(name, asked, types[name], (or_none or {}).get(name)) for name, asked in sorted(names)),
+    )
+
+
+def compile_raw_condition(text: str, place: Place | PlaceAt) -> Condition:
+    """Compile a condition over a system's own fields, whose types and names only the live system knows."""
+    source = _Source(text, _placer(place))
+    names = {name for _, name in _names(text)}
+    return compile_condition(text, dict.fromkeys(names, _ANY), source.at)
+
+
+_ANY: Any = None  # a variable of unknown type
+
+
+@dataclass(frozen=True)
+class _Compiled:
+    text: str
+    references: frozenset[str]
+    _program: Any
+    _inputs: tuple[tuple[str, str, Callable[[Any], Any]], ...]
+
+    def met(self, values: Mapping[str, Any]) -> bool:
+        """Return whether the condition holds; never raises for missing or odd values."""
+        try:
+            data = {variable: convert(values.get(name)) for variable, name, convert in self._inputs}
+            return self._program.eval(data=data).value() is True
+        except (RuntimeError, TypeError, ValueError, OverflowError):
+            return False  # text that is no valid Unicode, a date that is none
+
+
+class _Source:
+    """A condition's text and where its characters stand."""
+
+    def __init__(self, text: str, at: PlaceAt) -> None:
+        self.text = text
+        self.at = at
+
+    def problem(self, offset: int, message: str, hint: str = "") -> Problem:
+        start = self.text.rfind("\n", 0, offset) + 1
+        end = self.text.find("\n", offset)
+        line = self.text[start : end if end >= 0 else len(self.text)]
+        column = offset - start
+        if len(line) > 100:
+            cut = max(0, column - 50)
+            line, column = line[cut : cut + 100], column - cut
+        return Problem(self.at(offset), message, hint, f"{line}\n{' ' * column}^")
+
+    def offset(self, line: int, column: int) -> int:
+        lines = self.text.split("\n")
+        return min(sum(len(one) + 1 for one in lines[: line - 1]) + column - 1, max(len(self.text) - 1, 0))
+
+
+def _placer(place: Place | PlaceAt) -> PlaceAt:
+    if isinstance(place, Place):
+        return lambda offset: Place(place.file, place.line, place.column + offset)
+    return place
+
+
+_TOKEN = re.compile(
+    r"""(?P<string>[rRbB]{0,2}(?:\"\"\".*?\"\"\"|'''.*?'''|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'))"""
+    r"""|(?P<comment>//[^\n]*)"""
+    r"""|(?P<has>(?<![\w.])has\(\s*(?P<asked>[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)\s*\))"""
+    r"""|(?P<name>(?<![\w.])[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)""",
+    re.DOTALL,
+)
+_RESERVED = frozenset({"true", "false", "null", "in"})
+
+
+def _names(text: str) -> list[tuple[int, str]]:
+    found = []
+    for token in _TOKEN.finditer(text):
+        if token["asked"]:
+            found.append((token.start("asked"), token["asked"]))
+        elif token["name"] and token["name"] not in _RESERVED and text[token.end() : token.end() + 1] != "(":
+            found.append((token.start(), token["name"]))
+    return found
+
+
+def _rewrite(source: _Source, types: Mapping[str, FieldType]) -> tuple[str, set[tuple[str, bool]]]:
+    """Turn has(budget) into the variable has_budget_, as long as it was: positions stay true.
+
+    CEL's own has() asks for a field of a message and refuses a plain name.
+    """
+    names: set[tuple[str, bool]] = set()
+    problems: list[Problem] = []
+
+    def put(token: re.Match[str]) -> str:
+        whole = token[0]
+        if token["asked"]:
+            name = token["asked"]
+            if name not in types:
+                problems.append(_unknown(source, token.start("asked"), name, types))
+                return whole
+            names.add((name, True))
+            return f"has_{name}_".ljust(len(whole))
+        if token["name"]:
+            name = _variable(token["name"], types)
+            if name:
+                names.add((name, False))
+        return whole
+
+    rewritten = _TOKEN.sub(put, source.text)
+    if problems:
+        raise Problems(problems)
+    return rewritten, names
+
+
+def _variable(chain: str, types: Mapping[str, FieldType]) -> str | None:
+    """Return the longest known variable that the dotted `chain` begins with: decision_date.getFullYear."""
+    parts = chain.split(".")
+    for length in range(len(parts), 0, -1):
+        name = ".".join(parts[:length])
+        if name in types:
+            return name
+    return None
+
+
+def _unknown(source: _Source, offset: int, name: str, types: Mapping[str, FieldType]) -> Problem:
+    return source.problem(offset, f"unknown name {name!r}", nearest(name, types))
+
+
+def _check(text: str, types: Mapping[str, FieldType], source: _Source) -> None:
+    try:
+        result = _check_environment(tuple(types.items())).compile(text)
+    except RuntimeError as error:
+        problems = _problems(str(error), types, source)
+        if problems:
+            raise Problems(problems) from None
+        return
+    if result.return_type().name() not in ("BOOL", "DYN"):
+        kind = _TYPE_WORDS.get(result.return_type().name(), "something else")
+        raise Problems([source.problem(0, f"a condition must be true or false, this is {kind}", "compare it")])
+
+
+_ISSUE = re.compile(r"ERROR: <input>:(\d+):(\d+): (.*)")
+_OVERLOAD = re.compile(r"found no matching overload for '([^']*)' applied to '\((.*)\)'")
+_COMPARES = frozenset({"_>_", "_>=_", "_<_", "_<=_", "_==_", "_!=_", "@in", "_in_"})
+_TYPE_WORDS = {
+    "INT": "a number",
+    "DOUBLE": "a number",
+    "STRING": "text",
+    "TIMESTAMP": "a time",
+    "LIST": "a list",
+    "NULL": "null",
+}
+_WORDS = (
+    (r"\bint\b|\bdouble\b|\buint\b", "number"),
+    (r"\bstring\b", "text"),
+    (r"google\.protobuf\.Timestamp|\btimestamp\b", "time"),
+    (r"google\.protobuf\.Duration|\bduration\b", "duration"),
+    (r"\bbool\b", "true/false"),
+    (r"list\((\S+)\)", r"list of \1"),
+    (r"\bnull_type\b|\bnull\b", "null"),
+)
+
+
+def _problems(report: str, types: Mapping[str, FieldType], source: _Source) -> list[Problem]:
+    issues = _ISSUE.findall(report)
+    if not issues:
+        what = "nested too deeply" if "recursion" in report else "not readable as a condition"
+        return [source.problem(0, what, "make it simpler")]
+    problems = []
+    for line, column, said in issues:
+        problem = _issue(source, source.offset(int(line), int(column)), said, types)
+        if problem:
+            problems.append(problem)
+            if said.startswith("Syntax error"):
+                break  # what follows a syntax error is noise
+    return problems
+
+
+def _issue(source: _Source, offset: int, said: str, types: Mapping[str, FieldType]) -> Problem | None:
+    overload = _OVERLOAD.match(said)
+    if overload:
+        operator, operands = overload[1], overload[2]
+        if operator in _COMPARES and _only_numbers(operands):
+            return None  # whole and decimal numbers compare well at run time; only the checker keeps them apart
+        return _mismatch(source, offset, operator, operands)
+    missing = re.match(r"undeclared reference to '([^']*)'", said)
+    if missing:
+        name = missing[1]
+        start = source.text.rfind(name, 0, offset + len(name)) if "." in name else offset
+        if source.text[offset : offset + 1] in ("(", ".") and "." not in name:
+            return source.problem(offset, f"unknown function {name!r}", "see the docs on conditions")
+        return _unknown(source, max(start, 0), name, types)
+    if said.startswith("Syntax error"):
+        if source.text[offset : offset + 1] == "=":
+            return source.problem(offset, "a single '='", "compare with '=='")
+        return source.problem(offset, "cannot be read from here on", "check quotes, brackets and operators before it")
+    return source.problem(offset, said)
+
+
+def _only_numbers(operands: str) -> bool:
+    return not re.sub(r"int|double|uint|list|[(), ]", "", operands)
+
+
+def _mismatch(source: _Source, offset: int, operator: str, operands: str) -> Problem:
+    words = operands
+    for pattern, plain in _WORDS:
+        words = re.sub(pattern, plain, words)
+    shown = operator.strip("_@") or operator
+    hint = "both sides must be of one kind"
+    if "null" in words:
+        hint = "ask has(name) or !has(name) for 'has a value' or 'has none'"
+    elif "true/false" in words and operator in ("_&&_", "_||_", "!_"):
+        hint = "each side must be a comparison"
+    return source.problem(offset, f"{shown!r} does not work on {' and '.join(words.split(', '))}", hint)
+
+
+_CEL_TYPES: Mapping[FieldType, Any] = {
+    FieldType.INTEGER: cel.Type.INT,
+    FieldType.NUMBER: cel.Type.DOUBLE,
+    FieldType.MONEY: cel.Type.DOUBLE,
+    FieldType.PERCENT: cel.Type.DOUBLE,
+    FieldType.BOOLEAN: cel.Type.BOOL,
+    FieldType.DATE: cel.Type.TIMESTAMP,
+    FieldType.DATETIME: cel.Type.TIMESTAMP,
+    FieldType.LIST: cel.Type.List(cel.Type.STRING),
+}
+_Types = tuple[tuple[str, FieldType], ...]
+
+
+@lru_cache(maxsize=16)
+def _check_environment(types: _Types) -> Any:
+    variables = {n: cel.Type.DYN if t is _ANY else _CEL_TYPES.get(t, cel.Type.STRING) for n, t in types}
+    return cel.NewEnv(variables={**variables, **{f"has_{n}_": cel.Type.BOOL for n in variables}})
+
+
+@lru_cache(maxsize=16)
+def _run_environment(types: _Types) -> Any:
+    """Dynamic types, so that null can be passed; only times keep theirs, which the engine needs to take them at all."""
+    times = (FieldType.DATE, FieldType.DATETIME)
+    variables = {_plain(name): cel.Type.TIMESTAMP if kind in times else cel.Type.DYN for name, kind in types}
+    return cel.NewEnv(variables={**variables, **{_plain(f"has_{n}_"): cel.Type.BOOL for n, _ in types}})
+
+
+def _plain(name: str) -> str:
+    """Name a variable without dots: an unchecked program takes those for fields of a message."""
+    return name.replace(".", "__dot__")
+
+
+def _input(name: str, asked: bool, kind: FieldType, none: str | None) -> tuple[str, str, Callable[[Any], Any]]:
+    if asked:
+        return _plain(f"has_{name}_"), name, _present
+    convert = _CONVERT.get(kind, _as_it_is)
+    if none is None:
+        return _plain(name), name, convert
+    return _plain(name), name, lambda value: None if value == none else convert(value)
+
+
+def _present(value: Any) -> bool:
+    return value is not None and value != "" and value != []
+
+
+def _as_it_is(value: Any) -> Any:
+    return value
+
+
+def _number(value: Any) -> Any:
+    return float(value) if value.__class__ is int else value
+
+
+def _time(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value if value.tzinfo else value.replace(tzinfo=timezone.utc)
+    if isinstance(value, str):
+        parsed = datetime.fromisoformat(value)
+        return parsed if parsed.tzinfo else parsed.replace(tzinfo=timezone.utc)
+    return value
+
+
+_CONVERT: Mapping[FieldType, Callable[[Any], Any]] = {
+    FieldType.NUMBER: _number,
+    FieldType.MONEY: _number,
+    FieldType.PERCENT: _number,
+    FieldType.DATE: _time,
+    FieldType.DATETIME: _time,
+}
