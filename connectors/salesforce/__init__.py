@@ -1,0 +1,107 @@
+"""The Salesforce connector: Leads, Contacts, Accounts and any other object, read by keyset and written by collections.
+
+It speaks Salesforce's own names; what they mean to syncd is said in mappings/.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from datetime import timedelta
+
+from connectors.contract import (
+    Capabilities,
+    FieldInfo,
+    FieldWanted,
+    Page,
+    Readiness,
+    Reading,
+    Record,
+    Seen,
+    Usage,
+    WriteRequest,
+    WriteResult,
+)
+from connectors.errors import AuthExpired, ConfigProblem
+from connectors.http import Session
+from connectors.salesforce.client import Client
+from connectors.salesforce.destination import CALL_ROWS, Writer
+from connectors.salesforce.package import write_package
+from connectors.salesforce.polling import Poller
+from connectors.salesforce.settings import SalesforceSettings
+from connectors.salesforce.setup import Preparer
+from connectors.salesforce.source import Reader
+
+__all__ = ["SalesforceConnector", "Settings", "connect", "write_package"]
+
+Settings = SalesforceSettings
+
+_FEW_CALLS = 0.1  # of the day's calls; with less left an operator should know before the start
+
+
+def connect(
+    name: str, settings: SalesforceSettings, *, sleep: Callable[[float], None] = time.sleep
+) -> SalesforceConnector:
+    """Return a connector; nothing is sent until it is first asked something."""
+    return SalesforceConnector(name, settings, sleep)
+
+
+class SalesforceConnector:
+    """A contract.Destination over one org."""
+
+    capabilities = Capabilities(reads=True, writes=True, deletes=True, write_batch=CALL_ROWS, upsert=True)
+
+    def __init__(self, name: str, settings: SalesforceSettings, sleep: Callable[[float], None]) -> None:
+        self.name = name
+        self._client = Client(name, settings, sleep)
+        self._reader = Reader(self._client)
+        self._poller = Poller(self._client, timedelta(seconds=settings.overlap))
+        self._writer = Writer(self._client, sleep)
+
+    @property
+    def session(self) -> Session:
+        """The HTTP session of all calls, with its counters."""
+        return self._client.session
+
+    def usage(self) -> Usage:
+        """Return what the org has spent of its daily calls, as its latest answer told."""
+        return self._client.meter.usage()
+
+    def check(self) -> Readiness:
+        """Log in, check the org, and look at its limits where the user may see them."""
+        notes: list[str] = []
+        try:
+            account = self._client.identity().org
+            answer = self._client.answer("GET", "limits")
+        except (AuthExpired, ConfigProblem) as error:
+            return Readiness(problems=(error.message,))
+        if answer.status == 404:
+            version = self._client.settings.api_version
+            return Readiness(problems=(f"{self.name}: the org knows no API version {version}; correct api_version",))
+        calls = answer.body.get("DailyApiRequests") if answer.ok and isinstance(answer.body, dict) else None
+        if calls is None:
+            notes.append(
+                f"{self.name}: syncd's user may not read the org's limits (View Setup and Configuration); the figures "
+                f"that come with every answer are used instead"
+            )
+        elif calls["Remaining"] < calls["Max"] * _FEW_CALLS:
+            notes.append(f"{self.name}: only {calls['Remaining']} of {calls['Max']} API calls are left today")
+        return Readiness(notes=tuple(notes), account=account)
+
+    def fields(self, kind: str) -> Sequence[FieldInfo]:
+        return self._reader.fields(kind)
+
+    def changes(self, readings: Sequence[Reading], seen: Seen) -> Iterator[Page]:
+        return self._poller.changes(readings, seen)
+
+    def fetch(self, kind: str, ids: Sequence[str], fields: Sequence[str]) -> Sequence[Record]:
+        return self._reader.fetch(kind, ids, fields)
+
+    def find(self, kind: str, field: str, values: Sequence[str], fields: Sequence[str]) -> Sequence[Record]:
+        return self._reader.find(kind, field, values, fields)
+
+    def write(self, requests: Sequence[WriteRequest]) -> Sequence[WriteResult]:
+        return self._writer.write(requests)
+
+    def prepare(self, wanted: Sequence[FieldWanted], *, apply: bool) -> Sequence[str]:
+        return Preparer(self._client, self._reader).prepare(wanted, apply=apply)

@@ -1,0 +1,211 @@
+"""One Salesforce org over HTTP: simple-salesforce on the shared session, composite calls, and the org's API budget.
+
+It gives back parsed answers; what records and rows mean is left to the source and the destination.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import orjson
+import requests
+from simple_salesforce.api import Salesforce
+from simple_salesforce.exceptions import SalesforceError
+
+from connectors.contract import Usage
+from connectors.errors import Unavailable
+from connectors.http import HttpSettings, Session, read_json
+from connectors.salesforce import soql
+from connectors.salesforce.auth import ClientCredentials, GivenSession, Identity
+from connectors.salesforce.settings import SalesforceSettings
+from connectors.salesforce.verdicts import DAILY_WAIT, judge, refused_call
+
+LISTS = 5  # queries or collections that one composite call takes
+ROWS = 25  # calls on single rows that one composite call takes
+_SLACK = timedelta(
+    seconds=2
+)  # a second is over, and its rows are visible, this long after the server's clock passed it
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One call inside a composite call; `path` is relative to the version's root."""
+
+    method: str
+    path: str
+    body: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What one call, alone or inside a composite, was answered."""
+
+    status: int
+    body: Any
+
+    @property
+    def ok(self) -> bool:
+        return 200 <= self.status < 300
+
+
+class Client:
+    """The calls that both directions share."""
+
+    def __init__(self, name: str, settings: SalesforceSettings, sleep: Callable[[float], None]) -> None:
+        self.name = name
+        self.settings = settings
+        self.session = Session(
+            name,
+            _http_settings(settings),
+            origins=(settings.instance_url, settings.token_url),
+            judge=judge(name),
+            # simple-salesforce builds https addresses only.
+            rewrite={settings.instance_url.replace("http://", "https://", 1): settings.instance_url},
+            sleep=sleep,
+        )
+        self._assign = "TRUE" if settings.auto_assign else "FALSE"
+        self.session.headers.update({"Sforce-Auto-Assign": self._assign, "Sforce-Call-Options": "client=syncd"})
+        self.credential: ClientCredentials | GivenSession = (
+            GivenSession(self.session, settings)
+            if settings.auth.session_id is not None
+            else ClientCredentials(self.session, settings)
+        )
+        self.session.credential = self.credential
+        self.meter = Meter(self.session, settings)
+        self.session.hooks["response"].append(self.meter.read)
+        self._library = Salesforce(
+            session_id="kept by the session",
+            instance_url=settings.instance_url,
+            session=self.session,
+            version=settings.api_version,
+        )
+        # In place of the library's own: it would send a second token and ask for indented bodies.
+        self._library.headers = {"Content-Type": "application/json"}
+
+    @property
+    def root(self) -> str:
+        """The path under which all resources of the configured version lie."""
+        return f"/services/data/v{self.settings.api_version}/"
+
+    def identity(self) -> Identity:
+        """Return whose token this is; raise ConfigProblem when it is not the configured org's."""
+        return self.credential.identity()
+
+    def answer(self, method: str, path: str, body: Any = None) -> Answer:
+        """Send one call and return what was answered, be it a refusal; `path` is relative to the version's root."""
+        self.meter.gate()
+        data = None if body is None else orjson.dumps(body)
+        try:
+            sent = self._library._call_salesforce(method, self._library.base_url + path, data=data)
+        except SalesforceError as error:
+            return Answer(error.status, error.content)
+        return Answer(sent.status_code, read_json(sent, self.name) if sent.content else None)
+
+    def call(self, method: str, path: str, body: Any = None, *, what: str) -> Any:
+        """Send one call about `what` and return the body; raise the ConnectorError that a refusal means."""
+        answer = self.answer(method, path, body)
+        if not answer.ok:
+            raise refused_call(self.name, answer.status, answer.body, what)
+        return answer.body
+
+    def composite(self, parts: Sequence[Part]) -> list[Answer]:
+        """Send up to LISTS queries or collections, or ROWS single rows, in one call; return an answer for each.
+
+        A part that Salesforce left without an answer gets status 0.
+        """
+        told = self.call("POST", "composite", self._joined(parts), what="composite")
+        answers = {str(part.get("referenceId")): part for part in told.get("compositeResponse") or ()}
+        found = []
+        for number in range(len(parts)):
+            part = answers.get(f"p{number}") or {}
+            found.append(Answer(int(part.get("httpStatusCode") or 0), part.get("body")))
+        return found
+
+    def queries(self, texts: Sequence[str], *, deleted_too: bool) -> tuple[list[Answer], datetime | None]:
+        """Ask every query, LISTS in a call; return the answers and the time up to which they are complete.
+
+        That time is by Salesforce's own clock, and None when it sent none. Rows with a later stamp may yet be joined by
+        rows of the same second.
+        """
+        answers: list[Answer] = []
+        settled: list[datetime] = []
+        for start in range(0, len(texts), LISTS):
+            began = time.monotonic()
+            parts = [
+                Part("GET", soql.query_path(text, deleted_too=deleted_too)) for text in texts[start : start + LISTS]
+            ]
+            answers += self.composite(parts)
+            took = timedelta(seconds=time.monotonic() - began)
+            if self.session.server_time is not None:
+                settled.append((self.session.server_time - took - _SLACK).replace(microsecond=0))
+        return answers, min(settled, default=None)
+
+    def _joined(self, parts: Sequence[Part]) -> dict[str, Any]:
+        joined = []
+        for number, part in enumerate(parts):
+            call: dict[str, Any] = {"method": part.method, "url": self.root + part.path, "referenceId": f"p{number}"}
+            if part.body is not None:
+                call |= {"body": part.body, "httpHeaders": {"Sforce-Auto-Assign": self._assign}}
+            joined.append(call)
+        return {"allOrNone": False, "collateSubrequests": False, "compositeRequest": joined}
+
+
+class Meter:
+    """How many API calls the org and syncd have spent, as the org tells with every answer."""
+
+    def __init__(self, session: Session, settings: SalesforceSettings) -> None:
+        self._session = session
+        self._budget = settings.budget
+        self._used: int | None = None
+        self._total: int | None = None
+        self._read_at = 0.0
+
+    def read(self, answer: requests.Response, **_: Any) -> None:
+        """Take the figures from an answer's Sforce-Limit-Info header."""
+        found = re.search(r"(?:^|[^-])api-usage=(\d+)/(\d+)", answer.headers.get("Sforce-Limit-Info", ""))
+        if found is None:
+            return
+        self._used, self._total, self._read_at = int(found[1]), int(found[2]), time.monotonic()
+        if self._budget.per_day is None:
+            allowed = max(1, int(self._total * self._budget.share))
+            if self._session.settings.per_day != allowed:
+                self._session.settings = replace(self._session.settings, per_day=allowed)
+
+    def gate(self) -> None:
+        """Raise Unavailable while the org as a whole is near its limit; let a call through now and then to see."""
+        if self._used is None or not self._total or self._used < self._total * self._budget.stop_at:
+            return
+        left = DAILY_WAIT - (time.monotonic() - self._read_at)
+        if left > 0:
+            raise Unavailable(
+                f"{self._session.system}: the org has used {self._used} of its {self._total} API calls a day, more "
+                f"than budget.stop_at ({self._budget.stop_at:.0%}) allows; syncd waits so that other integrations can work",
+                system=self._session.system,
+                retry_after=left,
+            )
+
+    def usage(self) -> Usage:
+        """Return the org's figures when known, and syncd's own beside them."""
+        own = {"own_used": self._session.used_today, "own_allowed": self._session.settings.per_day}
+        if self._used is None:
+            return Usage(used=self._session.used_today, allowed=self._session.settings.per_day, details=own)
+        return Usage(used=self._used, allowed=self._total, source="Sforce-Limit-Info", details=own)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def _http_settings(settings: SalesforceSettings) -> HttpSettings:
+    return HttpSettings(
+        connect_timeout=settings.timeouts.connect,
+        read_timeout=settings.timeouts.read,
+        total_timeout=settings.timeouts.total,
+        per_day=settings.budget.per_day,
+        ca=settings.ca,
+        insecure_http=settings.insecure_http,
+    )

@@ -1,0 +1,136 @@
+"""Turns rows of an answer into records, and says which columns that takes.
+
+It asks nothing of Salesforce itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from connectors.contract import FieldInfo, FieldType, RawValue, Record
+from connectors.salesforce.client import Answer
+from connectors.salesforce.soql import PAGE
+
+_ALWAYS = ("Id", "SystemModstamp", "IsDeleted")
+_MERGEABLE = frozenset({"lead", "contact", "account"})
+_CONVERSION = ("IsConverted", "ConvertedContactId", "ConvertedAccountId", "ConvertedOpportunityId")
+
+_TYPES = {
+    "string": FieldType.TEXT,
+    "textarea": FieldType.TEXT,
+    "email": FieldType.TEXT,
+    "phone": FieldType.TEXT,
+    "url": FieldType.TEXT,
+    "id": FieldType.TEXT,
+    "encryptedstring": FieldType.TEXT,
+    "int": FieldType.NUMBER,
+    "long": FieldType.NUMBER,
+    "double": FieldType.NUMBER,
+    "currency": FieldType.NUMBER,
+    "percent": FieldType.NUMBER,
+    "boolean": FieldType.BOOLEAN,
+    "date": FieldType.DATE,
+    "datetime": FieldType.DATETIME,
+    "picklist": FieldType.CHOICE,
+    "combobox": FieldType.CHOICE,
+    "multipicklist": FieldType.CHOICES,
+    "reference": FieldType.REFERENCE,
+}
+
+
+def columns(kind: str, fields: Iterable[str]) -> list[str]:
+    """Return what to select for these fields: they, and what the envelope of a record needs."""
+    wanted = [*_ALWAYS]
+    if kind.lower() in _MERGEABLE:
+        wanted.append("MasterRecordId")
+    if kind.lower() == "lead":
+        wanted.extend(_CONVERSION)
+    return [*wanted, *fields]
+
+
+def rows_of(answer: Answer) -> list[dict[str, Any]]:
+    """Return the rows of a query's answer."""
+    rows: list[dict[str, Any]] = answer.body["records"]
+    return rows
+
+
+def is_full(answer: Answer, limit: int = PAGE) -> bool:
+    """Tell whether rows may follow: the page is full, or Salesforce cut it short."""
+    return len(answer.body["records"]) >= limit or not answer.body.get("done", True)
+
+
+def read_records(rows: Sequence[Mapping[str, Any]], fields: Sequence[str]) -> list[Record]:
+    """Return the rows as records that hold `fields`, each under the name that was asked for."""
+    if not rows:
+        return []
+    places = _places(rows[0], fields)
+    return [_record(row, places) for row in rows]
+
+
+def parse_stamp(text: str) -> datetime:
+    """Return a time as Salesforce prints it (2026-01-02T03:04:05.000+0000) in UTC."""
+    return datetime.fromisoformat(text).astimezone(UTC)
+
+
+def field_info(told: Mapping[str, Any]) -> FieldInfo:
+    """Return one field of a describe answer in the words all connectors share."""
+    creatable, kind = bool(told.get("createable")), str(told.get("type"))
+    return FieldInfo(
+        name=told["name"],
+        label=told.get("label") or told["name"],
+        type=_TYPES.get(kind, FieldType.OTHER),
+        writable=creatable or bool(told.get("updateable")),
+        required=creatable and kind != "boolean" and not told.get("nillable") and not told.get("defaultedOnCreate"),
+        unique=bool(told.get("unique")),
+        length=told.get("length") or None,
+        choices=tuple(choice["value"] for choice in told.get("picklistValues") or () if choice.get("active", True)),
+        restricted=bool(told.get("restrictedPicklist")),
+        calculated=bool(told.get("calculated")),
+    )
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def _places(row: Mapping[str, Any], fields: Sequence[str]) -> list[tuple[str, tuple[str, ...]]]:
+    """Pair each field asked for with its path in a row; answers spell a name as the org does, not as it was asked."""
+    spelled = {key.lower(): key for key in row}
+    found = []
+    for field in fields:
+        head, *tail = field.split(".")
+        key = head if head in row else spelled.get(head.lower())
+        if key is not None:
+            found.append((field, (key, *tail)))
+    return found
+
+
+def _record(row: Mapping[str, Any], places: Sequence[tuple[str, tuple[str, ...]]]) -> Record:
+    return Record(
+        id=row["Id"],
+        modified=parse_stamp(row["SystemModstamp"]),
+        fields={field: row.get(path[0]) if len(path) == 1 else _deep(row, path) for field, path in places},
+        deleted=bool(row.get("IsDeleted")),
+        survivor=row.get("MasterRecordId"),
+        converted_to=_converted(row) if row.get("IsConverted") else None,
+    )
+
+
+def _deep(row: Mapping[str, Any], path: tuple[str, ...]) -> RawValue:
+    """Follow a path through nested parents; a record without that parent has None there."""
+    value: Any = row
+    for step in path:
+        if not isinstance(value, Mapping):
+            return None
+        if step not in value:
+            step = next((key for key in value if key.lower() == step.lower()), step)
+        value = value.get(step)
+    return value
+
+
+def _converted(row: Mapping[str, Any]) -> tuple[str, str] | None:
+    for kind in ("Contact", "Account"):
+        if row.get(f"Converted{kind}Id"):
+            return kind, str(row[f"Converted{kind}Id"])
+    return None

@@ -1,0 +1,79 @@
+"""Reads single records and descriptions: by id, by a field's value, and the fields of an object.
+
+What changed since the last read is polling.py's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from connectors.contract import FieldInfo, Record
+from connectors.salesforce import soql
+from connectors.salesforce.client import LISTS, Client
+from connectors.salesforce.records import columns, field_info, is_full, read_records, rows_of
+from connectors.salesforce.soql import LONGEST_FILTERED, PAGE, QUERY_BYTES
+from connectors.salesforce.verdicts import refused_call
+
+_SMALLEST_LIST = 1_000  # bytes that the values of a query get, however long its list of fields is
+
+
+class Reader:
+    """Answers questions about records whose ids or values are known."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    def fields(self, kind: str) -> list[FieldInfo]:
+        """Describe an object as the integration user sees it: a field that nobody granted is not there."""
+        told = self._client.call("GET", f"sobjects/{soql.object_name(kind)}/describe", what=f"object {kind}")
+        return [field_info(field) for field in told["fields"]]
+
+    def fetch(self, kind: str, ids: Sequence[str], fields: Sequence[str]) -> list[Record]:
+        """Return the records by id, PAGE of them in a call; what cannot be an id belongs to no record."""
+        wanted = list(dict.fromkeys(soql.full_id(id) for id in ids if soql.is_id(id)))
+        asked = columns(soql.object_name(kind), [soql.field_path(field) for field in fields])
+        if any("." in field for field in fields):  # this resource does not follow relationships
+            return list(self._matching(kind, "Id", wanted, fields, deleted_too=True))
+        found: list[Record] = []
+        for start in range(0, len(wanted), PAGE):
+            body = {"ids": wanted[start : start + PAGE], "fields": _once(asked)}
+            rows = self._client.call("POST", f"composite/sobjects/{kind}", body, what=kind)
+            found += read_records([row for row in rows if row is not None], fields)
+        return found
+
+    def find(self, kind: str, field: str, values: Sequence[str], fields: Sequence[str]) -> list[Record]:
+        """Return the records, deleted ones left out, whose text field equals a value as Salesforce compares texts.
+
+        An empty value would match every record without one, and a value longer than any comparable text matches none:
+        both are left out.
+        """
+        usable = [value for value in dict.fromkeys(values) if value.strip() and len(value) <= LONGEST_FILTERED]
+        return list(self._matching(kind, soql.field_path(field), usable, fields, deleted_too=False))
+
+    def _matching(
+        self, kind: str, field: str, values: Sequence[str], fields: Sequence[str], *, deleted_too: bool
+    ) -> Iterator[Record]:
+        asked = columns(kind, fields)
+        room = QUERY_BYTES - len(soql.query_path(soql.select(kind, asked), deleted_too=True))
+        open_lists = [(values_in, "") for values_in in soql.value_lists(values, max(room, _SMALLEST_LIST))]
+        while open_lists:
+            now, open_lists = open_lists[:LISTS], open_lists[LISTS:]
+            texts = []
+            for values_in, last in now:
+                where = f"{field} IN ({','.join(values_in)})" + (f" AND Id > {soql.quote(last)}" if last else "")
+                texts.append(soql.select(kind, asked, where, "Id ASC", PAGE))
+            answers, _ = self._client.queries(texts, deleted_too=deleted_too)
+            for (values_in, _), answer in zip(now, answers, strict=True):
+                if not answer.ok:
+                    raise refused_call(self._client.name, answer.status, answer.body, kind)
+                records = read_records(rows_of(answer), fields)
+                yield from records
+                if records and is_full(answer):
+                    open_lists.append((values_in, records[-1].id))
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def _once(names: Sequence[str]) -> list[str]:
+    return list({name.lower(): name for name in names}.values())

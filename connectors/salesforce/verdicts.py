@@ -1,0 +1,251 @@
+"""What an answer of Salesforce means: wait, tell the operator, or refuse this one record.
+
+It quotes no message of Salesforce but the admin's own, because the others may repeat a field's value. Acting on the
+meaning is left to the callers.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+import requests
+
+from connectors.contract import Rejected
+from connectors.errors import ConfigProblem, ConnectorError, ContractBroken, Unavailable
+from connectors.http import Judge, Wait, retry_after
+
+DAILY_WAIT = 900.0  # seconds; the daily limit is a rolling window out of which capacity trickles back
+
+TRANSIENT = frozenset(
+    {
+        "UNABLE_TO_LOCK_ROW",
+        "SERVER_UNAVAILABLE",
+        "UNKNOWN_EXCEPTION",
+        "REQUEST_LIMIT_EXCEEDED",
+        "QUERY_TIMEOUT",
+        "TXN_SECURITY_METERING_ERROR",
+        "ALL_OR_NONE_OPERATION_ROLLED_BACK",
+        "PROCESSING_HALTED",
+    }
+)
+NARROWER = frozenset({"QUERY_TIMEOUT", "OPERATION_TOO_LARGE"})  # the query works with fewer rows
+GONE = frozenset({"ENTITY_IS_DELETED", "NOT_FOUND", "CANNOT_UPDATE_CONVERTED_LEAD"})
+
+# Automation of the org failed; what made it fail stands in the text only, always in English.
+_AUTOMATION = frozenset({"CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", "APEX_ERROR", "CANNOT_EXECUTE_FLOW_TRIGGER"})
+_PASSING = ("UNABLE_TO_LOCK_ROW", "CPU time limit", "deadlock")
+
+_STOPS = {
+    "API_DISABLED_FOR_ORG": "this org or user may not use the API; give the integration user the right API Enabled",
+    "API_CURRENTLY_DISABLED": "the API is switched off for this org; ask Salesforce support",
+    "FUNCTIONALITY_NOT_ENABLED": "the org lacks a feature that is needed; check its edition",
+    "INSUFFICIENT_ACCESS": "the integration user lacks a right; assign the permission set syncd to it",
+    "UNSUPPORTED_API_VERSION": "this API version is gone; set api_version to a current one",
+    "GONE": "this API version is gone; set api_version to a current one",
+    "STORAGE_LIMIT_EXCEEDED": "the org's data storage is full; free some or buy more",
+    "TRANSFER_REQUIRES_READ": "the new owner may not read the record; correct the owner mapping or the profile",
+}
+_ROW_WORDS = {
+    "REQUIRED_FIELD_MISSING": "a required field is empty",
+    "STRING_TOO_LONG": "a text is longer than the field",
+    "INVALID_EMAIL_ADDRESS": "not an e-mail address as Salesforce checks it",
+    "NUMBER_OUTSIDE_VALID_RANGE": "a number is outside the field's range",
+    "JSON_PARSER_ERROR": "a value has the wrong type for its field",
+    "INVALID_TYPE_ON_FIELD_IN_RECORD": "a value has the wrong type for its field",
+    "MALFORMED_ID": "an id has the wrong form",
+    "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST": "a value is not among those of a restricted picklist",
+    "FIELD_FILTER_VALIDATION_EXCEPTION": "a lookup filter of the org forbids the reference",
+    "FIELD_INTEGRITY_EXCEPTION": "a value does not fit the org's lists or the parent (often state and country)",
+    "INVALID_CROSS_REFERENCE_KEY": "a record referred to is missing, deleted or invisible to the integration user",
+    "INSUFFICIENT_ACCESS_ON_CROSS_REFERENCE_ENTITY": "the integration user may not see a record referred to",
+    "INVALID_FIELD_FOR_INSERT_UPDATE": "a field may not be written by the integration user; grant it, or unmap it",
+    "INVALID_FIELD": "the object has no such field, or the integration user may not see it; grant it, or unmap it",
+    "INVALID_TYPE": "there is no such object, or the integration user may not see it",
+    "INSUFFICIENT_ACCESS_OR_READONLY": "the integration user may not edit this record; check sharing and rights",
+    "INSUFFICIENT_ACCESS": "the integration user may not edit this record; check sharing and rights",
+    "ENTITY_IS_DELETED": "the record is deleted or was merged into another",
+    "NOT_FOUND": "there is no such record",
+    "CANNOT_UPDATE_CONVERTED_LEAD": "the lead is converted; its contact and account live on",
+    "INACTIVE_OWNER_OR_USER": "the owner is not an active user; correct the owner mapping",
+    "INVALID_ASSIGNEE_TYPE": "the owner cannot own such a record; correct the owner mapping",
+    "DUPLICATE_VALUE": "another record holds the same value of a unique field",
+    "DUPLICATE_EXTERNAL_ID": "several records hold the same key",
+    "DUPLICATES_DETECTED": "a duplicate rule of the org found records like this one",
+    "STORAGE_LIMIT_EXCEEDED": "the org's data storage is full",
+}
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.]*")
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """One error of an answer. `text` is Salesforce's own and may hold values: parse it, never print it."""
+
+    code: str
+    text: str = ""
+    fields: tuple[str, ...] = ()
+    matches: tuple[tuple[str, str], ...] = ()
+
+
+def troubles(body: Any) -> list[Trouble]:
+    """Read the errors out of a body: the top-level list (`errorCode`) or those of a row (`statusCode`)."""
+    found = []
+    for item in body if isinstance(body, list) else [body]:
+        if isinstance(item, dict) and ("errorCode" in item or "statusCode" in item):
+            code = str(item.get("errorCode") or item.get("statusCode"))
+            names = [str(name) for name in item.get("fields") or () if _NAME.fullmatch(str(name))]
+            found.append(Trouble(code, str(item.get("message") or ""), tuple(names), _rule_matches(item)))
+    return found
+
+
+def judge(system: str) -> Judge:
+    """Return the session's judge: which answers to a whole call are worth waiting for, and which stop everything."""
+
+    def verdict(answer: requests.Response) -> Wait | ConnectorError | None:
+        status = answer.status_code
+        if status < 300:
+            head = answer.content.lstrip()[:1]
+            if head in (b"", b"[", b"{"):
+                return None
+            return Wait(
+                f"{system} answered {status} with a page that is no JSON (something between us and Salesforce?)"
+            )
+        code, text = _first(answer)
+        if code == "REQUEST_LIMIT_EXCEEDED":
+            if "concurrent" in text.lower():
+                return Wait(f"{system} has too many long calls running at once", 5.0)
+            reason = f"{system}: the org has spent its daily API calls; raise its limit, or wait"
+            return Wait(reason, DAILY_WAIT, now_or_later=False)
+        if status >= 500 or status in (420, 429) or code in TRANSIENT:
+            return Wait(f"{system} cannot answer now (HTTP {status}{f', {code}' if code else ''})", retry_after(answer))
+        if code in _STOPS:
+            return ConfigProblem(f"{system}: {_STOPS[code]} ({code})")
+        return None
+
+    return verdict
+
+
+def refused_call(system: str, status: int, body: Any, what: str) -> ConnectorError:
+    """Return the error for an answer to `what` (an object or resource name) that no waiting will change."""
+    trouble = next(iter(troubles(body)), Trouble(f"HTTP {status}"))
+    code = trouble.code
+    if status >= 500 or code in TRANSIENT:
+        return Unavailable(f"{system} could not answer for {what} ({code})", system=system, retry_after=30.0)
+    if code == "INVALID_FIELD":
+        name, of = unknown_field(trouble)
+        return ConfigProblem(
+            f"{system}: {of or what} has no field {name or '(not named by Salesforce)'} that syncd's user may see. "
+            f"Correct the mapping, or grant the field in the permission set (a field that nobody was granted looks "
+            f"like a missing one)",
+            system=system,
+        )
+    if code in ("INVALID_TYPE", "NOT_FOUND"):
+        return ConfigProblem(
+            f"{system}: there is no {what} that syncd's user may see. Correct the mapping, or grant the object in the "
+            f"permission set",
+            system=system,
+        )
+    if code in _STOPS or status == 403:
+        words = _STOPS.get(code, "the integration user lacks a right for this")
+        return ConfigProblem(f"{system}: {what}: {words} ({code})", system=system)
+    return ContractBroken(
+        f"{system} refused a call for {what} (HTTP {status}, {code}); please report this", system=system
+    )
+
+
+def unknown_field(trouble: Trouble) -> tuple[str, str]:
+    """Return the field and the object that an INVALID_FIELD names, empty where it does not."""
+    found = re.search(
+        r"[Nn]o such column '([A-Za-z0-9_.]+)' on (?:entity|sobject of type) '?([A-Za-z0-9_]+)", trouble.text
+    )
+    if found:
+        return found.group(1), found.group(2)
+    parent = re.search(r"[Dd]idn't understand relationship '([A-Za-z0-9_]+)'", trouble.text)
+    if parent:
+        return parent.group(1), ""
+    return (trouble.fields[0], "") if trouble.fields else ("", "")
+
+
+def is_transient(trouble: Trouble) -> bool:
+    """Tell whether the same row may go through a moment later."""
+    if trouble.code in _AUTOMATION:
+        return any(sign in trouble.text for sign in _PASSING)
+    return trouble.code in TRANSIENT
+
+
+def rejection(kind: str, found: Sequence[Trouble]) -> Rejected:
+    """Return the refusal of one record, in words that repeat none of its values."""
+    first = found[0]
+    names = list(dict.fromkeys(name for trouble in found for name in trouble.fields))
+    field = names[0] if names else None
+    if first.code == "INVALID_FIELD":
+        field = unknown_field(first)[0] or field
+    elif first.code == "DUPLICATE_VALUE":
+        field = duplicate_field(first) or field
+    named = ", ".join(names) or field
+    words = f"{first.code}: {_row_words(first)}" + (f" ({named})" if named else "")
+    if len(found) > 1:
+        words += "; also " + ", ".join(trouble.code for trouble in found[1:])
+    return Rejected(
+        code=first.code,
+        message=f"Salesforce refused this {kind}. {words}",
+        field=field,
+        matches=first.matches or _holders(kind, first),
+        gone=first.code in GONE,
+    )
+
+
+def duplicate_field(trouble: Trouble) -> str | None:
+    """Return the unique field that a DUPLICATE_VALUE names."""
+    found = re.search(r"duplicate value found: ([A-Za-z0-9_]+) duplicates", trouble.text)
+    return found.group(1) if found else None
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def _first(answer: requests.Response) -> tuple[str, str]:
+    try:
+        found = troubles(orjson.loads(answer.content))
+    except orjson.JSONDecodeError:
+        return "", ""
+    return (found[0].code, found[0].text) if found else ("", "")
+
+
+def _row_words(trouble: Trouble) -> str:
+    if trouble.code == "FIELD_CUSTOM_VALIDATION_EXCEPTION":
+        return f"a validation rule of the org says: {trouble.text}"
+    if trouble.code == "STRING_TOO_LONG":
+        length = re.search(r"\(max length=(\d+)\)\s*$", trouble.text)
+        return _ROW_WORDS[trouble.code] + (f" takes ({length.group(1)} characters)" if length else " takes")
+    if trouble.code in _AUTOMATION:
+        name = re.match(r"([A-Za-z][A-Za-z0-9_]*): execution of", trouble.text)
+        return "a trigger or flow of the org failed" + (f": {name.group(1)}" if name else "; its log says why")
+    return _ROW_WORDS.get(trouble.code, "see this code in Salesforce's documentation")
+
+
+def _holders(kind: str, trouble: Trouble) -> tuple[tuple[str, str], ...]:
+    """Read from a refusal for a key that is taken which records hold it."""
+    if trouble.code == "DUPLICATE_VALUE":
+        found = re.search(r"with id: ([A-Za-z0-9]{15,18})\b", trouble.text)
+        return ((kind, found.group(1)),) if found else ()
+    if trouble.code == "DUPLICATE_EXTERNAL_ID":
+        listed = re.search(r"\[([A-Za-z0-9, ]+)\]\s*$", trouble.text)
+        return tuple((kind, id.strip()) for id in listed.group(1).split(",")) if listed else ()
+    return ()
+
+
+def _rule_matches(item: dict[str, Any]) -> tuple[tuple[str, str], ...]:
+    """Read the records that a duplicate rule found; the single-row endpoint misspells the key."""
+    told = item.get("duplicateResut") or item.get("duplicateResult") or {}
+    found = []
+    for result in told.get("matchResults") or () if isinstance(told, dict) else ():
+        for match in result.get("matchRecords") or ():
+            record = match.get("record") or {}
+            kind = (record.get("attributes") or {}).get("type") or result.get("entityType")
+            if kind and record.get("Id"):
+                found.append((str(kind), str(record["Id"])))
+    return tuple(dict.fromkeys(found))
