@@ -184,7 +184,7 @@ class Meter:
         if left > 0:
             raise Unavailable(
                 f"{self._session.system}: the org has used {self._used} of its {self._total} API calls a day, more "
-                f"than budget.stop_at ({self._budget.stop_at:.0%}) allows; syncd waits so that other integrations can work",
+                f"than budget.stop_at ({self._budget.stop_at:.0%}) allows; syncd waits so that others can work",
                 system=self._session.system,
                 retry_after=left,
             )

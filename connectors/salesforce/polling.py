@@ -30,8 +30,8 @@ class Poller:
 
     A row takes its stamp when it is saved, not when its transaction commits, so rows can appear behind the cursor. The
     rows of a window behind the cursor are counted, by Salesforce and in the store, and read again when the counts
-    differ. The counts ride in sub-requests that the poll leaves free, so each kind has its turn within as many polls as there
-    are kinds; a window reaches back to the kind's last turn, so a late row is found whatever the time between polls.
+    differ. The counts ride in sub-requests that the poll leaves free, so each kind has its turn within as many polls as
+    there are kinds; a window reaches back to the kind's last turn, so a late row is found however rarely polls come.
     """
 
     def __init__(self, client: Client, overlap: timedelta) -> None:
