@@ -1,0 +1,90 @@
+"""The HubSpot connector: contacts, companies and any other CRM object, read by search and written by batch.
+
+Which object is a lead, and what its properties mean, is left to the mapping.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from datetime import timedelta
+
+from connectors.contract import (
+    Capabilities,
+    FieldInfo,
+    FieldWanted,
+    Page,
+    Readiness,
+    Reading,
+    Record,
+    Seen,
+    Usage,
+    WriteRequest,
+    WriteResult,
+)
+from connectors.errors import AuthExpired, ConfigProblem
+from connectors.http import Session
+from connectors.hubspot.client import BATCH, HubSpotClient
+from connectors.hubspot.destination import HubSpotWriter
+from connectors.hubspot.properties import describe, prepare
+from connectors.hubspot.settings import HubSpotSettings
+from connectors.hubspot.source import HubSpotReader
+
+__all__ = ["HubSpotConnector", "HubSpotSettings", "Settings", "connect"]
+
+Settings = HubSpotSettings
+
+
+def connect(name: str, settings: HubSpotSettings, *, sleep: Callable[[float], None] = time.sleep) -> HubSpotConnector:
+    """Return the connector for one account; nothing is sent yet. `name` is what the operator calls the system."""
+    return HubSpotConnector(name, settings, sleep=sleep)
+
+
+class HubSpotConnector:
+    """connectors.contract.Destination for one HubSpot account."""
+
+    capabilities = Capabilities(reads=True, writes=True, deletes=False, write_batch=BATCH, upsert=True)
+
+    def __init__(self, name: str, settings: HubSpotSettings, *, sleep: Callable[[float], None] = time.sleep) -> None:
+        self.name = name
+        self._client = HubSpotClient(name, settings, sleep=sleep)
+        self._reader = HubSpotReader(self._client, settings.overlap)
+        self._writer = HubSpotWriter(self._client)
+
+    @property
+    def session(self) -> Session:
+        return self._client.session
+
+    def usage(self) -> Usage:
+        return self._client.usage()
+
+    def check(self) -> Readiness:
+        account = ""
+        try:
+            told = self._client.account()
+            account = str(told["portalId"])
+            offset = told.get("utcOffsetMilliseconds")
+            if isinstance(offset, int):
+                self._client.judge.utc_offset = timedelta(milliseconds=offset)
+            self._client.properties("contacts")
+        except (AuthExpired, ConfigProblem) as error:
+            return Readiness(problems=(f"{self.name}: {error.message}",), account=account)
+        return Readiness(account=account)
+
+    def fields(self, kind: str) -> Sequence[FieldInfo]:
+        return describe(self._client, kind)
+
+    def changes(self, readings: Sequence[Reading], seen: Seen) -> Iterator[Page]:
+        return self._reader.changes(readings, seen)
+
+    def fetch(self, kind: str, ids: Sequence[str], fields: Sequence[str]) -> Sequence[Record]:
+        return self._reader.fetch(kind, ids, fields)
+
+    def find(self, kind: str, field: str, values: Sequence[str], fields: Sequence[str]) -> Sequence[Record]:
+        return self._reader.find(kind, field, values, fields)
+
+    def write(self, requests: Sequence[WriteRequest]) -> Sequence[WriteResult]:
+        return self._writer.write(requests)
+
+    def prepare(self, wanted: Sequence[FieldWanted], *, apply: bool) -> Sequence[str]:
+        return prepare(self._client, wanted, apply=apply)

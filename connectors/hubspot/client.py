@@ -1,0 +1,276 @@
+"""HubSpot's endpoints through its official client, as plain JSON over our own HTTP session.
+
+It knows paths, batch sizes and body shapes; what to ask for and what an answer means for a record is left to the source
+and the destination.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import hubspot
+import orjson
+import urllib3
+
+from connectors.contract import Usage
+from connectors.errors import ConfigProblem, ContractBroken, Unavailable
+from connectors.http import Session, StaticToken
+from connectors.hubspot.judge import CallRefused, HubSpotJudge, Trouble, trouble_of
+from connectors.hubspot.oauth import OAuthToken
+from connectors.hubspot.settings import HubSpotSettings
+
+BATCH = 100  # inputs of a batch call
+PAGE = 200  # rows of a search
+SEARCH_BODY = 3000  # characters of a search body
+REMEDY = "create a new token in HubSpot (service key or private app), set access_token to it and start again"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Found:
+    """One answer to a search. `total` counts every match, `end` says that none is left after these rows."""
+
+    total: int
+    rows: Sequence[Mapping[str, Any]]
+    end: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Batch:
+    """One answer to a batch call: rows in no order, and errors that may each concern several rows."""
+
+    rows: Sequence[Mapping[str, Any]]
+    errors: Sequence[Trouble]
+
+
+class HubSpotClient:
+    """The calls that syncd makes. Each raises a ConnectorError; CallRefused only where its docstring says so."""
+
+    def __init__(self, name: str, settings: HubSpotSettings, *, sleep: Callable[[float], None] = time.sleep) -> None:
+        base = settings.base_url.rstrip("/")
+        self._base = base
+        self._version = settings.api_version
+        self.judge = HubSpotJudge()
+        self.session = Session(name, settings.http(), origins=[base], judge=self.judge, sleep=sleep)
+        if settings.oauth is not None:
+            self.session.credential = OAuthToken(self.session, base + self._path("/oauth/v1/token"), settings.oauth)
+        elif settings.access_token is not None:
+            self.session.credential = StaticToken(settings.access_token.get_secret_value().strip(), REMEDY)
+        self._apis: dict[tuple[str, str], Any] = {}
+        self._api_clients: dict[str, Any] = {}
+        crm = hubspot.HubSpot(retry=False, api_factory=self._api).crm
+        self._search_api, self._batch_api = crm.objects.search_api, crm.objects.batch_api
+        self._basic_api = crm.objects.basic_api
+        self._properties, self._property_batches = crm.properties.core_api, crm.properties.batch_api
+        self._property_groups = crm.properties.groups_api
+
+    def search(self, kind: str, body: Mapping[str, Any]) -> Found:
+        """Run one search of at most SEARCH_BODY characters."""
+        answer = self._asked(kind, lambda: self._search_api.do_search(kind, dict(body), _preload_content=False))
+        rows = _rows(answer)
+        more = bool(answer.get("paging")) or len(rows) >= body.get("limit", PAGE)
+        total = answer.get("total")
+        total = total if isinstance(total, int) else len(rows) + more
+        return Found(total=total, rows=rows, end=not rows or not more or total == len(rows))
+
+    def read(self, kind: str, ids: Sequence[str], properties: Sequence[str], key: str | None = None) -> Batch:
+        """Read up to BATCH records by id, or by the unique property `key`."""
+        body = {"properties": list(properties), "inputs": [{"id": value} for value in ids]}
+        if key is not None:
+            body["idProperty"] = key  # type: ignore[assignment]
+        return _batch(self._asked(kind, lambda: self._batch_api.read(kind, body, _preload_content=False)))
+
+    def get(self, kind: str, record_id: str, properties: Sequence[str]) -> Mapping[str, Any] | None:
+        """Read one record; None when there is none. A merged-away id answers with the survivor and its id."""
+        try:
+            raw = self._basic_api.get_by_id(kind, record_id, properties=list(properties), _preload_content=False)
+        except CallRefused as refused:
+            if refused.status == 404:
+                return None
+            raise self._as_problem(refused, kind) from refused
+        return self._json(raw)
+
+    def update(self, kind: str, inputs: Sequence[Mapping[str, Any]]) -> Batch:
+        """Update up to BATCH records by id; raise CallRefused when the whole call was refused."""
+        return _batch(self._json(self._batch_api.update(kind, {"inputs": list(inputs)}, _preload_content=False)))
+
+    def upsert(self, kind: str, inputs: Sequence[Mapping[str, Any]]) -> Batch:
+        """Upsert up to BATCH records by a unique property; raise CallRefused when the whole call was refused."""
+        return _batch(self._json(self._batch_api.upsert(kind, {"inputs": list(inputs)}, _preload_content=False)))
+
+    def properties(self, kind: str) -> Sequence[Mapping[str, Any]]:
+        """Describe every property; raise ConfigProblem for a kind that the account does not have."""
+        return _rows(self._asked(kind, lambda: self._properties.get_all(kind, _preload_content=False)))
+
+    def create_group(self, kind: str, name: str, label: str) -> None:
+        """Create a property group unless it is there."""
+        try:
+            self._property_groups.create(
+                kind, {"name": name, "label": label, "displayOrder": -1}, _preload_content=False
+            )
+        except CallRefused as refused:
+            if refused.status != 409:
+                raise self._as_problem(refused, kind) from refused
+
+    def create_properties(self, kind: str, definitions: Sequence[Mapping[str, Any]]) -> Batch:
+        """Create up to BATCH properties; raise CallRefused when the whole call was refused."""
+        body = {"inputs": list(definitions)}
+        return _batch(self._json(self._property_batches.create(kind, body, _preload_content=False)))
+
+    def account(self) -> Mapping[str, Any]:
+        """Return the account's own description: the cheapest call that any token may make."""
+        url = self._base + self._path("/account-info/v3/details")
+        try:
+            answer = self.session.json("GET", url)
+        except CallRefused as refused:
+            raise ConfigProblem(
+                f"{self._base} has no HubSpot account behind it (HTTP {refused.status}); correct base_url",
+                system=self.session.system,
+            ) from refused
+        if not isinstance(answer, dict) or "portalId" not in answer:
+            raise ConfigProblem(
+                f"{self._base} does not answer like HubSpot; correct base_url", system=self.session.system
+            )
+        return answer
+
+    def usage(self) -> Usage:
+        """Return the account's own figures when an answer has carried them, else our own count."""
+        details = {"calls_of_this_process": self.session.calls}
+        if self.judge.daily is not None:
+            allowed, remaining = self.judge.daily
+            return Usage(used=allowed - remaining, allowed=allowed, source="HubSpot's own count", details=details)
+        return Usage(used=self.session.used_today, allowed=self.session.settings.per_day, details=details)
+
+    def _asked(self, kind: str, call: Callable[[], Any]) -> Mapping[str, Any]:
+        try:
+            return self._json(call())
+        except CallRefused as refused:
+            raise self._as_problem(refused, kind) from refused
+
+    def _as_problem(self, refused: CallRefused, kind: str) -> ConfigProblem | ContractBroken:
+        """Say what a refused read means: no record is to blame for it."""
+        trouble, system, call = refused.trouble, self.session.system, refused.request_id
+        if refused.status == 404 or trouble.field is not None or "OBJECT_TYPE" in trouble.code:
+            what = f"property {trouble.field}" if trouble.field else "object"
+            return ConfigProblem(
+                f"HubSpot does not know the {what} that is to be read of {kind} ({trouble.code}); correct the mapping",
+                system=system,
+                request_id=call,
+            )
+        return ContractBroken(
+            f"HubSpot refused to read {kind} (HTTP {refused.status}, {trouble.code})", system=system, request_id=call
+        )
+
+    def _json(self, raw: Any) -> Mapping[str, Any]:
+        if not raw.data:
+            return {}
+        answer = _parse(raw.data)
+        if not isinstance(answer, dict):
+            raise Unavailable("HubSpot answered with a body that is cut off or no JSON", system=self.session.system)
+        return answer
+
+    def _path(self, path: str) -> str:
+        return path if self._version == "v3" else dated_path(path, self._version)
+
+    def _api(self, package: Any, name: str, config: Mapping[str, Any]) -> Any:
+        """Build an API object of the official client on our session: one client per package, kept."""
+        del config  # the token stays in the session
+        client = self._api_clients.get(package.__name__)
+        if client is None:
+            configuration = package.Configuration()
+            configuration.host, configuration.retries = self._base, False
+            client = package.ApiClient(configuration=configuration)
+            client.user_agent = "syncd"
+            client.rest_client.pool_manager = _Pool(self.session)
+            if self._version != "v3":
+                client.call_api = _with_dated_paths(client.call_api, self._version)
+            self._api_clients[package.__name__] = client
+        return getattr(package, name)(api_client=client)
+
+
+def dated_path(path: str, version: str) -> str:
+    """Translate a v3 path of the official client to its date-based form; raise ContractBroken for an unknown area."""
+    for pattern, template in _DATED:
+        if pattern.match(path):
+            return pattern.sub(template.format(version=version), path, count=1).rstrip("/")
+    raise ContractBroken(f"no date-based form is known for the path {path}")
+
+
+def body_length(body: Mapping[str, Any]) -> int:
+    """Return the characters that the official client sends for `body`."""
+    return len(json.dumps(body))
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+
+_DATED = (
+    (re.compile(r"/crm/v3/(objects|properties)/"), r"/crm/\1/{version}/"),
+    (re.compile(r"/account-info/v3/"), r"/account-info/{version}/"),
+    (re.compile(r"/oauth/v1/token$"), r"/oauth/{version}/token"),
+)
+
+
+class _Pool:
+    """Stands where the official client expects a urllib3 pool, and sends through the session."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def request(
+        self,
+        method: str,
+        url: str,
+        *,
+        body: str | None = None,
+        fields: Sequence[tuple[str, str]] | None = None,
+        headers: Mapping[str, str] | None = None,
+        **_: Any,
+    ) -> urllib3.HTTPResponse:
+        lane = "search" if url.endswith("/search") else None
+        answer = self._session.request(method, url, params=fields, data=body, headers=headers, lane=lane)
+        return urllib3.HTTPResponse(body=io.BytesIO(answer.content), status=answer.status_code)
+
+
+def _with_dated_paths(call: Callable[..., Any], version: str) -> Callable[..., Any]:
+    def call_api(path: str, *args: Any, **options: Any) -> Any:
+        return call(dated_path(path, version), *args, **options)
+
+    return call_api
+
+
+def _rows(answer: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    rows = answer.get("results")
+    return [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
+
+
+def _batch(answer: Mapping[str, Any]) -> Batch:
+    errors = answer.get("errors")
+    known = [trouble_of(error) for error in errors if isinstance(error, dict)] if isinstance(errors, list) else []
+    return Batch(rows=_rows(answer), errors=known)
+
+
+def _parse(data: bytes) -> Any:
+    try:
+        return orjson.loads(data)
+    except orjson.JSONDecodeError:
+        pass
+    # orjson is strict where one odd value (a lone surrogate, 10^400) would hold up a page of good records.
+    try:
+        return _cleaned(json.loads(data.decode("utf-8", "replace"), parse_constant=str))
+    except (ValueError, RecursionError):
+        return None
+
+
+def _cleaned(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode("utf-8") if not value.isascii() else value
+    if isinstance(value, list):
+        return [_cleaned(item) for item in value]
+    if isinstance(value, dict):
+        return {_cleaned(name): _cleaned(item) for name, item in value.items()}
+    return value

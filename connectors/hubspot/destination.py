@@ -1,0 +1,306 @@
+"""Writes records to HubSpot in batches and gives every request its own answer.
+
+Which fields to write and what to do about a refusal is left to the caller.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from connectors.contract import Deferred, Policy, RawValue, Rejected, WriteRequest, WriteResult, Written
+from connectors.errors import ConnectorError, ContractBroken, Unavailable
+from connectors.hubspot.client import BATCH, Batch, HubSpotClient
+from connectors.hubspot.judge import CallRefused, Trouble
+from connectors.hubspot.records import milliseconds, modified_property, time_of
+
+SPLIT_CALLS = 30  # for one refused batch; what is undecided then is deferred
+STAGE = "lifecyclestage"
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """One request on its way; `place` is its position in the caller's list and its name towards HubSpot."""
+
+    place: int
+    request: WriteRequest
+
+    @property
+    def trace(self) -> str:
+        return f"r{self.place}"
+
+    @property
+    def key(self) -> str:
+        """Return what may occur only once in a batch: HubSpot refuses the whole batch otherwise."""
+        if self.request.policy is Policy.UPDATE:
+            return str(self.request.id)
+        return "=".join(self.request.key or ("", self.trace)).lower()
+
+    @property
+    def subject(self) -> str:
+        return f"{self.request.kind} {self.request.id or 'to create'}"
+
+
+Answers = dict[int, WriteResult]
+
+
+class HubSpotWriter:
+    """Batch update by id and batch upsert by a unique property. Both are safe to send twice."""
+
+    def __init__(self, client: HubSpotClient) -> None:
+        self._client = client
+
+    def write(self, requests: Sequence[WriteRequest]) -> list[WriteResult]:
+        """See connectors.contract.Destination.write."""
+        answers: Answers = {}
+        lines = []
+        for place, request in enumerate(requests):
+            problem = _unsendable(request)
+            if problem is None:
+                lines.append(_Line(place, request))
+            else:
+                answers[place] = problem
+        batches = list(_batches(lines))
+        for number, batch in enumerate(batches):
+            try:
+                answers |= self._write_batch(batch)
+            except ConnectorError as error:
+                if number == 0 and not isinstance(error, Unavailable):
+                    raise
+                after = getattr(error, "retry_after", None) or 0.0
+                left = [line for each in batches[number:] for line in each]
+                answers |= {line.place: Deferred(error.message, after) for line in left}
+                break
+        return [answers[place] for place in range(len(requests))]
+
+    def _write_batch(self, lines: Sequence[_Line]) -> Answers:
+        answers = self._send(lines)
+        back = [line for line in lines if _was_held_back(line, answers[line.place])]
+        if back:
+            answers |= self._set_back(back)
+        return {place: answer.result if isinstance(answer, _Stale) else answer for place, answer in answers.items()}
+
+    def _send(self, lines: Sequence[_Line]) -> dict[int, Any]:
+        """Send the lines, splitting what is refused as a whole until the bad line stands alone."""
+        answers: dict[int, Any] = {}
+        waiting, calls = list(lines), 0
+        while waiting:
+            suspects, waiting = waiting, []
+            refusal: CallRefused | None = None
+            while suspects:
+                if calls >= SPLIT_CALLS:
+                    reason = "HubSpot refused the batch it was in; the rest of that batch is tried again by itself"
+                    answers |= {line.place: Deferred(reason) for line in (*suspects, *waiting)}
+                    return answers
+                # After a refusal one half is sent: refused, it holds a bad line; taken, the other half does.
+                half = suspects if refusal is None else suspects[: len(suspects) // 2]
+                calls += 1
+                try:
+                    answers |= self._call(half)
+                    suspects = suspects[len(half) :]
+                except CallRefused as error:
+                    if error.status == 404:
+                        raise ContractBroken(f"HubSpot has no object {half[0].request.kind}") from error
+                    refusal = error
+                    waiting += suspects[len(half) :]
+                    suspects = half
+                    every = [line for line in half if _concerns_all(line, error.trouble)]
+                    answers |= {line.place: _rejected(line, error.trouble) for line in every}
+                    if every:
+                        waiting += [line for line in half if line not in every]
+                        break
+                if refusal is not None and len(suspects) == 1:
+                    answers[suspects[0].place] = _rejected(suspects[0], refusal.trouble)
+                    break
+        return answers
+
+    def _call(self, lines: Sequence[_Line]) -> dict[int, Any]:
+        kind = lines[0].request.kind
+        send = self._client.update if lines[0].request.policy is Policy.UPDATE else self._client.upsert
+        batch = send(kind, [_input(line) for line in lines])
+        answers: dict[int, Any] = _read_answers(kind, lines, batch)
+        missing = [line for line in lines if line.place not in answers]
+        if missing:
+            answers |= self._explain(kind, missing)
+        return answers
+
+    def _explain(self, kind: str, lines: Sequence[_Line]) -> Answers:
+        """Say what became of lines that HubSpot passed over without a word, as it does with merged-away ids."""
+        unknown = Deferred("vanished from HubSpot's answer: neither written nor refused")
+        answers: Answers = {line.place: unknown for line in lines}
+        updates = [line for line in lines if line.request.id is not None]
+        if not updates:
+            return answers
+        try:
+            batch = self._client.read(kind, [str(line.request.id) for line in updates], ["hs_object_id"])
+            alive = {str(row.get("id")) for row in batch.rows}
+            for line in updates:
+                if line.request.id not in alive:
+                    found = self._client.get(kind, str(line.request.id), ["hs_object_id"])
+                    answers[line.place] = _gone(line, str(found["id"]) if found and "id" in found else None)
+        except ConnectorError:
+            pass  # the lines stay deferred, and are asked about again when they are sent again
+        return answers
+
+    def _set_back(self, lines: Sequence[_Line]) -> Answers:
+        """Move lifecyclestage back: HubSpot lets it only go forward, unless it was emptied in a call of its own."""
+        kind = lines[0].request.kind
+        clear = [
+            {"id": str(_id_of(line)), "properties": {STAGE: ""}, "objectWriteTraceId": line.trace} for line in lines
+        ]
+        try:
+            self._client.update(kind, clear)
+            answers = self._send(lines)
+        except ConnectorError as error:
+            return {line.place: Deferred(error.message, getattr(error, "retry_after", None) or 0.0) for line in lines}
+        refused = Trouble(code="LIFECYCLE_NOT_APPLIED", field=STAGE)
+        for line in lines:
+            if isinstance(answers[line.place], _Stale):
+                answers[line.place] = _rejected(line, refused)
+        return answers
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+
+# Codes that say nothing about one line: whichever carries the property is refused like the one that was named.
+_ABOUT_THE_PROPERTY = ("PROPERTY_DOESNT_EXIST", "READ_ONLY_VALUE")
+
+
+@dataclass(frozen=True, slots=True)
+class _Stale:
+    """Written, but the stage that came back is not the one sent."""
+
+    result: Written
+
+
+def _unsendable(request: WriteRequest) -> Rejected | None:
+    if request.policy is Policy.UPDATE and request.id:
+        return None
+    if request.policy is Policy.CREATE and request.key and request.key[1]:
+        return None
+    needed = "an id" if request.policy is Policy.UPDATE else "a key"
+    return Rejected("NO_TARGET", f"a request to {request.policy.value} {request.kind} came without {needed}")
+
+
+def _batches(lines: Sequence[_Line]) -> Iterator[list[_Line]]:
+    """Cut into calls: one kind and policy each, no more than BATCH lines, no record twice; in order per record."""
+    open_: dict[tuple[Any, ...], list[tuple[list[_Line], set[str]]]] = {}
+    done: dict[tuple[Any, ...], dict[str, int]] = {}
+    for line in lines:
+        group = (line.request.kind, line.request.policy)
+        batches = open_.setdefault(group, [])
+        last = done.setdefault(group, {})
+        number = last.get(line.key, -1) + 1
+        while number < len(batches) and len(batches[number][0]) >= BATCH:
+            number += 1
+        if number == len(batches):
+            batches.append(([], set()))
+        batches[number][0].append(line)
+        last[line.key] = number
+    for batches in open_.values():
+        for batch, _ in batches:
+            yield batch
+
+
+def _input(line: _Line) -> dict[str, Any]:
+    request = line.request
+    properties = {name: text_of(value) for name, value in request.fields.items()}
+    if request.policy is Policy.UPDATE or request.key is None:
+        return {"id": request.id, "properties": properties, "objectWriteTraceId": line.trace}
+    name, value = request.key
+    return {
+        "id": value,
+        "idProperty": name,
+        "properties": {**properties, name: value},
+        "objectWriteTraceId": line.trace,
+    }
+
+
+def text_of(value: RawValue) -> str:
+    """Return a value as HubSpot takes it: always text; empty text clears."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float):
+        return format(Decimal(repr(value)).normalize(), "f") if value - value == 0 else ""
+    if isinstance(value, (list, tuple)):
+        return ";".join(text_of(item) for item in value)
+    return str(value)
+
+
+def _read_answers(kind: str, lines: Sequence[_Line], batch: Batch) -> dict[int, Any]:
+    by_trace = {line.trace: line for line in lines}
+    by_key = {line.key: line for line in lines}
+    answers: dict[int, Any] = {}
+    for row in batch.rows:
+        line = by_trace.get(str(row.get("objectWriteTraceId"))) or _line_of(row, lines, by_key)
+        if line is not None and "id" in row:
+            answers[line.place] = _written(kind, line, row)
+    for trouble in batch.errors:
+        named = [by_trace[trace] for trace in trouble.traces if trace in by_trace]
+        named += [by_key[record_id] for record_id in trouble.ids if record_id in by_key]
+        for line in named:
+            if line.place not in answers:
+                answers[line.place] = _rejected(line, trouble)
+    return answers
+
+
+def _line_of(row: Any, lines: Sequence[_Line], by_key: dict[str, _Line]) -> _Line | None:
+    """Match a row that came without a trace id by its id, or by the unique value that it was upserted with."""
+    if lines[0].request.policy is Policy.UPDATE:
+        return by_key.get(str(row.get("id")))
+    properties = row.get("properties")
+    names = {line.request.key[0] for line in lines if line.request.key}
+    for name in names if isinstance(properties, dict) else ():
+        line = by_key.get(f"{name}={properties.get(name)}".lower())
+        if line is not None:
+            return line
+    return None
+
+
+def _written(kind: str, line: _Line, row: Any) -> Written | _Stale:
+    properties = row.get("properties")
+    properties = properties if isinstance(properties, dict) else {}
+    stamp = milliseconds(row.get("updatedAt")) or milliseconds(properties.get(modified_property(kind)))
+    modified = None if stamp is None else time_of(stamp)
+    result = Written(str(row["id"]), created=row.get("new") is True, modified=modified)
+    sent = line.request.fields.get(STAGE)
+    if sent and STAGE in properties and properties[STAGE] != sent:
+        return _Stale(result)
+    return result
+
+
+def _was_held_back(line: _Line, answer: Any) -> bool:
+    if isinstance(answer, _Stale):
+        return True
+    refused = isinstance(answer, Rejected) and answer.field == STAGE and answer.code != "INVALID_OPTION"
+    return refused and line.request.id is not None
+
+
+def _concerns_all(line: _Line, trouble: Trouble) -> bool:
+    return trouble.code in _ABOUT_THE_PROPERTY and trouble.field in line.request.fields
+
+
+def _rejected(line: _Line, trouble: Trouble) -> Rejected:
+    matches = ((line.request.kind, trouble.existing),) if trouble.existing else ()
+    return Rejected(trouble.code, trouble.sentence(line.subject), trouble.field, matches, trouble.gone)
+
+
+def _gone(line: _Line, survivor: str | None) -> WriteResult:
+    if survivor == line.request.id:
+        return Deferred("vanished from HubSpot's answer: neither written nor refused")
+    if survivor is None:
+        return Rejected("OBJECT_NOT_FOUND", f"{line.subject} is no longer in HubSpot", gone=True)
+    return Rejected(
+        "MERGED",
+        f"{line.subject} was merged into {survivor}; write to that record",
+        matches=((line.request.kind, survivor),),
+        gone=True,
+    )
+
+
+def _id_of(line: _Line) -> str | None:
+    return line.request.id

@@ -1,0 +1,279 @@
+"""Reads what changed in HubSpot by search, with as few calls as it can be known from.
+
+How it is done. Every poll asks for the newest 200 records of a window that starts `overlap` before the newest stamp read
+so far (`at`). Records from `at` on are news. The rest of the window was read before, but HubSpot's index shows some
+changes late: the page's rows are compared by a digest, the rows below the page by their number, which the search tells
+as `total` and our own store as a count. Where more must be read, it is read by record id (keyset) between two stamps, so
+that neither equal stamps, nor edits while reading, nor the 10,000 rows that paging is allowed can lose a record.
+
+Storing pages is left to the caller; what a row means, to connectors.hubspot.records.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from connectors.contract import Page, Reading, Record, Seen
+from connectors.errors import ContractBroken
+from connectors.hubspot.client import BATCH, PAGE, SEARCH_BODY, Found, HubSpotClient, body_length
+from connectors.hubspot.place import END, Loading, Pass, Place, Range, last_id, look_again, place_of, top_of
+from connectors.hubspot.records import EPOCH, Row, modified_property, properties_to_read, record, rows_of, time_of
+
+Filter = Mapping[str, Any]
+
+
+class HubSpotReader:
+    """Search, batch read and look-up of records. `overlap` is in seconds."""
+
+    def __init__(self, client: HubSpotClient, overlap: float) -> None:
+        self._client = client
+        self._overlap = int(overlap * 1000)
+
+    def changes(self, readings: Sequence[Reading], seen: Seen) -> Iterator[Page]:
+        """Read each kind in turn; see the module."""
+        for reading in readings:
+            yield from _Poll(self._client, reading, seen, self._overlap).pages()
+
+    def fetch(self, kind: str, ids: Sequence[str], fields: Sequence[str]) -> list[Record]:
+        """Return the records; for an id that was merged away, the survivor with that id among its `merged`."""
+        wanted = list(dict.fromkeys(ids))
+        found: list[Record] = []
+        for start in range(0, len(wanted), BATCH):
+            found += self._fetch(kind, wanted[start : start + BATCH], fields)
+        return found
+
+    def find(self, kind: str, field: str, values: Sequence[str], fields: Sequence[str]) -> list[Record]:
+        """Return every record with one of the values, ignoring case; a change of the last seconds may be missing."""
+        # IN compares with what was sent, and HubSpot keeps the text of its index in lower case.
+        wanted = list(dict.fromkeys(value.lower() for value in values if value))
+        reading = Reading(kind=kind, fields=fields, after=None)
+        found: dict[str, Record] = {}
+        while wanted:
+            part = wanted[:BATCH]
+            while len(part) > 1 and not _fits(_body(kind, [_is_in(field, part)], END_ID, [])):
+                part = part[: len(part) // 2]
+            wanted = wanted[len(part) :]
+            for _, rows in keyset(self._client, reading, _is_in(field, part)):
+                found |= {each.id: each for each in records_of(self._client, reading, rows)}
+        return list(found.values())
+
+    def _fetch(self, kind: str, ids: Sequence[str], fields: Sequence[str]) -> list[Record]:
+        properties = properties_to_read(kind, fields)
+        batch = self._client.read(kind, ids, properties)
+        found = [record(row, fields) for row in rows_of(kind, batch.rows)]
+        answered = {each.id for each in found} | {merged for each in found for merged in each.merged}
+        answered |= {missing for error in batch.errors for missing in error.ids}
+        for old in ids:
+            if old in answered:
+                continue
+            # A merged-away id is dropped by batches without a word, while a single read answers with the survivor.
+            raw = self._client.get(kind, old, properties)
+            for row in rows_of(kind, [raw] if raw else []):
+                survivor = record(row, fields)
+                known = survivor.merged if old in (*survivor.merged, survivor.id) else (*survivor.merged, old)
+                found.append(replace(survivor, merged=known))
+        return list({each.id: each for each in found}.values())
+
+
+class _Poll:
+    """One kind in one poll."""
+
+    def __init__(self, client: HubSpotClient, reading: Reading, seen: Seen, overlap: int) -> None:
+        self._client = client
+        self._reading = reading
+        self._kind = reading.kind
+        self._seen = seen
+        self._overlap = overlap
+        self._modified = modified_property(reading.kind)
+
+    def pages(self) -> Iterator[Page]:
+        cursor = self._reading.after
+        if cursor is None or "load" in cursor:
+            yield from self._load(Loading.of(cursor))
+            return
+        unfinished = Pass.of(cursor)
+        if unfinished is not None:
+            yield from self._work(unfinished)
+            return
+        place = yield from self._news(place_of(cursor))
+        yield from self._second_look(place)
+
+    def _load(self, load: Loading) -> Iterator[Page]:
+        """Read everything once, by id; a change made meanwhile is news to the next poll."""
+        newest: list[tuple[int, str]] = []
+        whole = load.after == "0"
+        for found, rows in keyset(self._client, self._reading, None, load.after):
+            if load.start is None:
+                load = replace(load, start=self._now() or 0)
+            newest = heapq.nlargest(PAGE, [*newest, *((row.stamp, row.id) for row in rows)])
+            load = load.with_rows(rows)
+            cursor = load.cursor()
+            if found.end:
+                cursor = load.done(newest if whole else (), self._overlap, self._now()).cursor()
+            yield self._page(rows, cursor)
+
+    def _news(self, place: Place) -> Generator[Page, None, Place]:
+        """Read what is new since `place`; return the place reached."""
+        low = place.low(self._overlap)
+        found, rows = search(self._client, self._reading, _since(self._modified, low))
+        fresh = sum(row.stamp >= place.at for row in rows)
+        deep = found.total > len(rows) or len(rows) >= PAGE
+        same_top = not fresh and top_of((row.stamp, row.id) for row in rows) == place.top
+        if same_top and (not deep or self._count(low, place.at) == found.total + place.gap):
+            return place
+        then = self._reached(place, rows, deep)
+        if not deep:
+            yield self._page(rows, then.cursor())
+            return then
+        plan = self._plan(place, then, found.total, rows, trust=bool(fresh) or same_top)
+        yield self._page(rows, plan.cursor())
+        return (yield from self._work(plan))
+
+    def _reached(self, place: Place, rows: Sequence[Row], deep: bool) -> Place:
+        at = max([place.at, *(row.stamp + 1 for row in rows)])
+        place = replace(place, at=at, gap=place.gap if deep else 0)
+        low = place.low(self._overlap)
+        top = top_of((row.stamp, row.id) for row in rows if row.stamp >= low)
+        again = place.again
+        if deep and again is None:
+            again = look_again(low, at, self._now(), self._overlap)
+        return replace(place, top=top, again=again)
+
+    def _plan(self, place: Place, then: Place, total: int, rows: Sequence[Row], *, trust: bool) -> Pass:
+        """Decide what is left to read below the page. Without `trust` the look-back is read whatever it counts."""
+        low, at = place.low(self._overlap), place.at
+        sound = [row.stamp for row in rows if row.sound]
+        if not sound:
+            return Pass(place=place, then=then, rest=0, check=False, todo=(Range(low, END),))
+        bottom = min(sound)
+        if bottom < at:
+            older = total - sum(row.stamp >= at for row in rows)
+            return Pass(place=place, then=then, rest=older, check=trust, todo=(Range(low, bottom),))
+        # The page may show only some of the records that share its last stamp: read those again if the count says so.
+        shown = sum(row.stamp == bottom for row in rows)
+        todo = (Range(at, bottom - 1, counted=0), Range(bottom, bottom, counted=shown), Range(low, at - 1))
+        return Pass(place=place, then=then, rest=total - len(rows), check=False, todo=todo)
+
+    def _work(self, plan: Pass) -> Generator[Page, None, Place]:
+        """Read the ranges of `plan` until the number of records in the look-back agrees with the store's."""
+        low, at = plan.place.low(self._overlap), plan.place.at
+        while plan.todo:
+            if plan.check and self._count(low, at) == plan.rest + plan.place.gap:
+                break
+            span = plan.todo[0]
+            if span.low <= span.high:
+                for found, rows in keyset(self._client, self._reading, self._between(span), plan.after):
+                    plan = plan.with_rows(rows, found.total)
+                    if rows:
+                        yield self._page(rows, plan.cursor())
+            plan = plan.next_range()
+        then = plan.then
+        if not plan.todo:
+            then = replace(then, gap=self._count(low, at) - plan.rest)
+        yield self._page((), then.cursor())
+        return then
+
+    def _second_look(self, place: Place) -> Iterator[Page]:
+        """Read once more, one overlap later, what lay below a page.
+
+        Of such a record a late change goes unseen by the counts when its former stamp lies in the same window.
+        """
+        now = self._now()
+        if place.again is None or now is None or now < place.again.due:
+            return
+        span = Range(place.again.since, place.again.until - 1)
+        for _, rows in keyset(self._client, self._reading, self._between(span)):
+            yield self._page(rows, place.cursor())
+        more = self._count(place.again.until, place.at) >= PAGE
+        again = look_again(place.again.until, place.at, now, self._overlap) if more else None
+        yield self._page((), replace(place, again=again).cursor())
+
+    def _page(self, rows: Sequence[Row], cursor: Mapping[str, Any]) -> Page:
+        return Page(kind=self._kind, records=records_of(self._client, self._reading, rows), cursor=cursor)
+
+    def _between(self, span: Range) -> Filter:
+        return {
+            "propertyName": self._modified,
+            "operator": "BETWEEN",
+            "value": str(span.low),
+            "highValue": str(span.high),
+        }
+
+    def _count(self, since: int, before: int) -> int:
+        return self._seen.count(self._kind, time_of(since), time_of(before))
+
+    def _now(self) -> int | None:
+        """Return HubSpot's own time as its latest answer told it."""
+        now = self._client.session.server_time
+        return None if now is None else int((now - EPOCH).total_seconds() * 1000)
+
+
+def keyset(
+    client: HubSpotClient, reading: Reading, where: Filter | None, after: str = "0"
+) -> Iterator[tuple[Found, list[Row]]]:
+    """Search page by page in the order of ids, which no edit changes; offsets would skip a record per edit."""
+    while True:
+        found, rows = search(client, reading, where, after)
+        yield found, rows
+        if found.end:
+            return
+        beyond = last_id(rows, after)
+        if beyond == after:
+            raise ContractBroken("HubSpot's search answered with rows that have no id")
+        after = beyond
+
+
+def search(
+    client: HubSpotClient, reading: Reading, where: Filter | None, after: str | None = None
+) -> tuple[Found, list[Row]]:
+    """Return one page: the newest rows, or with `after` those of the next higher ids.
+
+    The fields come with the search where its body may be that long; else the rows are not `complete`.
+    """
+    filters = [where] if where else []
+    body = _body(reading.kind, filters, after, properties_to_read(reading.kind, reading.fields))
+    complete = _fits(body)
+    if not complete:
+        body = _body(reading.kind, filters, after, [modified_property(reading.kind)])
+    found = client.search(reading.kind, body)
+    return found, rows_of(reading.kind, found.rows, complete=complete)
+
+
+def records_of(client: HubSpotClient, reading: Reading, rows: Sequence[Row]) -> list[Record]:
+    """Return the records of a page, reading the fields of those that came without."""
+    bare = [row.id for row in rows if not row.complete]
+    read: dict[str, Row] = {}
+    for start in range(0, len(bare), BATCH):
+        batch = client.read(reading.kind, bare[start : start + BATCH], properties_to_read(reading.kind, reading.fields))
+        read |= {row.id: row for row in rows_of(reading.kind, batch.rows)}
+    full = [row if row.complete else read.get(row.id) for row in rows]
+    return [record(row, reading.fields) for row in full if row is not None]
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+
+END_ID = "9" * 15  # as long as an id can be, to measure a body
+
+
+def _body(kind: str, filters: Sequence[Filter], after: str | None, properties: Sequence[str]) -> dict[str, Any]:
+    order = {"propertyName": modified_property(kind), "direction": "DESCENDING"}
+    if after is not None:
+        order = {"propertyName": "hs_object_id", "direction": "ASCENDING"}
+        filters = [*filters, {"propertyName": "hs_object_id", "operator": "GT", "value": after}]
+    groups = [{"filters": list(filters)}]
+    return {"filterGroups": groups, "sorts": [order], "properties": list(properties), "limit": PAGE}
+
+
+def _fits(body: Mapping[str, Any]) -> bool:
+    return body_length(body) <= SEARCH_BODY
+
+
+def _since(modified: str, low: int) -> Filter:
+    return {"propertyName": modified, "operator": "GTE", "value": str(low)}
+
+
+def _is_in(field: str, values: Sequence[str]) -> Filter:
+    return {"propertyName": field, "operator": "IN", "values": list(values)}
