@@ -80,9 +80,9 @@ class HubSpotClient:
 
     def read(self, kind: str, ids: Sequence[str], properties: Sequence[str], key: str | None = None) -> Batch:
         """Read up to BATCH records by id, or by the unique property `key`."""
-        body = {"properties": list(properties), "inputs": [{"id": value} for value in ids]}
+        body: dict[str, Any] = {"properties": list(properties), "inputs": [{"id": value} for value in ids]}
         if key is not None:
-            body["idProperty"] = key  # type: ignore[assignment]
+            body["idProperty"] = key
         return _batch(self._asked(kind, lambda: self._batch_api.read(kind, body, _preload_content=False)))
 
     def get(self, kind: str, record_id: str, properties: Sequence[str]) -> Mapping[str, Any] | None:
@@ -155,7 +155,7 @@ class HubSpotClient:
     def _as_problem(self, refused: CallRefused, kind: str) -> ConfigProblem | ContractBroken:
         """Say what a refused read means: no record is to blame for it."""
         trouble, system, call = refused.trouble, self.session.system, refused.request_id
-        if refused.status == 404 or trouble.field is not None or "OBJECT_TYPE" in trouble.code:
+        if refused.status == 404 or trouble.field is not None or trouble.code == "UNKNOWN_OBJECT_TYPE":
             what = f"property {trouble.field}" if trouble.field else "object"
             return ConfigProblem(
                 f"HubSpot does not know the {what} that is to be read of {kind} ({trouble.code}); correct the mapping",

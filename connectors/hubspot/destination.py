@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Any
 
 from connectors.contract import Deferred, Policy, RawValue, Rejected, WriteRequest, WriteResult, Written
-from connectors.errors import ConnectorError, ContractBroken, Unavailable
+from connectors.errors import ConfigProblem, ConnectorError, Unavailable
 from connectors.hubspot.client import BATCH, Batch, HubSpotClient
 from connectors.hubspot.judge import CallRefused, Trouble
 from connectors.hubspot.records import milliseconds, modified_property, time_of
@@ -101,8 +101,8 @@ class HubSpotWriter:
                     answers |= self._call(half)
                     suspects = suspects[len(half) :]
                 except CallRefused as error:
-                    if error.status == 404:
-                        raise ContractBroken(f"HubSpot has no object {half[0].request.kind}") from error
+                    if error.status == 404 or error.code == "UNKNOWN_OBJECT_TYPE":
+                        raise ConfigProblem(f"HubSpot has no object {half[0].request.kind}") from error
                     refusal = error
                     waiting += suspects[len(half) :]
                     suspects = half
@@ -148,7 +148,7 @@ class HubSpotWriter:
         """Move lifecyclestage back: HubSpot lets it only go forward, unless it was emptied in a call of its own."""
         kind = lines[0].request.kind
         clear = [
-            {"id": str(_id_of(line)), "properties": {STAGE: ""}, "objectWriteTraceId": line.trace} for line in lines
+            {"id": str(line.request.id), "properties": {STAGE: ""}, "objectWriteTraceId": line.trace} for line in lines
         ]
         try:
             self._client.update(kind, clear)
@@ -300,7 +300,3 @@ def _gone(line: _Line, survivor: str | None) -> WriteResult:
         matches=((line.request.kind, survivor),),
         gone=True,
     )
-
-
-def _id_of(line: _Line) -> str | None:
-    return line.request.id

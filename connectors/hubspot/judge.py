@@ -137,8 +137,10 @@ _WORDS = (
     ("already has that value", "VALUE_TAKEN"),
     ("Duplicate IDs found", "DUPLICATE_IDS"),
     ("by non-unique", "NOT_UNIQUE_PROPERTY"),
+    ("Unable to infer object type", "UNKNOWN_OBJECT_TYPE"),
 )
 
+_RULE = "an admin's rule in HubSpot requires this property; map it or change the rule"
 _NO_REMEDY = "correct the record or its mapping"
 _REMEDIES = {
     "PROPERTY_DOESNT_EXIST": "create the property (`syncd setup`) or take it out of the mapping",
@@ -149,8 +151,9 @@ _REMEDIES = {
     "CONFLICT": "another record already has the unique value",
     "VALUE_TAKEN": "another record already has the unique value",
     "NOT_UNIQUE_PROPERTY": "the key must be a property made with unique values; create one with `syncd setup`",
-    "MISSING_REQUIRED_PROPERTY": "an admin's rule in HubSpot requires this property; map it or change the rule",
-    "MISSING_CONDITIONAL_REQUIRED_PROPERTY": "an admin's rule in HubSpot requires this property; map it or change the rule",
+    "MISSING_REQUIRED_PROPERTY": _RULE,
+    "MISSING_CONDITIONAL_REQUIRED_PROPERTY": _RULE,
+    "LIFECYCLE_NOT_APPLIED": "HubSpot kept the later stage, also after it was emptied; set it by hand",
 }
 
 

@@ -158,7 +158,7 @@ def look_again(since: int, until: int, now: int | None, overlap: int) -> Again |
 
 
 def top_of(newest: Iterable[tuple[int, str]]) -> str:
-    """Return a digest of (stamp, id) pairs; of a full page without those of the last stamp, of which it may miss some."""
+    """Return a digest of (stamp, id) pairs; a full page may lack some of its last stamp, which is left out."""
     pairs = sorted(newest)
     if len(pairs) >= PAGE:
         pairs = [pair for pair in pairs if pair[0] > pairs[0][0]]
@@ -168,7 +168,7 @@ def top_of(newest: Iterable[tuple[int, str]]) -> str:
 
 
 def last_id(rows: Sequence[Row], before: str) -> str:
-    """Return the highest id of a page; raise ContractBroken when it is not beyond `before`: it would be read for ever."""
+    """Return the highest id of a page; raise ContractBroken when it is not beyond `before`."""
     ids = [int(row.id) for row in rows if row.id.isdigit()]
     if not rows:
         return before

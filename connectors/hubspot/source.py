@@ -1,10 +1,11 @@
 """Reads what changed in HubSpot by search, with as few calls as it can be known from.
 
-How it is done. Every poll asks for the newest 200 records of a window that starts `overlap` before the newest stamp read
-so far (`at`). Records from `at` on are news. The rest of the window was read before, but HubSpot's index shows some
-changes late: the page's rows are compared by a digest, the rows below the page by their number, which the search tells
-as `total` and our own store as a count. Where more must be read, it is read by record id (keyset) between two stamps, so
-that neither equal stamps, nor edits while reading, nor the 10,000 rows that paging is allowed can lose a record.
+How it is done. Every poll asks for the newest 200 records of a window that starts `overlap` before the newest stamp
+read so far (`at`). Records from `at` on are news. The rest of the window was read before, but HubSpot's index shows
+some changes late: the page's rows are compared by a digest, the rows below the page by their number, which the search
+tells as `total` and our own store as a count. Where more must be read, it is read by record id (keyset) between two
+stamps, so that neither equal stamps, nor edits while reading, nor the 10,000 rows that paging is allowed can lose a
+record.
 
 Storing pages is left to the caller; what a row means, to connectors.hubspot.records.
 """
