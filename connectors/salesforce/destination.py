@@ -48,6 +48,7 @@ class Writer:
         for request in requests:
             _check(request, self._client.name)
         work = _Work(answers=[None] * len(requests))
+        self._client.identity()  # a login that fails tried no row
         before = self._client.session.calls
         try:
             for turn in _turns(requests, work):

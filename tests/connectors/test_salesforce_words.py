@@ -154,7 +154,9 @@ def test_the_package_holds_objects_fields_and_rights(tmp_path) -> None:
     wanted = [
         text_field(length=64, unique=True),
         text_field("Email"),
-        FieldWanted(kind="Branch__c", name="Account__c", label="A & B <x>", type=FieldType.REFERENCE, references="Account"),
+        FieldWanted(
+            kind="Branch__c", name="Account__c", label="A & B <x>", type=FieldType.REFERENCE, references="Account"
+        ),
         FieldWanted(kind="Branch__c", name="Size__c", label="Size", type=FieldType.CHOICE, choices=("S", "L & XL")),
     ]
     files = write_package(wanted, tmp_path)
@@ -171,7 +173,11 @@ def test_the_package_holds_objects_fields_and_rights(tmp_path) -> None:
     assert trees["Account__c.field-meta.xml"].findtext(f"{tag}label") == "A & B <x>"
     assert [e.text for e in trees["Size__c.field-meta.xml"].iter(f"{tag}fullName")] == ["Size__c", "S", "L & XL"]
     rights = trees["syncd.permissionset-meta.xml"]
-    assert {e.text for e in rights.iter(f"{tag}field")} == {"Lead.Syncd_Key__c", "Branch__c.Account__c", "Branch__c.Size__c"}
+    assert {e.text for e in rights.iter(f"{tag}field")} == {
+        "Lead.Syncd_Key__c",
+        "Branch__c.Account__c",
+        "Branch__c.Size__c",
+    }
     assert {e.text for e in rights.iter(f"{tag}object")} == {"Lead", "Branch__c"}
 
 
@@ -187,7 +193,9 @@ def test_a_refusal_repeats_no_value(code: str) -> None:
     told = rejection("Lead", [Trouble(code, f"Email: bad value: {CANARY} (max length=80)", ("Email",))])
     assert CANARY not in repr(told)
     assert (told.code, told.field) == (code, "Email")
-    assert CANARY not in str(refused_call("sf", 400, [{"errorCode": code, "message": CANARY, "fields": [CANARY]}], "Lead"))
+    assert CANARY not in str(
+        refused_call("sf", 400, [{"errorCode": code, "message": CANARY, "fields": [CANARY]}], "Lead")
+    )
 
 
 def test_a_validation_rule_speaks_in_the_admins_own_words() -> None:
@@ -200,5 +208,7 @@ def test_a_validation_rule_speaks_in_the_admins_own_words() -> None:
 def test_both_spellings_of_the_duplicate_result_are_read(key: str) -> None:
     """The single-row endpoint misspells the key, and may be mended one day."""
     record = {"attributes": {"type": "Contact"}, "Id": "003D000000QV9n2IAD"}
-    body = [{key: {"matchResults": [{"entityType": "Contact", "matchRecords": [{"record": record}]}]}, "errorCode": "X"}]
+    body = [
+        {key: {"matchResults": [{"entityType": "Contact", "matchRecords": [{"record": record}]}]}, "errorCode": "X"}
+    ]
     assert troubles(body)[0].matches == (("Contact", "003D000000QV9n2IAD"),)

@@ -1,0 +1,484 @@
+"""The Salesforce connector over real HTTP against an org that misbehaves as scripted: tokens, limits, faults, parts."""
+
+from __future__ import annotations
+
+import traceback
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from salesforce_wire import (
+    ORG,
+    SECRET,
+    TOKEN,
+    Stored,
+    connector_to,
+    lead,
+    refusal,
+    row_error,
+    rows_written,
+    scripted,
+    update,
+)
+
+from connectors.contract import Deferred, Reading, Rejected, Written
+from connectors.errors import AuthExpired, ConfigProblem, ConnectorError, Unavailable
+from connectors.http import Session
+from sandbox.wire import Fault, Request, Response
+
+CANARY = "canary.person@example.test"
+EMPTY = {"totalSize": 0, "done": True, "records": []}
+TOKENS, COMPOSITE = "oauth2/token", "/composite"
+
+
+def row(number: int, stamp: str = "2026-01-02T03:04:05.000+0000", **fields: Any) -> dict[str, Any]:
+    return {"attributes": {}, "Id": f"00Q00000000{number:04}AAA", "SystemModstamp": stamp, "IsDeleted": False, **fields}
+
+
+def reading(kind: str = "Lead", fields: tuple[str, ...] = ("Email",), after: Any = None) -> Reading:
+    return Reading(kind=kind, fields=fields, after=after)
+
+
+# --- tokens ----------------------------------------------------------------------------------------------------------
+
+
+def test_one_token_serves_all_calls_and_is_fetched_when_first_needed() -> None:
+    """Logins are limited per hour, and a connector that is only built must not call anyone."""
+    with scripted() as (org, sf, server):
+        assert server.board.total() == 0
+        for number in range(3):
+            sf.write([lead(number)])
+        assert org.tokens == 1
+        assert {r.headers["authorization"] for r in org.requests[1:]} == {f"Bearer {TOKEN}-1"}
+
+
+def test_a_token_that_dies_is_renewed_once_and_the_call_replayed() -> None:
+    """Salesforce may end a session at any time; no row may notice."""
+    with scripted() as (org, sf, server):
+        sf.write([lead(1)])
+        org.dead_tokens.add(f"{TOKEN}-1")
+        assert sf.write([lead(2)]) == [Written("00Q000000000000AAA", True)]
+        assert (org.tokens, server.board.total(COMPOSITE)) == (2, 3)
+
+
+def test_many_threads_that_meet_a_dead_token_log_in_once() -> None:
+    """A stampede of logins would run into the login limit."""
+    with scripted() as (org, sf, _):
+        sf.write([lead(0)])
+        org.dead_tokens.add(f"{TOKEN}-1")
+        with ThreadPoolExecutor(8) as pool:
+            answers = list(pool.map(lambda n: sf.write([lead(n)])[0], range(16)))
+        assert all(isinstance(answer, Written) for answer in answers)
+        assert org.tokens == 2
+
+
+def test_a_token_refused_again_after_renewal_pauses_the_system() -> None:
+    """A second 401 is no expiry; logging in again and again would lock the user out."""
+    with scripted() as (org, sf, _):
+        org.dead_tokens |= {f"{TOKEN}-{n}" for n in range(1, 9)}
+        with pytest.raises(AuthExpired):
+            sf.write([lead(1)])
+        assert org.tokens == 2
+
+
+def test_an_org_that_issues_the_dead_token_again_pauses_the_system() -> None:
+    """Identical logins may return the same session; using it again would loop."""
+    with scripted() as (org, sf, _):
+        org.token_answer = Response(200, {"access_token": TOKEN, "id": f"https://x/id/{ORG}/005xx000001SwiUAAS"})
+        org.dead_tokens.add(TOKEN)
+        with pytest.raises(AuthExpired, match="issues a token that it refuses"):
+            sf.write([lead(1)])
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        ("invalid_client_id", r"the client id or secret was refused by http.*check auth\.client_id"),
+        ("invalid_client", r"the client id or secret was refused by http.*check auth\.client_secret"),
+        ("invalid_grant", "enable the client credentials flow"),
+        ("inactive_user", "activate the run-as user"),
+    ],
+)
+def test_a_refused_login_says_what_to_mend_and_not_the_secret(code: str, words: str) -> None:
+    """The operator reads this sentence first; it is also what `check` reports."""
+    with scripted() as (org, sf, _):
+        org.token_answer = Response(400, {"error": code, "error_description": f"no {SECRET}"})
+        with pytest.raises(AuthExpired, match=words) as caught:
+            sf.write([lead(1)])
+        assert SECRET not in "".join(traceback.format_exception(caught.value))
+        assert sf.check().problems == (caught.value.message,)
+
+
+def test_too_many_logins_is_a_wait() -> None:
+    """The only refusal of the token endpoint that passes by itself."""
+    with scripted() as (org, sf, _):
+        org.token_answer = Response(400, {"error": "invalid_grant", "error_description": "login rate exceeded"})
+        with pytest.raises(Unavailable) as caught:
+            sf.write([lead(1)])
+        assert caught.value.retry_after == 900
+
+
+def test_another_org_is_never_read_or_written() -> None:
+    """A copied config that points at production must not touch it."""
+    with scripted(org_id="00Dxx0000009999") as (_, sf, server):
+        with pytest.raises(ConfigProblem, match="belongs to org 00Dxx0000001gPLEAY, not to org_id"):
+            sf.write([lead(1)])
+        with pytest.raises(ConfigProblem):
+            list(sf.changes([reading()], Stored()))
+        assert server.board.total() == server.board.total(TOKENS)
+
+
+def test_a_session_id_is_used_as_it_is_and_ends_with_words() -> None:
+    """It cannot be renewed, so its end is a person's business."""
+    with scripted(auth={"session_id": f"{ORG[:15]}!{TOKEN}"}, org_id=ORG) as (org, sf, _):
+        sf.write([lead(1)])
+        assert (org.tokens, org.requests[0].headers["authorization"]) == (0, f"Bearer {ORG[:15]}!{TOKEN}")
+        org.dead_tokens.add(f"{ORG[:15]}!{TOKEN}")
+        with pytest.raises(AuthExpired, match=r"set a fresh auth\.session_id"):
+            sf.write([lead(1)])
+
+
+def test_plain_http_to_another_machine_must_be_asked_for() -> None:
+    """A token in the clear is an accident unless the operator said so."""
+    with scripted() as (_, _, server), pytest.raises(ConfigProblem, match="insecure_http"):
+        connector_to(server, instance_url="http://sf.example.test")
+
+
+# --- headers ---------------------------------------------------------------------------------------------------------
+
+
+def test_every_write_switches_assignment_rules_off() -> None:
+    """The default of REST is to run them, and they may move the owner on every update."""
+    with scripted() as (org, sf, _):
+        sf.write([lead(1), update(2, "00Q000000000001AAA", Company="B")])
+        sent = org.requests[-1].headers
+        assert (sent["sforce-auto-assign"], sent["sforce-call-options"]) == ("FALSE", "client=syncd")
+        assert "x-prettyprint" not in sent
+        assert [part["httpHeaders"] for part in org.calls[0]] == [{"Sforce-Auto-Assign": "FALSE"}] * 2
+
+
+def test_assignment_rules_run_when_asked_for() -> None:
+    """`auto_assign: true` reaches the call and its parts."""
+    with scripted(auto_assign=True) as (org, sf, _):
+        sf.write([lead(1)])
+        assert org.requests[-1].headers["sforce-auto-assign"] == "TRUE"
+        assert org.calls[0][0]["httpHeaders"] == {"Sforce-Auto-Assign": "TRUE"}
+
+
+# --- limits ----------------------------------------------------------------------------------------------------------
+
+
+def test_the_limit_header_becomes_usage_and_a_share_of_the_day() -> None:
+    """The org's own figure is the truth; syncd's part of it is its budget."""
+    with scripted(budget={"share": 0.5}) as (org, sf, _):
+        org.headers = {"Sforce-Limit-Info": "api-usage=4/10; per-app-api-usage=3/250(appName=x)"}
+        sf.write([lead(1)])
+        usage = sf.usage()
+        assert (usage.used, usage.allowed, usage.source) == (4, 10, "Sforce-Limit-Info")
+        assert (usage.details["own_used"], usage.details["own_allowed"]) == (2, 5)
+        for number in range(3):
+            sf.write([lead(number)])
+        with pytest.raises(Unavailable, match="budget of 5 calls a day"):
+            sf.write([lead(9)])
+
+
+def test_near_the_orgs_limit_syncd_steps_back_without_a_call() -> None:
+    """The rest of the day belongs to the other integrations."""
+    with scripted() as (org, sf, server):
+        org.headers = {"Sforce-Limit-Info": "api-usage=96/100"}
+        sf.write([lead(1)])
+        calls = server.board.total()
+        with pytest.raises(Unavailable, match=r"budget\.stop_at \(95%\)") as caught:
+            list(sf.changes([reading()], Stored()))
+        assert server.board.total() == calls
+        assert 0 < (caught.value.retry_after or 0) <= 900
+
+
+def test_the_daily_limit_is_not_knocked_at_again() -> None:
+    """Every further call would be refused too, and capacity comes back slowly."""
+    with scripted() as (_, sf, server):
+        server.board.add(
+            Fault("status", COMPOSITE, 403, refusal("REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded."), times=9)
+        )
+        with pytest.raises(Unavailable, match="daily API calls") as caught:
+            list(sf.changes([reading()], Stored()))
+        assert caught.value.retry_after == 900
+        assert server.board.total(COMPOSITE) == 1
+
+
+def test_too_many_long_calls_at_once_is_a_short_wait() -> None:
+    """The same code as the daily limit, told apart by its text."""
+    waits: list[float] = []
+    with scripted() as (_, _, server):
+        sf = connector_to(server, waits.append)
+        body = refusal("REQUEST_LIMIT_EXCEEDED", "ConcurrentPerOrgLongTxn Limit exceeded.")
+        server.board.add(Fault("status", COMPOSITE, 403, body))
+        assert isinstance(sf.write([lead(1)])[0], Written)
+        assert waits == [5.0]
+
+
+# --- faults ----------------------------------------------------------------------------------------------------------
+
+FAULTS = ("status", "lost", "reset", "truncated", "html", "hang")
+
+
+def all_roads(sf: Any) -> list[Any]:
+    """Use every endpoint once and return what a caller gets."""
+    return [
+        sf.check().problems,
+        [field.name for field in sf.fields("Lead")],
+        [record.id for page in sf.changes([reading()], Stored()) for record in page.records],
+        [record.id for record in sf.fetch("Lead", ["00Q000000000001AAA"], ["Email"])],
+        [record.id for record in sf.find("Lead", "Email", ["a@b.test"], ["Email"])],
+        sf.write([lead(1)]),
+    ]
+
+
+def healthy(part: dict[str, Any]) -> tuple[int, Any]:
+    if part["method"] == "PATCH":
+        return rows_written(part)
+    return 200, {"totalSize": 1, "done": True, "records": [row(1, Email="a@b.test")]}
+
+
+def plain(request: Request) -> Response:
+    if request.path.endswith("/describe"):
+        return Response(200, {"fields": [{"name": "Email", "label": "Email", "type": "email"}]})
+    if request.path.endswith("/limits"):
+        return Response(200, {"DailyApiRequests": {"Max": 100, "Remaining": 99}})
+    return Response(200, [row(1, Email="a@b.test")])
+
+
+@pytest.mark.parametrize("kind", FAULTS)
+@pytest.mark.parametrize("match", [TOKENS, COMPOSITE, "/describe", "/limits", "composite/sobjects"])
+def test_a_passing_fault_is_not_seen_by_the_caller(kind: str, match: str) -> None:
+    """Two bad answers in a row at any endpoint, then a good one: the outcome is that of a quiet day."""
+    with scripted(healthy, timeouts={"read": 0.2}) as (org, sf, server):
+        org.plain = plain
+        quiet = all_roads(connector_to(server))
+        server.board.clear()
+        fault = server.board.add(Fault(kind, match, 503, b"<html>down</html>", seconds=0.4, times=2))
+        assert all_roads(sf) == quiet
+        assert fault.fired == 2
+
+
+@pytest.mark.parametrize("kind", FAULTS)
+def test_a_lasting_fault_is_unavailable_for_reads_and_deferred_for_writes(kind: str) -> None:
+    """A read can be asked again; a write may have been applied, so each row is put off by name."""
+    with scripted(healthy, timeouts={"read": 0.05}) as (_, sf, server):
+        sf.find("Lead", "Email", ["x"], [])
+        server.board.add(Fault(kind, COMPOSITE, 503, b"<html>down</html>", seconds=0.1, times=99))
+        with pytest.raises(Unavailable):
+            list(sf.changes([reading()], Stored()))
+        answers = sf.write([lead(n) for n in range(3)])
+        assert [type(answer) for answer in answers] == [Deferred] * 3
+
+
+def test_an_answer_lost_after_the_first_call_leaves_the_earlier_rows_written() -> None:
+    """1,100 rows take two calls; what the first one confirmed stays confirmed."""
+    with scripted(timeouts={"read": 0.5}) as (_, sf, server):
+        server.board.add(Fault("lost", COMPOSITE, first=2, times=9))
+        answers = sf.write([lead(n) for n in range(1100)])
+        kinds = [type(answer) for answer in answers]
+        assert (kinds.count(Written), kinds.count(Deferred)) == (1000, 100)
+
+
+def test_no_secret_and_no_value_is_in_any_error() -> None:
+    """Tracebacks end in logs: they may hold neither the token nor the person that was looked for."""
+    with scripted(lambda part: (400, refusal("MALFORMED_QUERY", f"... Email IN ('{CANARY}')"))) as (org, sf, server):
+        org.plain = lambda request: Response(400, refusal("STRANGE", f"{CANARY} {TOKEN}"))
+        told = []
+        for ask in (
+            lambda: sf.find("Lead", "Email", [CANARY], []),
+            lambda: sf.fetch("Lead", ["00Q000000000001AAA"], ["Email"]),
+            lambda: sf.fields("Lead"),
+        ):
+            with pytest.raises(ConnectorError) as caught:
+                ask()
+            told.append("".join(traceback.format_exception(caught.value)))
+        server.board.add(Fault("reset", times=99))
+        with pytest.raises(Unavailable) as caught:
+            sf.find("Lead", "Email", [CANARY], [])
+        told.append("".join(traceback.format_exception(caught.value)))
+        told.append(repr(sf.write([lead(1, Email=CANARY)])))
+        assert not any(secret in text for text in told for secret in (CANARY, TOKEN, SECRET))
+
+
+# --- polling ---------------------------------------------------------------------------------------------------------
+
+
+def kind_of(part: dict[str, Any]) -> str:
+    return str(part["url"].split("FROM%20")[1].split("%20")[0])
+
+
+def test_an_object_that_fails_does_not_hold_up_the_others() -> None:
+    """The others' pages come first; then the field and the object that are wrong are named."""
+
+    def part(call: dict[str, Any]) -> tuple[int, Any]:
+        if kind_of(call) == "Contact":
+            return 400, refusal("INVALID_FIELD", "\nNo such column 'Nope__c' on entity 'Contact'. If you are ...")
+        return 200, {"totalSize": 1, "done": True, "records": [row(1)]}
+
+    with scripted(part) as (_, sf, _):
+        pages = []
+        with pytest.raises(ConfigProblem, match="Contact has no field Nope__c"):
+            for page in sf.changes([reading("Contact"), reading("Lead"), reading("Account")], Stored()):
+                pages.append(page.kind)
+        assert pages == ["Lead", "Account"]
+
+
+def test_a_query_that_takes_too_long_is_asked_for_fewer_rows() -> None:
+    """QUERY_TIMEOUT goes away with a smaller page; nothing is skipped by it."""
+
+    def part(call: dict[str, Any]) -> tuple[int, Any]:
+        if "LIMIT%202000" in call["url"]:
+            return 400, refusal("QUERY_TIMEOUT")
+        return 200, {"totalSize": 1, "done": True, "records": [row(1)]}
+
+    with scripted(part) as (org, sf, _):
+        assert [page.records[0].id for page in sf.changes([reading()], Stored())] == ["00Q000000000001AAA"]
+        assert [call[0]["url"].rsplit("%20", 1)[1] for call in org.calls] == ["2000", "500"]
+
+
+def test_an_address_from_an_answer_is_never_followed() -> None:
+    """nextRecordsUrl could name any host; reading goes on by its own keyset."""
+    pages = [
+        {"totalSize": 2, "done": False, "nextRecordsUrl": "https://evil.example/x", "records": [row(1)]},
+        {"totalSize": 1, "done": True, "records": [row(2)]},
+    ]
+    with scripted(lambda call: (200, pages.pop(0))) as (org, sf, _):
+        ids = [record.id for page in sf.changes([reading()], Stored()) for record in page.records]
+        assert ids == ["00Q000000000001AAA", "00Q000000000002AAA"]
+        assert "Id%20%3E%20%2700Q000000000001AAA%27" in org.calls[1][0]["url"]
+
+
+# --- writing ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_part_that_fails_is_sent_again_alone() -> None:
+    """Sub-request 3 of 5 answers 503 once: the other 800 rows are done with the first call."""
+    calls = {"n": 0}
+
+    def part(call: dict[str, Any]) -> tuple[int, Any]:
+        calls["n"] += 1
+        return (503, None) if calls["n"] == 3 else rows_written(call)
+
+    with scripted(part) as (org, sf, _):
+        answers = sf.write([lead(n) for n in range(1000)])
+        assert {type(answer) for answer in answers} == {Written}
+        assert [[len(p["body"]["records"]) for p in call] for call in org.calls] == [[200] * 5, [200]]
+
+
+@pytest.mark.parametrize("failing", [(503, None), (500, refusal("UNKNOWN_EXCEPTION")), (200, []), (0, None)])
+def test_a_part_that_keeps_failing_defers_its_own_rows_only(failing: tuple[int, Any]) -> None:
+    """Three tries, then the rows without an answer wait; a missing row answer counts as no answer."""
+
+    def part(call: dict[str, Any]) -> tuple[int, Any]:
+        return failing if call["url"].endswith("/composite/sobjects") else rows_written(call)
+
+    with scripted(part) as (org, sf, _):
+        answers = sf.write([update(1, "00Q000000000001AAA", Company="B"), lead(2)])
+        assert isinstance(answers[0], Deferred)
+        assert isinstance(answers[1], Written)
+        assert len(org.calls) == 3
+
+
+def test_a_bad_row_that_spoils_its_batch_is_found_in_four_more_calls() -> None:
+    """Salesforce refuses all 200 for one unreadable value; the other 199 must go through."""
+
+    def part(call: dict[str, Any]) -> tuple[int, Any]:
+        if any(record.get("Company") == "bad" for record in call["body"]["records"]):
+            return 400, refusal("JSON_PARSER_ERROR", f"Cannot deserialize {CANARY}")
+        return rows_written(call)
+
+    with scripted(part) as (org, sf, _):
+        answers = sf.write([lead(n, Company="bad" if n == 77 else "good") for n in range(200)])
+        assert [n for n, answer in enumerate(answers) if not isinstance(answer, Written)] == [77]
+        assert isinstance(answers[77], Rejected)
+        assert CANARY not in answers[77].message
+        assert len(org.calls) <= 5
+
+
+def test_a_field_that_is_gone_refuses_only_the_rows_that_write_it() -> None:
+    """The answer names the field, so no search is needed: one more call for all the others."""
+
+    def part(call: dict[str, Any]) -> tuple[int, Any]:
+        if any("Gone__c" in record for record in call["body"]["records"]):
+            return 400, refusal("INVALID_FIELD", "No such column 'Gone__c' on sobject of type Lead")
+        return rows_written(call)
+
+    with scripted(part) as (org, sf, _):
+        answers = sf.write([lead(n, **({"Gone__c": 1} if n % 2 else {})) for n in range(200)])
+        assert {type(answer) for answer in answers[::2]} == {Written}
+        assert {(answer.code, answer.field) for answer in answers[1::2] if isinstance(answer, Rejected)} == {
+            ("INVALID_FIELD", "Gone__c")
+        }
+        assert len(org.calls) == 2
+
+
+def test_an_unknown_object_refuses_its_rows_at_once_and_not_as_gone() -> None:
+    """NOT_FOUND for a whole batch speaks of the object; the records' links must not be dropped."""
+    with scripted(lambda call: (404, refusal("NOT_FOUND"))) as (org, sf, _):
+        answers = sf.write([lead(n) for n in range(200)])
+        assert {(a.code, a.gone) for a in answers if isinstance(a, Rejected)} == {("NOT_FOUND", False)}
+        assert len(org.calls) == 1
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), "\ud800", 2**70, {1, 2}])
+def test_a_value_that_json_cannot_hold_refuses_its_row_alone(value: Any) -> None:
+    """A NaN would be sent as null and clear the field; the others stop the whole call."""
+    with scripted() as (org, sf, _):
+        answers = sf.write([lead(1, Budget__c=value), lead(2)])
+        assert isinstance(answers[0], Rejected)
+        assert (answers[0].code, answers[0].field) == ("UNSENDABLE_VALUE", "Budget__c")
+        assert isinstance(answers[1], Written)
+        assert len(org.calls[0][0]["body"]["records"]) == 1
+
+
+def test_one_record_twice_goes_in_two_calls_in_order() -> None:
+    """A collection refuses a key that it holds twice, whatever its case."""
+    with scripted() as (org, sf, _):
+        twice = [lead(1, Company="A"), lead(2), lead(1, Company="B")]
+        assert {type(answer) for answer in sf.write(twice)} == {Written}
+        companies = [[record["Company"] for record in call[0]["body"]["records"]] for call in org.calls]
+        assert companies == [["A", "Acme"], ["B"]]
+
+
+def test_a_later_write_of_a_record_waits_for_the_earlier_one() -> None:
+    """If only the later one went through, the earlier one would overwrite it when tried again."""
+
+    def part(call: dict[str, Any]) -> tuple[int, Any]:
+        return 200, [row_error("UNABLE_TO_LOCK_ROW") for _ in call["body"]["records"]]
+
+    with scripted(part) as (org, sf, _):
+        answers = sf.write([lead(1, Company="A"), lead(1, Company="B")])
+        assert [type(answer) for answer in answers] == [Deferred, Deferred]
+        assert {call[0]["body"]["records"][0]["Company"] for call in org.calls} == {"A"}
+
+
+def test_two_workers_that_create_one_key_at_once_end_with_one_record() -> None:
+    """The slower one is told the key is taken; sent again it updates."""
+    answers = [
+        [row_error("DUPLICATE_VALUE", "duplicate value found: Syncd_Key__c duplicates value on record with id: x")]
+    ]
+
+    def part(call: dict[str, Any]) -> tuple[int, Any]:
+        return (200, answers.pop()) if answers else rows_written(call)
+
+    with scripted(part) as (org, sf, _):
+        assert isinstance(sf.write([lead(1)])[0], Written)
+        assert len(org.calls) == 2
+
+
+def test_a_refused_first_call_raises_and_sends_nothing_more() -> None:
+    """With nothing tried there is no doubt: the operator gets the sentence instead of a thousand waiting rows."""
+    with scripted() as (_, sf, server):
+        server.board.add(Fault("status", COMPOSITE, 403, refusal("API_DISABLED_FOR_ORG"), times=9))
+        with pytest.raises(ConfigProblem, match="API Enabled"):
+            sf.write([lead(n) for n in range(1001)])
+        assert server.board.total(COMPOSITE) == 1
+
+
+def test_the_session_is_the_shared_one() -> None:
+    """Budgets and counters of the daemon hang on it."""
+    with scripted() as (_, sf, _):
+        assert isinstance(sf.session, Session)
