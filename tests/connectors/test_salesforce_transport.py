@@ -320,9 +320,9 @@ def test_an_object_that_fails_does_not_hold_up_the_others() -> None:
 
     with scripted(part) as (_, sf, _):
         pages = []
+        readings = [reading("Contact"), reading("Lead"), reading("Account")]
         with pytest.raises(ConfigProblem, match="Contact has no field Nope__c"):
-            for page in sf.changes([reading("Contact"), reading("Lead"), reading("Account")], Stored()):
-                pages.append(page.kind)
+            pages.extend(page.kind for page in sf.changes(readings, Stored()))
         assert pages == ["Lead", "Account"]
 
 

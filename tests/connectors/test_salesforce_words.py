@@ -16,7 +16,6 @@ from connectors.contract import FieldType, FieldWanted
 from connectors.errors import ConfigProblem
 from connectors.salesforce import Settings, soql, write_package
 from connectors.salesforce.package import describe_wanted, field_metadata
-from connectors.salesforce.rows import prepare_row
 from connectors.salesforce.soql import Position
 from connectors.salesforce.verdicts import Trouble, refused_call, rejection, troubles
 
