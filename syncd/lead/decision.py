@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import Enum
+from enum import StrEnum
 from typing import Any
 
 from syncd.lead.definition import EntityKind
 
 
-class Fate(str, Enum):
+class Fate(StrEnum):
     """How an entity's turn in handoff ended; every one has exactly one."""
 
     HANDED_OVER = "handed over"  # a complete lead was created in the CRM, or handed over on the record it had there
@@ -27,7 +27,7 @@ class Fate(str, Enum):
     GONE = "gone"  # the record to write to was deleted over there; it is not made anew
 
 
-class Lack(str, Enum):
+class Lack(StrEnum):
     """What is wrong with a fact that the gate asks for."""
 
     MISSING = "missing"
@@ -117,12 +117,13 @@ class LeadState:
     decided_at: int | None = None
     retry_from: int | None = None
     seen_decision: str | None = None  # the last sales entry acted on, so that it acts once
-    refused: str | None = None  # the refusal in force, as words
-    refused_at: int | None = None
+    outcome: str | None = None  # the latest verdict of this cycle: refused or passed
+    refused: str | None = None  # the refusal in force, in words
 
     @staticmethod
     def load(stored: Mapping[str, Any]) -> LeadState:
-        return LeadState(**{name: stored.get(name) for name in LeadState.__slots__ if stored.get(name) is not None})
+        known: dict[str, Any] = {name: stored[name] for name in LeadState.__slots__ if stored.get(name) is not None}
+        return LeadState(**known)
 
     def dump(self) -> dict[str, Any]:
         return {name: value for name in self.__slots__ if (value := getattr(self, name)) is not None}

@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from enum import Enum
+from enum import StrEnum
 from typing import Any, Protocol
 
 
-class EntityKind(str, Enum):
+class EntityKind(StrEnum):
     """What a record can be, on our side."""
 
     LEAD = "lead"
@@ -20,12 +20,12 @@ class EntityKind(str, Enum):
     BRANCH = "branch"
 
 
-class FieldType(str, Enum):
+class FieldType(StrEnum):
     """The type of a shared field and so its canonical form, which is always plain JSON.
 
     text, email, phone (E.164), url, domain, country (ISO 3166-1 alpha-2), state, postcode, choice: str. integer: int.
-    number, money, percent: int or float. boolean: bool. date: "YYYY-MM-DD", without a zone. datetime: "YYYY-MM-DDTHH:MM:SSZ",
-    always UTC. list: list of str, sorted, each once. reference: the id of another entity.
+    number, money, percent: int or float. boolean: bool. date: "YYYY-MM-DD", without a zone. datetime:
+    "YYYY-MM-DDTHH:MM:SSZ", always UTC. list: list of str, sorted, each once. reference: the id of another entity.
     A field of any type may instead hold its `or_none` answer, as exactly that text.
     """
 
@@ -49,7 +49,7 @@ class FieldType(str, Enum):
     REFERENCE = "reference"
 
 
-class Merge(str, Enum):
+class Merge(StrEnum):
     """How one field's golden value is chosen among what the sources say."""
 
     NEWEST = "newest"  # the latest change, among the most trusted methods

@@ -20,9 +20,7 @@ def check_handoff(
     waivers: Sequence[Waiver] = (),
 ) -> Verdict:
     """Judge a lead. `bad`: fields whose raw value could not be read, and why. `now` in ms."""
-    waived = {
-        fact for waiver in waivers if waiver.until.timestamp() * 1000 > now for fact in (waiver.facts or ("*",))
-    }
+    waived = {fact for waiver in waivers if waiver.until.timestamp() * 1000 > now for fact in (waiver.facts or ("*",))}
     lacking: dict[str, LackingFact] = {}
     fields = definition.fields[EntityKind.LEAD]
     scope = {**values, **facts}

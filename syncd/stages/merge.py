@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from syncd.lead.decision import SourceRecord
+from syncd.lead.decision import Change, SourceRecord
 from syncd.lead.definition import Definition, EntityKind, Merge, SharedField
 from syncd.mapping.model import Conflict, KindMap
 
@@ -84,6 +84,22 @@ def sales_facts(said: Sequence[Said], names: Mapping[str, Any]) -> tuple[dict[st
                 latest[name] = (at, value)
     decided = latest.get("sales_decision", (0, None))[0]
     return {name: value for name, (_, value) in latest.items()}, decided
+
+
+def changes_between(
+    before: Mapping[str, Any], after: Mapping[str, Any], provenance: Mapping[str, Mapping[str, Any]]
+) -> tuple[Change, ...]:
+    """Return what differs, field by field, with the source of the new value."""
+    changes = []
+    for name in {**before, **after}:
+        old, new = before.get(name), after.get(name)
+        if old != new:
+            source = provenance.get(name)
+            said = (
+                f"{source['system']} {source['kind']} {source['id']}".strip() if source else "nobody says so any more"
+            )
+            changes.append(Change(field=name, old=old, new=new, source=said, rule=source["rule"] if source else ""))
+    return tuple(changes)
 
 
 # ---------------------------------------------------------------------------------------------------------------------

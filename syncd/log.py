@@ -1,0 +1,92 @@
+"""One shape for every log line: facts with keys, no field values of any person, no secret."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Collection, Mapping, MutableMapping
+from typing import Any, TextIO
+
+import structlog
+
+MASK = "***"
+SHORTEST_SECRET = 6  # shorter values would mask ordinary words
+
+
+def set_up(level: str, shape: str, secrets: Collection[str] = (), stream: TextIO | None = None) -> None:
+    """Send everything, our own and the libraries', through one chain. `shape`: json, console or auto."""
+    target = stream if stream is not None else sys.stderr
+    console = shape == "console" or (shape == "auto" and target.isatty())
+    shared: list[Any] = [
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        _name_errors_only,
+        _masker(frozenset(s for s in secrets if len(s) >= SHORTEST_SECRET)),
+    ]
+    last: Any = (
+        structlog.dev.ConsoleRenderer(colors=target.isatty()) if console else structlog.processors.JSONRenderer()
+    )
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level.upper())),
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=False,
+    )
+    handler = logging.StreamHandler(target)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, last],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level.upper())
+    for name in ("dbos", "urllib3", "alembic", "uvicorn", "asyncio"):
+        library = logging.getLogger(name)
+        library.handlers[:] = []
+        library.propagate = True
+        library.setLevel(logging.WARNING)
+
+
+def logger() -> Any:
+    return structlog.get_logger("syncd")
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def _name_errors_only(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Keep an exception's type and place; its text and its locals may hold a person's data."""
+    info = event.pop("exc_info", None)
+    if info is True:
+        info = sys.exc_info()
+    if isinstance(info, BaseException):
+        info = (type(info), info, info.__traceback__)
+    if isinstance(info, tuple) and info[0] is not None:
+        frames = []
+        trace = info[2]
+        while trace is not None:
+            code = trace.tb_frame.f_code
+            frames.append(f"{code.co_filename.rpartition('/')[2]}:{trace.tb_lineno} {code.co_name}")
+            trace = trace.tb_next
+        event["error"] = info[0].__name__
+        event["at"] = " > ".join(frames[-6:])
+    return event
+
+
+def _masker(secrets: frozenset[str]) -> Any:
+    def mask(_: Any, __: str, event: MutableMapping[str, Any]) -> Mapping[str, Any]:
+        for name, value in event.items():
+            if isinstance(value, str):
+                event[name] = _masked(value, secrets)
+        return event
+
+    return mask
+
+
+def _masked(text: str, secrets: frozenset[str]) -> str:
+    for secret in secrets:
+        if secret in text:
+            text = text.replace(secret, MASK)
+    return text

@@ -1,0 +1,15 @@
+"""The nine stages in order, both halves.
+
+    poll -> map -> match   ||   merge -> enrich -> qualify -> gate -> deliver -> feedback
+
+`take_in` remembers what was seen and marks leads due (intake.py). `decide_batch` works out what every side should hold,
+as a plain value (deciding.py). `store_decisions`, `send_batch` carry it out: intents first, then the calls, then the
+answers (acting.py). Deciding is a pure function of what is stored, the definition, the mappings and the clock, shared
+by the daemon, `plan` and `explain`; when any of it runs, and what follows a failure, is syncd.daemon's.
+"""
+
+from syncd.pipeline.acting import Brake, send_batch, settle_leftovers, store_decisions
+from syncd.pipeline.deciding import decide_batch
+from syncd.pipeline.intake import take_in
+
+__all__ = ["Brake", "decide_batch", "send_batch", "settle_leftovers", "store_decisions", "take_in"]

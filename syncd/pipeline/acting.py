@@ -1,0 +1,387 @@
+"""Handoff, second half: decisions and intents are committed, then sent, then their answers are committed.
+
+A process that dies between any two of these lines leaves intents that `settle_leftovers` turns into new decisions:
+every request is idempotent, an update names its record and a create our own key.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from sqlalchemy import Connection, Engine
+
+from connectors.contract import Deferred, Destination, Policy, Rejected, WriteRequest, WriteResult, Written
+from connectors.errors import ConnectorError
+from syncd.lead.decision import Decision, Fate, LeadState, Write
+from syncd.lead.definition import EntityKind
+from syncd.mapping.model import Mappings
+from syncd.pipeline.intake import RANK
+from syncd.store import handoff, inbox, intake
+from syncd.store.database import new_id, now_ms
+
+RETRY_MS = 30_000  # for a deferral that names no time
+LONGEST_RETRY_MS = 3_600_000
+
+
+@dataclass
+class Brake:
+    """How many records one run may still create and clear; what is beyond waits for `syncd approve`."""
+
+    creates: int
+    clears: int
+    approved: bool = False
+
+    def stops(self, write: Write) -> bool:
+        """Count a write; return whether it is one too many."""
+        if self.approved:
+            return False
+        self.creates -= write.creates
+        self.clears -= any(value in (None, "") for value in write.fields.values()) and not write.creates
+        return self.creates < 0 if write.creates else self.clears < 0
+
+
+def store_decisions(
+    connection: Connection,
+    mappings: Mappings,
+    decisions: Sequence[Decision],
+    looked_at: Mapping[str, int],
+    now: int,
+    brake: Brake,
+) -> tuple[str, Counter[str]]:
+    """Commit what was decided, before any of it is sent; return (the batch's id, counts by fate)."""
+    batch = new_id(now)
+    fates: Counter[str] = Counter()
+    held: list[str] = []
+    intents: list[dict[str, Any]] = []
+    for decision in decisions:
+        fate = decision.fate
+        if any(write.creates or _clears(write) for write in decision.writes) and any(
+            brake.stops(write) for write in decision.writes
+        ):
+            held.append(decision.entity)
+            fates[Fate.HELD.value] += 1
+            continue
+        fates[fate.value] += 1
+        intents += [_intent(batch, decision, write, now) for write in decision.writes]
+    kept = [decision for decision in decisions if decision.entity not in set(held)]
+    handoff.save_decisions(
+        connection,
+        entities=[_entity_row(mappings, one, now) for one in kept if one.stored],
+        agreements=[
+            {"system": key[0], "kind": key[1], "record_id": key[2], "values": values}
+            for one in kept
+            for key, values in one.reads.items()
+        ],
+        intents=intents,
+        moves=[row for one in kept for row in _move_rows(mappings, one, now)],
+        verdicts=[row for one in kept for row in _verdict_rows(mappings, one, now)],
+        changes=[_ledger_row(mappings, one, now) for one in kept if one.changes],
+    )
+    _save_places(connection, kept, now)
+    _tell(connection, decisions, held, now)
+    waiting = {one.entity for one in kept if one.fate is Fate.DEFERRED and not one.writes}
+    handoff.forget_due(connection, {one: since for one, since in looked_at.items() if one not in waiting | set(held)})
+    handoff.put_off(connection, sorted(waiting | set(held)), now + RETRY_MS)
+    return batch, fates
+
+
+def send_batch(
+    engine: Engine, destinations: Mapping[str, Destination], batch: str
+) -> tuple[Counter[str], list[ConnectorError]]:
+    """Send a batch's intents and commit each system's answers; return (counts by outcome, systems in trouble).
+
+    May run again after a crash at any point: what was answered is not sent again.
+    """
+    with engine.begin() as connection:
+        planned = handoff.planned_intents(connection, batch)
+    outcomes: Counter[str] = Counter()
+    troubles: list[ConnectorError] = []
+    by_target: dict[tuple[str, str], list[Any]] = {}
+    for row in planned:
+        by_target.setdefault((row.system, row.kind), []).append(row)
+    by_system: dict[str, list[Any]] = {}
+    for (system, _), rows in sorted(by_target.items()):
+        by_system.setdefault(system, []).extend(rows)
+    for system, rows in by_system.items():
+        results, trouble = _send(destinations.get(system), system, rows)
+        troubles += [trouble] if trouble is not None else []
+        with engine.begin() as connection:
+            outcomes += _settle(connection, rows, results, now_ms())
+    return outcomes, troubles
+
+
+def settle_leftovers(connection: Connection, now: int) -> int:
+    """Make entities due whose intents a stopped process left unanswered; return how many."""
+    left = handoff.lapse_intents(connection)
+    kinds = handoff.kinds_of(connection, left)
+    intake.mark_due(connection, {one: RANK[EntityKind(kind)] for one, kind in kinds.items()}, now, "left unanswered")
+    return len(left)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def _clears(write: Write) -> bool:
+    return not write.creates and any(value in (None, "") for value in write.fields.values())
+
+
+def _intent(batch: str, decision: Decision, write: Write, now: int) -> dict[str, Any]:
+    return {
+        "id": new_id(now),
+        "batch": batch,
+        "entity": decision.entity,
+        "system": write.system,
+        "kind": write.kind,
+        "record_id": write.record_id,
+        "request": {
+            "fields": dict(write.fields),
+            "agrees": dict(write.agrees),
+            "key": list(write.key) if write.key else None,
+            "of": decision.kind.value,
+        },
+        "state": "planned",
+        "answer": None,
+        "at": now,
+        "answered_at": None,
+    }
+
+
+def _entity_row(mappings: Mappings, one: Decision, now: int) -> dict[str, Any]:
+    return {
+        "b_id": one.entity,
+        "b_values": one.values,
+        "b_provenance": one.provenance,
+        "b_state": one.state,
+        "b_definition": mappings.definition.digest,
+        "b_at": now,
+    }
+
+
+def _move_rows(mappings: Mappings, one: Decision, now: int) -> list[dict[str, Any]]:
+    return [
+        {
+            "lead": one.entity,
+            "cycle": move.cycle,
+            "from_stage": move.from_stage,
+            "to_stage": move.to_stage,
+            "at": now,
+            "by": move.by,
+            "reason": move.reason,
+            "reason_text": move.reason_text,
+            "definition": mappings.definition.digest,
+        }
+        for move in one.moves
+    ]
+
+
+def _verdict_rows(mappings: Mappings, one: Decision, now: int) -> list[dict[str, Any]]:
+    if one.verdict is None:
+        return []
+    return [
+        {
+            "lead": one.entity,
+            "cycle": one.state.get("cycle", 1),
+            "at": now,
+            "outcome": "passed" if one.verdict.passed else "refused",
+            "facts": [
+                {"field": f.field, "label": f.label, "lack": f.lack.value, "who": f.who, "why": f.why}
+                for f in one.verdict.lacking
+            ],
+            "definition": mappings.definition.digest,
+            "released_at": None,
+        }
+    ]
+
+
+def _ledger_row(mappings: Mappings, one: Decision, now: int) -> dict[str, Any]:
+    return {
+        "entity": one.entity,
+        "at": now,
+        "changes": {c.field: [c.old, c.new, c.source, c.rule] for c in one.changes},
+        "mapping": mappings.digest,
+        "definition": mappings.definition.digest,
+    }
+
+
+def _save_places(connection: Connection, kept: Sequence[Decision], now: int) -> None:
+    """Make entities findable by their account, and wake the leads whose account's branches changed."""
+    placed = [one for one in kept if any(c.field == "account" and c.new for c in one.changes)]
+    intake.save_keys(
+        connection,
+        [
+            {"entity_kind": one.kind.value, "key": "account", "value": str(one.values["account"]), "entity": one.entity}
+            for one in placed
+        ],
+    )
+    moved = {
+        str(one.values["account"])
+        for one in kept
+        if one.kind is EntityKind.BRANCH and one.changes and one.values.get("account")
+    }
+    moved |= {one.entity for one in kept if one.kind is EntityKind.ACCOUNT and one.changes}
+    _wake_leads(connection, moved, now)
+
+
+def _wake_leads(connection: Connection, accounts: Iterable[str], now: int) -> None:
+    leads = handoff.dependents_of(connection, accounts)
+    intake.mark_due(connection, dict.fromkeys(leads, RANK[EntityKind.LEAD]), now, "its account or branch changed")
+
+
+def _tell(connection: Connection, decisions: Sequence[Decision], held: Sequence[str], now: int) -> None:
+    asked = {one.entity for one in decisions if one.asks}
+    settled = handoff.with_problems(connection, [one.entity for one in decisions if one.entity not in asked])
+    inbox.close_problems(connection, entities=sorted(settled), kinds=("value does not fit", "conflict", "deleted"))
+    for one in decisions:
+        for ask in one.asks:
+            inbox.open_problem(
+                connection,
+                key=f"{ask.kind}|{one.entity}|{ask.system}|{ask.message}",
+                kind=ask.kind,
+                system=ask.system,
+                entity=one.entity,
+                record=ask.record,
+                message=ask.message,
+                now=now,
+            )
+    if held:
+        inbox.open_problem(
+            connection,
+            key="brake",
+            kind="brake",
+            message=f"{len(held)} or more records would be created or emptied beyond the brakes of one run; they "
+            f"wait, nothing of them was written. Look with `syncd plan`, then let them through with `syncd approve`",
+            now=now,
+        )
+
+
+def _send(
+    destination: Destination | None, system: str, rows: Sequence[Any]
+) -> tuple[Sequence[WriteResult], ConnectorError | None]:
+    if destination is None:
+        return [Deferred(f"{system} is not configured")] * len(rows), None
+    requests = [
+        WriteRequest(
+            token=row.id,
+            kind=row.kind,
+            policy=Policy.UPDATE if row.record_id else Policy.CREATE,
+            fields=row.request["fields"],
+            id=row.record_id,
+            key=tuple(row.request["key"]) if row.request["key"] else None,
+        )
+        for row in rows
+    ]
+    try:
+        return destination.write(requests), None
+    except ConnectorError as error:
+        wait = getattr(error, "retry_after", None) or 0.0
+        return [Deferred(error.message, wait)] * len(rows), error
+
+
+def _settle(connection: Connection, rows: Sequence[Any], results: Sequence[WriteResult], now: int) -> Counter[str]:
+    """Commit the answers of one system: ids at once, agreements, tombstones, problems, what is tried again."""
+    outcomes: Counter[str] = Counter()
+    written: list[tuple[Any, Written]] = []
+    refused: list[tuple[Any, Rejected]] = []
+    again: dict[str, tuple[int, int]] = {}
+    answers = []
+    for row, result in zip(rows, results, strict=True):
+        state, answer = "done", {}
+        if isinstance(result, Written):
+            written.append((row, result))
+            outcomes["created" if result.created else "written"] += 1
+        elif isinstance(result, Rejected):
+            refused.append((row, result))
+            state, answer = "refused", {"code": result.code, "field": result.field, "message": result.message}
+            outcomes["gone" if result.gone else "rejected"] += 1
+        else:
+            state, answer = "deferred", {"reason": result.reason}
+            again[row.entity] = (RANK[EntityKind(row.request["of"])], int(result.retry_after * 1000) or RETRY_MS)
+            outcomes["deferred"] += 1
+        record_id = result.id if isinstance(result, Written) else row.record_id
+        answers.append({"b_id": row.id, "b_state": state, "b_answer": answer, "b_record_id": record_id, "b_at": now})
+    handoff.answer_intents(connection, answers)
+    _remember_written(connection, written, now)
+    _remember_refused(connection, refused, now)
+    for entity, (rank, wait) in again.items():
+        intake.mark_due(
+            connection, {entity: rank}, now, "a system could not take it", now + min(wait, LONGEST_RETRY_MS)
+        )
+    return outcomes
+
+
+def _remember_written(connection: Connection, written: Sequence[tuple[Any, Written]], now: int) -> None:
+    if not written:
+        return
+    keys = [(row.system, row.kind, result.id) for row, result in written]
+    agreed = handoff.load_agreed(connection, keys)
+    handoff.save_agreed(
+        connection,
+        [
+            {
+                "system": row.system,
+                "kind": row.kind,
+                "record_id": result.id,
+                "values": {
+                    **agreed.get((row.system, row.kind, result.id), {}),
+                    **{name: [value, "w"] for name, value in row.request["agrees"].items()},
+                },
+            }
+            for row, result in written
+        ],
+    )
+    handoff.merge_into_records(
+        connection, [(row.system, row.kind, result.id, row.request["fields"]) for row, result in written], now
+    )
+    created = [(row, result) for row, result in written if row.record_id is None]
+    intake.save_links(
+        connection,
+        [
+            {
+                "system": row.system,
+                "kind": row.kind,
+                "record_id": result.id,
+                "entity": row.entity,
+                "rule": "created",
+                "since": now,
+            }
+            for row, result in created
+        ],
+    )
+    _hand_over(connection, [row.entity for row, _ in created if row.request["of"] == EntityKind.LEAD.value], now)
+    branches = [row.entity for row, _ in created if row.request["of"] == EntityKind.BRANCH.value]
+    accounts = {one.values.get("account") for one in handoff.load_related(connection, branches).values()}
+    _wake_leads(connection, {str(one) for one in accounts if one}, now)
+    settled = handoff.with_problems(connection, [row.entity for row, _ in written])
+    inbox.close_problems(connection, entities=sorted(settled), kinds=("rejected",))
+
+
+def _hand_over(connection: Connection, leads: Sequence[str], now: int) -> None:
+    """A lead is handed over when the CRM gave an id, not before; marketing is told next."""
+    states = handoff.load_states(connection, leads)
+    handed = {lead: replace(LeadState.load(state), handed_at=now).dump() for lead, state in states.items()}
+    handoff.save_states(connection, handed, now)
+    intake.mark_due(connection, dict.fromkeys(leads, RANK[EntityKind.LEAD]), now, "handed over")
+
+
+def _remember_refused(connection: Connection, refused: Sequence[tuple[Any, Rejected]], now: int) -> None:
+    for row, result in refused:
+        name = f"{row.system} {row.kind} {row.record_id or '(new)'}"
+        where = f" (field {result.field})" if result.field else ""
+        twins = ", ".join(f"{kind} {record}" for kind, record in result.matches)
+        inbox.open_problem(
+            connection,
+            key=f"rejected|{row.entity}|{row.system}|{row.kind}",
+            kind="deleted" if result.gone else "rejected",
+            system=row.system,
+            entity=row.entity,
+            record=name,
+            message=f"{name}: {row.system} refused it: {result.code}{where}: {result.message}"
+            + (f"; it is said to duplicate {twins}" if twins else "")
+            + ". What is known of it is kept; it is tried again when a value of it changes",
+            now=now,
+        )
+    gone = [(row.system, row.kind, row.record_id) for row, result in refused if result.gone and row.record_id]
+    handoff.bury(connection, gone)

@@ -1,0 +1,393 @@
+"""Handoff, first half: merge -> enrich -> qualify -> gate -> deliver -> feedback; a plain value, nothing done yet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from sqlalchemy import Connection
+
+from syncd.lead.branch import mail_domain, name_key, site_key
+from syncd.lead.decision import Ask, Decision, EntityView, Fate, LeadState, Move, Related, Verdict, Write
+from syncd.lead.definition import SALES_FACTS, EntityKind
+from syncd.mapping.model import Create, FieldMap, Mappings
+from syncd.stages.deliver import plan_create, plan_update
+from syncd.stages.enrich import account_of_branch, find_account, find_branch
+from syncd.stages.feedback import handoff_facts
+from syncd.stages.gate import check_handoff
+from syncd.stages.map import map_record
+from syncd.stages.match import Key
+from syncd.stages.merge import Said, changes_between, merge_values, sales_facts
+from syncd.stages.qualify import at_gate, score_lead, walk_ladder
+from syncd.store import handoff, intake
+
+
+@dataclass(frozen=True, kw_only=True)
+class Batch:
+    """What a batch of entities needs to know beyond itself, read once for all of them."""
+
+    mappings: Mappings
+    now: int
+    references: Mapping[tuple[str, str, str], str] = field(default_factory=dict)  # (system, kind, id) -> entity
+    related: Mapping[str, Related] = field(default_factory=dict)
+    holders: Mapping[tuple[EntityKind, Key], Sequence[str]] = field(default_factory=dict)
+    may_create: frozenset[str] = frozenset()  # systems whose own records are known freshly enough
+
+    def find(self, kind: EntityKind, key: str, value: str | None) -> list[Related]:
+        if not value:
+            return []
+        return [self.related[one] for one in self.holders.get((kind, (key, value)), ()) if one in self.related]
+
+
+def decide_batch(
+    connection: Connection, mappings: Mappings, ids: Sequence[str], now: int, may_create: Iterable[str]
+) -> list[Decision]:
+    """Read all that is known about these entities and decide for each; writes nothing."""
+    views = handoff.load_views(connection, ids)
+    heard = {view.id: _listen(mappings, view) for view in views}
+    batch = Batch(mappings=mappings, now=now, may_create=frozenset(may_create))
+    batch = _with_references(connection, batch, views, heard)
+    merged = {view.id: _merge(batch, view, heard[view.id]) for view in views}
+    batch = _with_related(connection, batch, views, merged)
+    return [_decide(batch, view, heard[view.id], *merged[view.id]) for view in views]
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def _listen(mappings: Mappings, view: EntityView) -> list[Said]:
+    said = []
+    for record in view.records:
+        kind_map = mappings.kind(record.system, record.kind)
+        if kind_map is None or record.deleted:
+            continue
+        if kind_map.only is not None and not kind_map.only.met(record.fields):
+            continue
+        said.append(Said(record, kind_map, *map_record(kind_map, record.fields)))
+    return said
+
+
+def _merge(
+    batch: Batch, view: EntityView, said: Sequence[Said]
+) -> tuple[dict[str, Any], dict[str, Any], dict[str, str]]:
+    resolved = [_resolve(batch, one) for one in said]
+    return merge_values(batch.mappings.definition, view.kind, resolved)
+
+
+def _resolve(batch: Batch, one: Said) -> Said:
+    """Put entity ids where a record holds ids of its own system."""
+    lines = [line for line in one.kind_map.fields.values() if line.refers_to is not None and line.name in one.values]
+    if not lines:
+        return one
+    values = dict(one.values)
+    for line in lines:
+        raw, target = values[line.name], line.refers_to
+        values[line.name] = batch.references.get((one.record.system, target[1], str(raw))) if raw and target else None
+    return replace(one, values=values)
+
+
+def _with_references(
+    connection: Connection, batch: Batch, views: Sequence[EntityView], heard: Mapping[str, Sequence[Said]]
+) -> Batch:
+    wanted: dict[tuple[str, str], set[str]] = {}
+    for view in views:
+        for one in heard[view.id]:
+            for line in one.kind_map.fields.values():
+                if line.refers_to is not None and one.values.get(line.name):
+                    wanted.setdefault((one.record.system, line.refers_to[1]), set()).add(str(one.values[line.name]))
+    found: dict[tuple[str, str, str], str] = {}
+    for (system, kind), ids in wanted.items():
+        for record, entity in intake.links_of(connection, system, kind, ids).items():
+            found[(system, kind, record)] = entity
+    return replace(batch, references=found)
+
+
+def _with_related(
+    connection: Connection,
+    batch: Batch,
+    views: Sequence[EntityView],
+    merged: Mapping[str, tuple[dict[str, Any], dict[str, Any], dict[str, str]]],
+) -> Batch:
+    """Read the accounts and branches that these entities may belong to."""
+    accounts: set[Key] = set()
+    sites: set[Key] = set()
+    ids: set[str] = set()
+    for view in views:
+        values = merged[view.id][0]
+        if view.kind is EntityKind.ACCOUNT:
+            continue
+        ids |= {str(values[name]) for name in ("account", "branch") if values.get(name)}
+        accounts |= _account_keys(view.kind, values)
+        if view.kind is EntityKind.LEAD:
+            sites |= {("site", key) for key in [site_key(values.get("street"), values.get("postcode"))] if key}
+    holders: dict[tuple[EntityKind, Key], Sequence[str]] = {}
+    for key, held in intake.holders_of(connection, EntityKind.ACCOUNT.value, accounts).items():
+        holders[(EntityKind.ACCOUNT, key)] = sorted(held)
+        ids.update(held)
+    if any(view.kind is EntityKind.LEAD for view in views):
+        sites |= {("account", one) for one in ids}
+        for key, held in intake.holders_of(connection, EntityKind.BRANCH.value, sites).items():
+            holders[(EntityKind.BRANCH, key)] = sorted(held)
+            ids.update(held)
+    return replace(batch, holders=holders, related=handoff.load_related(connection, ids))
+
+
+def _account_keys(kind: EntityKind, values: Mapping[str, Any]) -> set[Key]:
+    if kind is EntityKind.BRANCH:
+        pairs = (("erp_customer", values.get("customer")), ("name", name_key(values.get("customer_name"))))
+    else:
+        pairs = (("domain", mail_domain(values.get("email"))), ("name", name_key(values.get("company"))))
+    return {(key, value) for key, value in pairs if value}
+
+
+def _decide(
+    batch: Batch,
+    view: EntityView,
+    said: Sequence[Said],
+    values: dict[str, Any],
+    provenance: dict[str, Any],
+    bad: dict[str, str],
+) -> Decision:
+    if view.kind is EntityKind.LEAD:
+        return _decide_lead(batch, view, said, values, provenance, bad)
+    if view.kind is EntityKind.BRANCH and values.get("account") is None:
+        found = account_of_branch(
+            values,
+            batch.find(EntityKind.ACCOUNT, "erp_customer", values.get("customer")),
+            batch.find(EntityKind.ACCOUNT, "name", name_key(values.get("customer_name"))),
+        )
+        _add_found(values, provenance, "account", found, batch.now)
+    facts = {"key": view.id}
+    writes, reads, asks = _plan(batch, view, {**values, **facts}, provenance, allowed=_placed(view.kind, values))
+    return _sum_up(view, values, provenance, bad, dict(view.state), writes, reads, asks, facts)
+
+
+def _placed(kind: EntityKind, values: Mapping[str, Any]) -> bool:
+    """A branch is written only under the account it belongs to."""
+    return kind is not EntityKind.BRANCH or values.get("account") is not None
+
+
+def _decide_lead(
+    batch: Batch,
+    view: EntityView,
+    said: Sequence[Said],
+    values: dict[str, Any],
+    provenance: dict[str, Any],
+    bad: dict[str, str],
+) -> Decision:
+    definition, now = batch.mappings.definition, batch.now
+    branch = _enrich(batch, values, provenance)
+    scored = score_lead(definition, values, view.touches, now)  # qualify
+    sales, decided_at = sales_facts(said, SALES_FACTS)
+    scope = {**values, **scored, "touches": len(view.touches), "now": now}
+    state, moves = walk_ladder(
+        definition, LeadState.load(view.state), scope, sales, decided_at, _evidence(view, provenance, said), now
+    )
+    verdict = None
+    if at_gate(definition, state):
+        verdict = check_handoff(definition, values, provenance, bad, scope, now)
+        state = replace(state, outcome="passed" if verdict.passed else "refused", refused=verdict.words() or None)
+    else:
+        state = replace(state, refused=None)
+    if verdict is not None and verdict.passed and _in_crm(batch, view):
+        state = replace(state, handed_at=now)
+    facts = handoff_facts(
+        definition, view.id, values, scored, state, verdict, branch, view.touches, _crm_id(batch, view)
+    )
+    passed = bool(facts["handoff.passed"])
+    waiting = passed and state.handed_at is None and bool(_crm_systems(batch))
+    writes, reads, asks = _plan(batch, view, {**values, **facts}, provenance, allowed=passed, waiting=waiting)
+    if waiting and _buried(batch, view):
+        asks.append(_ask_buried(view))
+    decision = _sum_up(view, values, provenance, bad, state.dump(), writes, reads, asks, facts)
+    return _with_verdict(view, decision, state, moves, verdict)
+
+
+def _enrich(batch: Batch, values: dict[str, Any], provenance: dict[str, Any]) -> tuple[Related, str] | None:
+    if values.get("account") is None:
+        found = find_account(
+            values,
+            batch.find(EntityKind.ACCOUNT, "domain", mail_domain(values.get("email"))),
+            batch.find(EntityKind.ACCOUNT, "name", name_key(values.get("company"))),
+        )
+        _add_found(values, provenance, "account", found, batch.now)
+    account = batch.related.get(values.get("account") or "")
+    if values.get("branch") is not None and values["branch"] in batch.related:
+        return batch.related[values["branch"]], "stated"
+    here = batch.find(EntityKind.BRANCH, "account", account.id if account else None)
+    here += batch.find(EntityKind.BRANCH, "site", site_key(values.get("street"), values.get("postcode")))
+    branch = find_branch(values, account, list({one.id: one for one in here}.values()))
+    if branch is not None:
+        _add_found(values, provenance, "branch", (branch[0].id, branch[1]), batch.now)
+        if account is None and branch[0].values.get("account"):
+            _add_found(values, provenance, "account", (branch[0].values["account"], "its branch"), batch.now)
+    return branch
+
+
+def _add_found(
+    values: dict[str, Any], provenance: dict[str, Any], name: str, found: tuple[str, str] | None, now: int
+) -> None:
+    if found is None:
+        return
+    values[name] = found[0]
+    provenance[name] = {"system": "syncd", "kind": "match", "id": "", "at": now, "rule": found[1], "method": 2}
+
+
+def _evidence(view: EntityView, provenance: Mapping[str, Mapping[str, Any]], said: Sequence[Said]) -> int:
+    """Return when marketing last learned something of this lead, in ms."""
+    crm = {one.record.system for one in said for name in SALES_FACTS if name in one.kind_map.fields}
+    learned = [one["at"] for one in provenance.values() if one["system"] not in crm and one["system"] != "syncd"]
+    return max([*learned, *(touch.at for touch in view.touches)], default=0)
+
+
+def _crm_systems(batch: Batch) -> frozenset[str]:
+    """Return the systems that leads are handed over to: those where a lead may be created."""
+    kinds = batch.mappings.of_entity(EntityKind.LEAD)
+    return frozenset(one.system for one in kinds if one.create is Create.ALLOWED)
+
+
+def _in_crm(batch: Batch, view: EntityView) -> bool:
+    crm = _crm_systems(batch)
+    return any(record.system in crm and not record.deleted for record in view.records)
+
+
+def _buried(batch: Batch, view: EntityView) -> bool:
+    """Return whether sales deleted this lead in the CRM; then nobody but a person makes it anew."""
+    crm = _crm_systems(batch)
+    return any(one.system in crm and one.deleted for one in view.records) and not _in_crm(batch, view)
+
+
+def _ask_buried(view: EntityView) -> Ask:
+    record = next(one for one in view.records if one.deleted)
+    return Ask(
+        kind="deleted",
+        system=record.system,
+        record=f"{record.system} {record.kind} {record.id}",
+        message=f"{record.system} {record.kind} {record.id} was deleted there; the lead is ready to be handed over and "
+        f"is not made anew. Restore the record there if sales should have it",
+    )
+
+
+def _crm_id(batch: Batch, view: EntityView) -> str | None:
+    crm = _crm_systems(batch)
+    return next((one.id for one in view.records if one.system in crm and not one.deleted and not one.survivor), None)
+
+
+def _plan(
+    batch: Batch,
+    view: EntityView,
+    values: Mapping[str, Any],
+    provenance: Mapping[str, Mapping[str, Any]],
+    *,
+    allowed: bool,
+    waiting: bool = False,
+) -> tuple[list[Write], dict[tuple[str, str, str], Any], list[Ask]]:
+    """Plan the writes of one entity.
+
+    `allowed`: the gate let it pass; without that the CRM is not touched. `waiting`: it passed and the CRM has not
+    taken it yet; marketing hears of the handover once, with the id that the CRM gave.
+    """
+    guarded = _crm_systems(batch) if view.kind is EntityKind.LEAD else frozenset()
+    writes: list[Write] = []
+    reads: dict[tuple[str, str, str], Any] = {}
+    asks: list[Ask] = []
+    for record in view.records:
+        in_crm = record.system in guarded
+        kind_map = batch.mappings.kind(record.system, record.kind)
+        if kind_map is None or record.deleted or record.survivor:
+            continue
+        if (in_crm and (view.in_review or not allowed)) or (waiting and not in_crm):
+            continue
+        if kind_map.only is not None and not kind_map.only.met(record.fields):
+            continue
+        write, equal, asked = plan_update(kind_map, record, values, provenance, _translator(batch, record.system))
+        writes += [write] if write is not None else []
+        asks += asked
+        if equal:
+            agreed = {name: [value, "r"] for name, value in equal.items()}
+            reads[(record.system, record.kind, record.id)] = {**record.agreed, **agreed}
+    if allowed and not view.in_review:
+        created, asked = _plan_creates(batch, view, values)
+        writes += created
+        asks += asked
+    return writes, reads, asks
+
+
+def _plan_creates(batch: Batch, view: EntityView, values: Mapping[str, Any]) -> tuple[list[Write], list[Ask]]:
+    there = {record.system for record in view.records}  # a deleted one counts: it is not made anew
+    writes: list[Write] = []
+    asks: list[Ask] = []
+    for kind_map in batch.mappings.of_entity(view.kind):
+        if kind_map.system in there or kind_map.create is not Create.ALLOWED:
+            continue
+        if kind_map.system not in batch.may_create:
+            continue
+        write, asked = plan_create(kind_map, view.id, values, _translator(batch, kind_map.system))
+        writes += [write] if write is not None else []
+        asks += asked
+    return writes, asks
+
+
+def _translator(batch: Batch, system: str) -> Any:
+    def translate(line: FieldMap, entity: str) -> str | None:
+        target = batch.related.get(entity)
+        assert line.refers_to is not None
+        return target.records.get((system, line.refers_to[1])) if target is not None else None
+
+    return translate
+
+
+def _sum_up(
+    view: EntityView,
+    values: dict[str, Any],
+    provenance: dict[str, Any],
+    bad: Mapping[str, str],
+    state: dict[str, Any],
+    writes: Sequence[Write],
+    reads: Mapping[tuple[str, str, str], Any],
+    asks: Sequence[Ask],
+    facts: Mapping[str, Any],
+) -> Decision:
+    changes = changes_between(view.values, values, provenance)
+    fate = Fate.UPDATED if writes else Fate.REVIEW if view.in_review else Fate.UNCHANGED
+    return Decision(
+        entity=view.id,
+        kind=view.kind,
+        values=values,
+        provenance=provenance,
+        state=state,
+        changes=changes,
+        writes=tuple(writes),
+        reads=reads,
+        asks=tuple(asks),
+        facts=facts,
+        bad=bad,
+        fate=fate,
+        stored=bool(changes) or state != dict(view.state) or not view.known or provenance != dict(view.provenance),
+    )
+
+
+def _with_verdict(
+    view: EntityView, decision: Decision, state: LeadState, moves: Sequence[Move], verdict: Verdict | None
+) -> Decision:
+    before = LeadState.load(view.state)
+    fate = decision.fate
+    if verdict is not None and not verdict.passed:
+        fate = Fate.REFUSED
+    elif verdict is not None and not view.in_review:
+        fate = _handover_fate(decision, state)
+    spoke = verdict is not None and (state.outcome, state.refused, state.cycle) != (
+        before.outcome,
+        before.refused,
+        before.cycle,
+    )
+    return replace(decision, moves=tuple(moves), verdict=verdict if spoke else None, fate=fate)
+
+
+def _handover_fate(decision: Decision, state: LeadState) -> Fate:
+    if state.handed_at is not None or any(write.creates for write in decision.writes):
+        return Fate.HANDED_OVER
+    if any(ask.kind == "deleted" for ask in decision.asks):
+        return Fate.GONE
+    return Fate.REJECTED if decision.asks else Fate.DEFERRED

@@ -1,0 +1,234 @@
+"""Intake: poll -> map -> match; what is news in a page is stored, linked and marked due."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection
+
+from connectors.contract import Page
+from syncd.lead.definition import EntityKind
+from syncd.mapping.model import Create, KindMap, Mappings
+from syncd.stages.map import map_fields
+from syncd.stages.match import Key, Linked, Several, keys_of, match_record
+from syncd.stages.poll import News, sift, touches_in
+from syncd.store import inbox, intake
+from syncd.store.database import new_id, serialise_intake
+
+RANK = {EntityKind.ACCOUNT: 0, EntityKind.BRANCH: 1, EntityKind.LEAD: 2}
+# What a key is made of; mapping only these keeps intake cheap.
+KEY_FIELDS = {
+    EntityKind.LEAD: ("phone", "last_name", "email"),
+    EntityKind.ACCOUNT: ("name",),
+    EntityKind.BRANCH: ("customer", "street", "postcode"),
+}
+
+
+def take_in(connection: Connection, mappings: Mappings, system: str, page: Page, now: int) -> int:
+    """Store what is new in a page: records, links, keys, touches, and mark their entities due; return how many.
+
+    Must run in one transaction with the page's cursor.
+    """
+    kind_map = mappings.kind(system, page.kind)
+    if kind_map is None or not page.records:
+        return 0
+    serialise_intake(connection)
+    ids = [record.id for record in page.records]
+    stored = intake.stored_records(connection, system, page.kind, ids)
+    news, rows, stamps = sift(system, page.kind, page.records, stored)  # poll
+    intake.save_records(connection, rows)
+    intake.move_stamps(connection, stamps)
+    if not news:
+        return 0
+    links = _link(connection, mappings, kind_map, news, now)  # map, match
+    due = {links[one.record.id]: RANK[kind_map.entity] for one in news if one.matters and one.record.id in links}
+    touched = [
+        row for one in news if one.record.id in links for row in touches_in(one, kind_map.touches, links[one.record.id])
+    ]
+    intake.save_touches(connection, touched)
+    intake.mark_due(connection, due, now, f"{system} {page.kind}")
+    _wake_referrers(connection, kind_map, news, now)
+    return len(due)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def _link(
+    connection: Connection, mappings: Mappings, kind_map: KindMap, news: Sequence[News], now: int
+) -> dict[str, str]:
+    """Return record id -> entity for all news that have one, making links and entities where that is certain."""
+    system, kind = kind_map.system, kind_map.kind
+    links = intake.links_of(connection, system, kind, [one.record.id for one in news])
+    values = {one.record.id: _key_values(mappings, kind_map, one) for one in news if not one.record.deleted}
+    keys = {one: keys_of(mappings.definition, kind_map.entity, found) for one, found in values.items()}
+    fresh = [one for one in news if one.record.id not in links and one.record.id in keys]
+    holders = intake.holders_of(
+        connection, kind_map.entity.value, {key for one in fresh for key in keys[one.record.id]}
+    )
+    taken = intake.taken_by(connection, system, kind, {e for found in holders.values() for e in found})
+    own = _own_keys(connection, kind_map, fresh)
+    heirs = intake.links_of(connection, system, kind, [m for one in fresh for m in one.record.merged])
+    entities: list[dict[str, Any]] = []
+    made: list[dict[str, Any]] = []
+    for one in fresh:
+        entity, rule = _whose(one, keys[one.record.id], holders, taken, own, heirs)
+        if isinstance(entity, Several):
+            _ask_who(connection, mappings, kind_map, one, entity, now)
+            continue
+        if entity is None:
+            entity, rule = new_id(), "new"
+            entities.append(_new_entity(entity, kind_map.entity, now))
+        links[one.record.id] = entity
+        taken[entity] = one.record.id
+        for key in keys[one.record.id]:
+            held = holders.setdefault(key, [])
+            if entity not in held:
+                held.append(entity)
+        made.append(
+            {
+                "system": system,
+                "kind": kind,
+                "record_id": one.record.id,
+                "entity": entity,
+                "rule": rule,
+                "since": now,
+            }
+        )
+        if not one.new:
+            inbox.close_problems(connection, record=f"{system} {kind} {one.record.id}")
+    made += _converted(kind_map, mappings, news, links, now)
+    intake.save_entities(connection, entities)
+    intake.save_links(connection, made)
+    intake.save_keys(connection, _key_rows(kind_map, news, links, keys))
+    _retire_merged(connection, kind_map, news)
+    return links
+
+
+def _key_values(mappings: Mappings, kind_map: KindMap, one: News) -> dict[str, Any]:
+    fields = mappings.definition.fields[kind_map.entity]
+    names = [name for name, known in fields.items() if known.identifies]
+    values, _ = map_fields(kind_map, one.fields, dict.fromkeys((*names, *KEY_FIELDS[kind_map.entity])))
+    return values
+
+
+def _own_keys(connection: Connection, kind_map: KindMap, fresh: Sequence[News]) -> dict[str, str]:
+    """Return record id -> entity for records that carry our own key: creates whose answer was lost."""
+    if kind_map.key is None:
+        return {}
+    carried = {one.record.id: one.fields.get(kind_map.key) for one in fresh}
+    known = intake.existing_entities(connection, {str(key) for key in carried.values() if key})
+    return {record: str(key) for record, key in carried.items() if key and str(key) in known}
+
+
+def _whose(
+    one: News,
+    keys: Sequence[Key],
+    holders: Mapping[Key, Sequence[str]],
+    taken: Mapping[str, str],
+    own: Mapping[str, str],
+    heirs: Mapping[str, str],
+) -> tuple[str | Several | None, str]:
+    if one.record.id in own:
+        return own[one.record.id], "own key"
+    inherited = {heirs[m] for m in one.record.merged if m in heirs}
+    if len(inherited) == 1:
+        return inherited.pop(), "merged"
+    if inherited:
+        return Several(tuple(sorted(inherited)), "merged"), ""
+    match = match_record(keys, holders, taken, one.record.id)
+    if isinstance(match, Linked):
+        return match.entity, match.rule
+    return (match, "") if isinstance(match, Several) else (None, "new")
+
+
+def _ask_who(
+    connection: Connection, mappings: Mappings, kind_map: KindMap, one: News, several: Several, now: int
+) -> None:
+    """Put an ambiguous record in the inbox; where it could lead to a second CRM record, its candidates wait too."""
+    blocks = any(k.create is Create.ALLOWED for k in mappings.of_entity(kind_map.entity) if k.system == kind_map.system)
+    record = f"{kind_map.system} {kind_map.kind} {one.record.id}"
+    for entity in several.entities:
+        inbox.open_problem(
+            connection,
+            key=f"who|{record}|{entity}",
+            kind="review" if blocks else "duplicate",
+            system=kind_map.system,
+            entity=entity,
+            record=record,
+            now=now,
+            message=f"{record} has the same {several.rule} as {kind_map.entity.value} {entity}"
+            + (" and others" if len(several.entities) > 1 else ", which has such a record already")
+            + "; it was linked to nobody and is kept. Merge the two over there, or change one of them",
+        )
+
+
+def _new_entity(entity: str, kind: EntityKind, now: int) -> dict[str, Any]:
+    return {
+        "id": entity,
+        "kind": kind.value,
+        "values": {},
+        "provenance": {},
+        "state": {},
+        "definition": None,
+        "created_at": now,
+        "updated_at": now,
+    }
+
+
+def _converted(
+    kind_map: KindMap, mappings: Mappings, news: Sequence[News], links: Mapping[str, str], now: int
+) -> list[dict[str, Any]]:
+    """Follow a converted Lead to the Contact it lives on as."""
+    rows = []
+    for one in news:
+        target = one.record.converted_to
+        if target is None or one.record.id not in links or mappings.kind(kind_map.system, target[0]) is None:
+            continue
+        rows.append(
+            {
+                "system": kind_map.system,
+                "kind": target[0],
+                "record_id": target[1],
+                "entity": links[one.record.id],
+                "rule": "converted",
+                "since": now,
+            }
+        )
+    return rows
+
+
+def _key_rows(
+    kind_map: KindMap, news: Sequence[News], links: Mapping[str, str], keys: Mapping[str, Sequence[Key]]
+) -> list[dict[str, Any]]:
+    rows = []
+    for one in news:
+        entity = links.get(one.record.id)
+        if entity is None:
+            continue
+        found = list(keys.get(one.record.id, ()))
+        for line in kind_map.fields.values():
+            raw = one.fields.get(line.reads[0]) if line.refers_to is not None and line.reads else None
+            if raw and line.refers_to is not None:
+                found.append(("ref", f"{kind_map.system}|{line.refers_to[1]}|{raw}"))
+        rows += [
+            {"entity_kind": kind_map.entity.value, "key": key, "value": value, "entity": entity} for key, value in found
+        ]
+    return rows
+
+
+def _retire_merged(connection: Connection, kind_map: KindMap, news: Sequence[News]) -> None:
+    gone = {merged: one.record.id for one in news for merged in one.record.merged}
+    intake.retire_records(connection, kind_map.system, kind_map.kind, gone)
+
+
+def _wake_referrers(connection: Connection, kind_map: KindMap, news: Sequence[News], now: int) -> None:
+    """Entities that point at a record which came only now must be looked at again."""
+    if kind_map.entity is EntityKind.LEAD:
+        return
+    keys = [("ref", f"{kind_map.system}|{kind_map.kind}|{one.record.id}") for one in news if one.new]
+    for kind in (EntityKind.LEAD, EntityKind.BRANCH):
+        held = intake.holders_of(connection, kind.value, keys)
+        waiting = {entity: RANK[kind] for entities in held.values() for entity in entities}
+        intake.mark_due(connection, waiting, now, "what it refers to arrived")

@@ -1,0 +1,157 @@
+"""A decision -> the writes that bring each linked record about, three-way per field; then requests -> answers.
+
+Only what differs is written; what a person changed over there is not overwritten unless the mapping says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from syncd.lead.decision import Ask, SourceRecord, Write
+from syncd.lead.definition import HANDOFF_FACTS
+from syncd.mapping.model import ABSENT, BadValue, Conflict, Create, FieldMap, KindMap
+
+Translate = Callable[[FieldMap, str], str | None]  # (line with a reference, entity id) -> record id over there
+
+
+def plan_update(
+    kind_map: KindMap,
+    record: SourceRecord,
+    values: Mapping[str, Any],
+    provenance: Mapping[str, Mapping[str, Any]],
+    translate: Translate,
+) -> tuple[Write | None, dict[str, Any], list[Ask]]:
+    """Return (the write, if any; values that both sides hold already and were not yet agreed; questions)."""
+    fields: dict[str, Any] = {}
+    agrees: dict[str, Any] = {}
+    equal: dict[str, Any] = {}
+    asks: list[Ask] = []
+    for name, line in kind_map.fields.items():
+        if line.writes is None or line.read_back is None or name not in values:
+            continue
+        ours = values[name]
+        raw, ours = _raw(line, ours, translate, asks, kind_map)
+        if raw is ABSENT:
+            continue
+        theirs = line.read_back(record.fields)
+        if theirs is ABSENT:
+            continue
+        if type(theirs) is BadValue:
+            theirs = record.fields.get(line.writes)
+        base = record.agreed.get(name)
+        if theirs == ours or (ours is None and theirs in (None, "")):
+            if base is None or base[0] != ours:
+                equal[name] = ours
+            continue
+        if _ours_wins(line, name, ours, theirs, base, provenance.get(name), record, asks):
+            fields[line.writes] = raw
+            agrees[name] = ours
+    if not fields:
+        return None, equal, asks
+    return (
+        Write(system=record.system, kind=record.kind, record_id=record.id, fields=fields, agrees=agrees),
+        equal,
+        asks,
+    )
+
+
+def plan_create(
+    kind_map: KindMap, entity: str, values: Mapping[str, Any], translate: Translate
+) -> tuple[Write | None, list[Ask]]:
+    """Return the write that creates a record, if the mapping allows it and says under which key."""
+    if kind_map.create is not Create.ALLOWED or kind_map.key is None:
+        return None, []
+    if kind_map.create_when is not None and not kind_map.create_when.met(values):
+        return None, []
+    fields: dict[str, Any] = {}
+    agrees: dict[str, Any] = {}
+    asks: list[Ask] = []
+    for name, line in kind_map.fields.items():
+        if line.writes is None or line.writes == kind_map.key or values.get(name) is None:
+            continue
+        raw, ours = _raw(line, values[name], translate, asks, kind_map)
+        if raw is ABSENT or raw is None:
+            continue
+        fields[line.writes] = raw
+        agrees[name] = ours
+    if asks:
+        return None, asks
+    return (
+        Write(
+            system=kind_map.system,
+            kind=kind_map.kind,
+            record_id=None,
+            fields=fields,
+            agrees=agrees,
+            key=(kind_map.key, entity),
+        ),
+        [],
+    )
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def _raw(line: FieldMap, ours: Any, translate: Translate, asks: list[Ask], kind_map: KindMap) -> tuple[Any, Any]:
+    """Return (raw value for the system, canonical value to compare); ABSENT when there is nothing to say."""
+    if line.refers_to is not None:
+        if ours is None:
+            return ABSENT, None
+        target = translate(line, ours)
+        # Not there yet: the record pointed at is written first, and this entity is due again after it.
+        return (ABSENT, None) if target is None else (target, target)
+    if ours is None:
+        # Only our own facts may empty a field; what we merely do not know clears nobody's.
+        return (line.write(None), None) if line.write is not None and line.name in HANDOFF_FACTS else (ABSENT, None)
+    if line.write is None:
+        return ABSENT, None
+    raw = line.write(ours)
+    if type(raw) is BadValue:
+        asks.append(
+            Ask(
+                kind="value does not fit",
+                system=kind_map.system,
+                message=f"{line.place}: {line.name} cannot be written to {kind_map.kind}.{line.writes}: {raw.why}; "
+                f"the record stays as it is until the value or the mapping line is mended",
+            )
+        )
+        return ABSENT, None
+    return raw, ours
+
+
+def _ours_wins(
+    line: FieldMap,
+    name: str,
+    ours: Any,
+    theirs: Any,
+    base: Sequence[Any] | None,
+    source: Mapping[str, Any] | None,
+    record: SourceRecord,
+    asks: list[Ask],
+) -> bool:
+    """The three-way rule. `base`: what both sides last held, None when they never agreed."""
+    if name in HANDOFF_FACTS:
+        return True  # nobody else's to say
+    if theirs in (None, ""):
+        # Never filled, or emptied by a person since we agreed: the second is their say.
+        return base is None or base[0] is None or base[0] != ours
+    if base is not None and base[0] == theirs:
+        return True  # we alone changed
+    if base is not None and base[0] == ours:
+        return line.conflict is Conflict.OURS  # they alone changed
+    if line.conflict is Conflict.OURS:
+        return True
+    if line.conflict is Conflict.NEWEST:
+        return source is not None and source["at"] > record.changed_at((line.writes or "",))
+    if line.conflict is Conflict.ASK:
+        asks.append(
+            Ask(
+                kind="conflict",
+                system=record.system,
+                record=f"{record.kind} {record.id}",
+                message=f"{line.place}: {name} was changed on both sides and the mapping says `conflict: ask`; "
+                f"both keep their value until one side is edited",
+            )
+        )
+    return False

@@ -1,0 +1,81 @@
+"""What marketing and sales are told of a lead: its stage, its refusal in words, what sales said, its progress.
+
+These facts become fields only where a mapping writes them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from syncd.lead.brief import describe_touches, write_brief
+from syncd.lead.decision import LeadState, Related, Touch, Verdict
+from syncd.lead.definition import Definition
+
+
+def handoff_facts(
+    definition: Definition,
+    key: str,
+    values: Mapping[str, Any],
+    scored: Mapping[str, Any],
+    state: LeadState,
+    verdict: Verdict | None,
+    branch: tuple[Related, str] | None,
+    touches: Sequence[Touch],
+    crm_id: str | None,
+) -> dict[str, Any]:
+    """Return every handoff fact of a lead; None where there is nothing to say."""
+    code = definition.reasons.get(state.reason or "")
+    facts: dict[str, Any] = {
+        **scored,
+        "key": key,
+        "stage": state.stage,
+        "cycle": state.cycle,
+        "stage_since": _moment(state.since),
+        "handoff_status": _status(state, verdict),
+        "handoff_missing": verdict.words() if verdict is not None and not verdict.passed else None,
+        "handed_over_at": _moment(state.handed_at),
+        "rejection_reason": None if state.decision in (None, "accepted") else state.reason,
+        "rejection_text": None if state.decision in (None, "accepted") else _reason_words(code, state),
+        "progress": _progress(state),
+        "crm_id": crm_id,
+        "branch_name": branch[0].values.get("name") if branch else None,
+        "branch_why": branch[1] if branch else None,
+        "last_touches": describe_touches(touches) or None,
+        "handoff.passed": (verdict is not None and verdict.passed) or state.handed_at is not None,
+        "handoff.accepted": state.decision == "accepted",
+        "handoff.rejected": state.decision == "rejected",
+        "touches": len(touches),
+    }
+    facts["brief"] = write_brief(values, facts, touches) or None
+    return facts
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def _status(state: LeadState, verdict: Verdict | None) -> str:
+    if state.decision is not None:
+        return state.decision
+    if state.handed_at is not None:
+        return "handed over"
+    if verdict is None:
+        return "not due"
+    return "handed over" if verdict.passed else "refused"
+
+
+def _reason_words(code: Any, state: LeadState) -> str | None:
+    parts = [code.label if code is not None else None, state.reason_text]
+    return ": ".join(part for part in parts if part) or None
+
+
+def _progress(state: LeadState) -> str | None:
+    if state.handed_at is None:
+        return None
+    said = f"sales {state.decision}" if state.decision else "waiting for sales"
+    return f"{state.stage} (cycle {state.cycle}), {said}"
+
+
+def _moment(ms: int | None) -> str | None:
+    return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if ms is not None else None

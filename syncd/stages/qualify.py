@@ -1,0 +1,164 @@
+"""Which market, which score, which stage, in which cycle - under which definition.
+
+The ladder is walked from stored events; what a vendor's stage field says is a projection of it, never its source.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from syncd.lead.decision import LeadState, Move, Touch
+from syncd.lead.definition import DISQUALIFIED, RECYCLED, Definition, ReasonCode
+
+DAY_MS = 86_400_000
+
+
+def score_lead(definition: Definition, values: Mapping[str, Any], touches: Sequence[Touch], now: int) -> dict[str, Any]:
+    """Return the facts in_market, market, score and score_why."""
+    scope = dict(values)
+    market = next((m.name for m in definition.markets if m.when.met(scope)), None)
+    scope["market"], scope["in_market"] = market, market is not None
+    fit = sum(rule.points for rule in definition.fit if rule.when.met(scope))
+    engaged = 0.0
+    for rule in definition.engagement:
+        period = rule.decay_per.total_seconds() * 1000
+        for touch in touches:
+            age = max(0, now - touch.at) / period
+            engaged += rule.points * (1 - rule.decay) ** int(age)
+    score = fit + round(engaged)
+    why = f"fit {fit}, engagement {round(engaged)} from {len(touches)} touches"
+    return {"market": market, "in_market": market is not None, "score": score, "score_why": why}
+
+
+def walk_ladder(
+    definition: Definition,
+    state: LeadState,
+    scope: Mapping[str, Any],
+    sales: Mapping[str, Any],
+    decided_at: int,
+    fresh_evidence_at: int,
+    now: int,
+) -> tuple[LeadState, list[Move]]:
+    """Move a lead on the ladder as far as the definition says, after what sales said of it.
+
+    `scope`: values and facts for the conditions. `decided_at`: when sales entered its decision, `fresh_evidence_at`:
+    the latest change of a fact or touch, both in ms.
+    """
+    moves: list[Move] = []
+    if state.stage is None:
+        state = _move(state, moves, definition.stages[0].name, 1, "syncd", now)
+    state = _hear_sales(definition, state, moves, sales, decided_at, now)
+    if state.stage == RECYCLED:
+        state = _try_again(definition, state, moves, scope, fresh_evidence_at, now)
+    if definition.stage_order(state.stage or "") >= 0:
+        state = _climb(definition, state, moves, scope, now)
+    return state, moves
+
+
+def at_gate(definition: Definition, state: LeadState) -> bool:
+    """Return whether the gate has a say: at the stage that handoff starts from, not yet handed over."""
+    return state.stage == definition.handoff_from and state.handed_at is None
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def _move(
+    state: LeadState,
+    moves: list[Move],
+    stage: str,
+    cycle: int,
+    by: str,
+    now: int,
+    reason: str | None = None,
+    reason_text: str | None = None,
+) -> LeadState:
+    moves.append(
+        Move(from_stage=state.stage, to_stage=stage, cycle=cycle, by=by, reason=reason, reason_text=reason_text)
+    )
+    return replace(state, stage=stage, cycle=cycle, since=now)
+
+
+def _hear_sales(
+    definition: Definition,
+    state: LeadState,
+    moves: list[Move],
+    sales: Mapping[str, Any],
+    decided_at: int,
+    now: int,
+) -> LeadState:
+    decision, reason = sales.get("sales_decision"), sales.get("sales_reason")
+    entry = f"{decision}|{reason}|{decided_at}" if decision else None
+    if entry is not None and entry != state.seen_decision:
+        state = replace(
+            state,
+            seen_decision=entry,
+            decision=decision,
+            reason=reason,
+            reason_text=sales.get("sales_reason_text"),
+            decided_at=now,
+        )
+        if decision in ("rejected", "recycled", "disqualified"):
+            state = _send_back(definition, state, moves, str(decision), now)
+    wanted = sales.get("sales_stage")
+    if wanted and definition.stage_order(wanted) > definition.stage_order(state.stage or "") >= 0:
+        state = _move(state, moves, wanted, state.cycle, "sales", now)
+    return state
+
+
+def _send_back(definition: Definition, state: LeadState, moves: list[Move], decision: str, now: int) -> LeadState:
+    """A rejection comes before contact, a disqualification after; the code says where the lead goes."""
+    code: ReasonCode | None = definition.reasons.get(state.reason or "")
+    closed = decision == "disqualified" or (code is not None and code.goes_to == "closed")
+    stage = DISQUALIFIED if closed and decision != "recycled" else RECYCLED
+    state = _move(state, moves, stage, state.cycle, "sales", now, state.reason, state.reason_text)
+    wait = code.retry_after.total_seconds() * 1000 if code is not None and code.retry_after else 0
+    return replace(state, retry_from=int(now + wait))
+
+
+def _try_again(
+    definition: Definition,
+    state: LeadState,
+    moves: list[Move],
+    scope: Mapping[str, Any],
+    fresh_evidence_at: int,
+    now: int,
+) -> LeadState:
+    """A recycled lead qualifies again on evidence younger than its return, and that is a new cycle."""
+    place = definition.stage_order(definition.handoff_from)
+    condition = definition.stages[place].when
+    if now < (state.retry_from or 0) or fresh_evidence_at <= (state.since or 0):
+        return state
+    if condition is None or not condition.met(scope):
+        return state
+    state = _move(state, moves, definition.handoff_from, state.cycle + 1, "syncd", now)
+    return replace(
+        state,
+        handed_at=None,
+        outcome=None,
+        refused=None,
+        decision=None,
+        reason=None,
+        reason_text=None,
+        decided_at=None,
+        retry_from=None,
+    )
+
+
+def _climb(
+    definition: Definition, state: LeadState, moves: list[Move], scope: Mapping[str, Any], now: int
+) -> LeadState:
+    known = {
+        **scope,
+        "handoff.accepted": state.decision == "accepted",
+        "handoff.rejected": state.decision == "rejected",
+        "handoff.passed": state.handed_at is not None,
+    }
+    place = definition.stage_order(state.stage or "")
+    for stage in definition.stages[place + 1 :]:
+        if stage.when is None or not stage.when.met(known):
+            break
+        state = _move(state, moves, stage.name, state.cycle, "syncd", now)
+    return state

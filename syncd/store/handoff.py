@@ -1,0 +1,369 @@
+"""Queries of handoff: what is due, all that is known of it, and storing decisions, intents and answers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, and_, bindparam, delete, func, select, update
+
+from syncd.lead.decision import EntityView, Related, SourceRecord, Touch
+from syncd.lead.definition import EntityKind
+from syncd.store.rows import chunks, upsert
+from syncd.store.tables import (
+    agreed,
+    due,
+    entity,
+    intent,
+    ledger,
+    link,
+    problem,
+    record,
+    stage_event,
+    touch,
+    verdict,
+)
+
+
+def next_due(connection: Connection, now: int, limit: int) -> dict[str, int]:
+    """Return entity -> since of what handoff should look at, all of one rank, accounts and branches first."""
+    query = (
+        select(due.c.entity, due.c.since, due.c.rank)
+        .where(due.c.not_before <= now)
+        .order_by(due.c.rank, due.c.since, due.c.entity)
+        .limit(limit)
+    )
+    rows = connection.execute(query).all()
+    return {row.entity: row.since for row in rows if row.rank == rows[0].rank}
+
+
+def count_due(connection: Connection, now: int | None = None) -> int:
+    query = select(func.count()).select_from(due)
+    if now is not None:
+        query = query.where(due.c.not_before <= now)
+    return int(connection.execute(query).scalar_one())
+
+
+def load_views(connection: Connection, ids: Sequence[str]) -> list[EntityView]:
+    """Return all that is stored about these entities, in the order given; unknown ids are left out."""
+    records = _records_of(connection, ids)
+    touches = _touches_of(connection, ids)
+    asked = _in_review(connection, ids)
+    views: dict[str, EntityView] = {}
+    for part in chunks(ids):
+        for row in connection.execute(select(entity).where(entity.c.id.in_(part))):
+            views[row.id] = EntityView(
+                id=row.id,
+                kind=EntityKind(row.kind),
+                values=row._mapping["values"],
+                provenance=row.provenance,
+                state=row.state,
+                records=records.get(row.id, ()),
+                touches=touches.get(row.id, ()),
+                in_review=row.id in asked,
+                known=row.definition is not None,
+            )
+    return [views[one] for one in ids if one in views]
+
+
+def load_related(connection: Connection, ids: Iterable[str]) -> dict[str, Related]:
+    """Return accounts and branches as others see them."""
+    wanted = list(ids)
+    records: dict[str, dict[tuple[str, str], str]] = {}
+    for part in chunks(wanted):
+        query = (
+            select(link.c.entity, link.c.system, link.c.kind, link.c.record_id)
+            .join(
+                record,
+                and_(record.c.system == link.c.system, record.c.kind == link.c.kind, record.c.id == link.c.record_id),
+            )
+            .where(link.c.entity.in_(part), record.c.deleted.is_(False))
+        )
+        for row in connection.execute(query):
+            records.setdefault(row.entity, {})[(row.system, row.kind)] = row.record_id
+    found: dict[str, Related] = {}
+    for part in chunks(wanted):
+        for one, values in connection.execute(select(entity.c.id, entity.c["values"]).where(entity.c.id.in_(part))):
+            found[one] = Related(id=one, values=values, records=records.get(one, {}))
+    return found
+
+
+def save_decisions(
+    connection: Connection,
+    *,
+    entities: Sequence[Mapping[str, Any]],
+    agreements: Sequence[Mapping[str, Any]],
+    intents: Sequence[Mapping[str, Any]],
+    moves: Sequence[Mapping[str, Any]],
+    verdicts: Sequence[Mapping[str, Any]],
+    changes: Sequence[Mapping[str, Any]],
+) -> None:
+    """Store everything that a batch of decisions changed, before any of it is acted on."""
+    if entities:
+        connection.execute(_SAVE_ENTITY, list(entities))
+    upsert(connection, agreed, agreements)
+    for table, rows in ((intent, intents), (stage_event, moves), (ledger, changes)):
+        if rows:
+            connection.execute(table.insert(), list(rows))
+    if verdicts:
+        connection.execute(_RELEASE, [{"b_lead": row["lead"], "b_at": row["at"]} for row in verdicts])
+        connection.execute(verdict.insert(), list(verdicts))
+
+
+def forget_due(connection: Connection, looked_at: Mapping[str, int]) -> None:
+    """Take entities off the list, unless they became due again meanwhile. `looked_at`: entity -> since."""
+    if looked_at:
+        connection.execute(_FORGET_DUE, [{"b_entity": one, "b_since": since} for one, since in looked_at.items()])
+
+
+def planned_intents(connection: Connection, batch: str) -> list[Any]:
+    return list(
+        connection.execute(
+            select(intent).where(intent.c.batch == batch, intent.c.state == "planned").order_by(intent.c.id)
+        )
+    )
+
+
+def lapse_intents(connection: Connection) -> list[str]:
+    """Give up intents that a stopped process left unanswered; return their entities, which must be decided again.
+
+    Safe because every request is idempotent: an update names its record, a create our own key.
+    """
+    left = list(connection.execute(select(intent.c.entity).where(intent.c.state == "planned").distinct()).scalars())
+    if left:
+        connection.execute(update(intent).where(intent.c.state == "planned").values(state="lapsed"))
+    return left
+
+
+def answer_intents(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Store answers: rows of b_id, b_state, b_answer, b_record_id, b_at."""
+    if rows:
+        connection.execute(_ANSWER, list(rows))
+
+
+def load_agreed(connection: Connection, keys: Iterable[tuple[str, str, str]]) -> dict[tuple[str, str, str], Any]:
+    by_kind: dict[tuple[str, str], list[str]] = {}
+    for system, kind, record_id in keys:
+        by_kind.setdefault((system, kind), []).append(record_id)
+    found: dict[tuple[str, str, str], Any] = {}
+    for (system, kind), ids in by_kind.items():
+        for part in chunks(ids):
+            query = select(agreed.c.record_id, agreed.c["values"]).where(
+                agreed.c.system == system, agreed.c.kind == kind, agreed.c.record_id.in_(part)
+            )
+            for row in connection.execute(query):
+                found[(system, kind, row.record_id)] = row._mapping["values"]
+    return found
+
+
+def load_states(connection: Connection, ids: Iterable[str]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for part in chunks(ids):
+        found.update(
+            (r.id, r.state)
+            for r in connection.execute(select(entity.c.id, entity.c.state).where(entity.c.id.in_(part)))
+        )
+    return found
+
+
+def save_states(connection: Connection, states: Mapping[str, Any], now: int) -> None:
+    if states:
+        connection.execute(_SAVE_STATE, [{"b_id": one, "b_state": state, "b_at": now} for one, state in states.items()])
+
+
+def save_agreed(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+    upsert(connection, agreed, rows)
+
+
+def put_off(connection: Connection, entities: Sequence[str], until: int) -> None:
+    """Leave entities on the list, to be looked at again from `until` (ms)."""
+    for part in chunks(entities):
+        connection.execute(
+            update(due).where(due.c.entity.in_(part)).values(not_before=until, attempts=due.c.attempts + 1)
+        )
+
+
+def kinds_of(connection: Connection, ids: Iterable[str]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for part in chunks(ids):
+        found.update(
+            (one, kind)
+            for one, kind in connection.execute(select(entity.c.id, entity.c.kind).where(entity.c.id.in_(part)))
+        )
+    return found
+
+
+def with_problems(connection: Connection, ids: Iterable[str]) -> set[str]:
+    """Return which of these entities have an open problem."""
+    found: set[str] = set()
+    for part in chunks(ids):
+        query = select(problem.c.entity).where(problem.c.entity.in_(part), problem.c.open.is_(True))
+        found.update(connection.execute(query).scalars())
+    return found
+
+
+def merge_into_records(
+    connection: Connection, written: Sequence[tuple[str, str, str, Mapping[str, Any]]], now: int
+) -> None:
+    """Note in the stored records what was just written to them: (system, kind, id, fields).
+
+    Their digest is cleared so that the next poll stores the whole record; with the values known here already, that
+    echo changes nothing and wakes nobody. A record that is not stored yet gets a modified time of 0: outside every
+    span of time that a look back counts.
+    """
+    by_kind: dict[tuple[str, str], dict[str, Mapping[str, Any]]] = {}
+    for system, kind, record_id, fields in written:
+        by_kind.setdefault((system, kind), {})[record_id] = fields
+    rows: list[dict[str, Any]] = []
+    for (system, kind), changed in by_kind.items():
+        there: dict[str, Any] = {}
+        for part in chunks(changed):
+            query = select(record).where(record.c.system == system, record.c.kind == kind, record.c.id.in_(part))
+            there.update((row.id, row._mapping) for row in connection.execute(query))
+        for record_id, fields in changed.items():
+            old = there.get(record_id)
+            rows.append(
+                {
+                    "system": system,
+                    "kind": kind,
+                    "id": record_id,
+                    "fields": {**(old["fields"] if old else {}), **fields},
+                    "changed": old["changed"] if old else {},
+                    "first_modified": now,
+                    "modified": old["modified"] if old else 0,
+                    "deleted": old["deleted"] if old else False,
+                    "survivor": old["survivor"] if old else None,
+                    "digest": "",
+                }
+            )
+    upsert(connection, record, rows, keep=("first_modified",))
+
+
+def bury(connection: Connection, gone: Sequence[tuple[str, str, str]]) -> None:
+    """Mark records as deleted over there; the tombstone keeps them from being made anew."""
+    for system, kind, record_id in gone:
+        connection.execute(
+            update(record)
+            .where(record.c.system == system, record.c.kind == kind, record.c.id == record_id)
+            .values(deleted=True, digest="")
+        )
+
+
+def dependents_of(connection: Connection, account_ids: Iterable[str]) -> set[str]:
+    """Return the leads of these accounts: what they may say changed with the account or its branches."""
+    from syncd.store.intake import holders_of
+
+    found = holders_of(connection, EntityKind.LEAD.value, [("account", one) for one in account_ids])
+    return {lead for leads in found.values() for lead in leads}
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def _records_of(connection: Connection, ids: Sequence[str]) -> dict[str, list[SourceRecord]]:
+    """Return entity -> its linked records, in a fixed order."""
+    found: dict[str, list[SourceRecord]] = {}
+    for part in chunks(ids):
+        query = (
+            select(
+                link.c.entity,
+                record.c.system,
+                record.c.kind,
+                record.c.id,
+                record.c.fields,
+                record.c.changed,
+                record.c.first_modified,
+                record.c.modified,
+                record.c.deleted,
+                record.c.survivor,
+                agreed.c["values"],
+            )
+            .select_from(link)
+            .join(
+                record,
+                and_(record.c.system == link.c.system, record.c.kind == link.c.kind, record.c.id == link.c.record_id),
+            )
+            .outerjoin(
+                agreed,
+                and_(
+                    agreed.c.system == link.c.system,
+                    agreed.c.kind == link.c.kind,
+                    agreed.c.record_id == link.c.record_id,
+                ),
+            )
+            .where(link.c.entity.in_(part))
+            .order_by(link.c.entity, link.c.system, link.c.kind, link.c.record_id)
+        )
+        for row in connection.execute(query):
+            found.setdefault(row[0], []).append(
+                SourceRecord(
+                    system=row[1],
+                    kind=row[2],
+                    id=row[3],
+                    fields=row[4],
+                    changed=row[5],
+                    first_modified=row[6],
+                    modified=row[7],
+                    deleted=row[8],
+                    survivor=row[9],
+                    agreed=row[10] or {},
+                )
+            )
+    return found
+
+
+def _touches_of(connection: Connection, ids: Sequence[str]) -> dict[str, list[Touch]]:
+    found: dict[str, list[Touch]] = {}
+    for part in chunks(ids):
+        query = select(touch).where(touch.c.lead.in_(part)).order_by(touch.c.lead, touch.c.at.desc(), touch.c.kind)
+        for row in connection.execute(query):
+            found.setdefault(row.lead, []).append(Touch(row.kind, row.at, row.what, row.campaign))
+    return found
+
+
+def _in_review(connection: Connection, ids: Sequence[str]) -> set[str]:
+    found: set[str] = set()
+    for part in chunks(ids):
+        query = select(problem.c.entity).where(
+            problem.c.entity.in_(part), problem.c.open.is_(True), problem.c.kind == "review"
+        )
+        found.update(connection.execute(query).scalars())
+    return found
+
+
+_SAVE_ENTITY = (
+    update(entity)
+    .where(entity.c.id == bindparam("b_id"))
+    .values(
+        {
+            entity.c["values"]: bindparam("b_values"),
+            entity.c.provenance: bindparam("b_provenance"),
+            entity.c.state: bindparam("b_state"),
+            entity.c.definition: bindparam("b_definition"),
+            entity.c.updated_at: bindparam("b_at"),
+        }
+    )
+)
+_SAVE_STATE = (
+    update(entity)
+    .where(entity.c.id == bindparam("b_id"))
+    .values({entity.c.state: bindparam("b_state"), entity.c.updated_at: bindparam("b_at")})
+)
+_RELEASE = (
+    update(verdict)
+    .where(verdict.c.lead == bindparam("b_lead"), verdict.c.outcome == "refused", verdict.c.released_at.is_(None))
+    .values(released_at=bindparam("b_at"))
+)
+_FORGET_DUE = delete(due).where(due.c.entity == bindparam("b_entity"), due.c.since == bindparam("b_since"))
+_ANSWER = (
+    update(intent)
+    .where(intent.c.id == bindparam("b_id"))
+    .values(
+        {
+            intent.c.state: bindparam("b_state"),
+            intent.c.answer: bindparam("b_answer"),
+            intent.c.record_id: bindparam("b_record_id"),
+            intent.c.answered_at: bindparam("b_at"),
+        }
+    )
+)

@@ -1,0 +1,109 @@
+"""Queries of the inbox and of runs: problems open, counted and closed; what each run did."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, func, or_, select, update
+
+from syncd.store.rows import chunks
+from syncd.store.tables import problem, run, version
+
+
+def open_problem(
+    connection: Connection,
+    *,
+    key: str,
+    kind: str,
+    message: str,
+    now: int,
+    system: str | None = None,
+    entity: str | None = None,
+    record: str | None = None,
+) -> None:
+    """Open a problem, or count it once more. `key` tells the same trouble from another."""
+    key = key[:255]
+    seen = connection.execute(select(problem.c.id).where(problem.c.key == key)).first()
+    values = {"message": message[:4000], "last_seen": now, "open": True}
+    if seen is not None:
+        connection.execute(update(problem).where(problem.c.id == seen.id).values(**values, count=problem.c.count + 1))
+        return
+    connection.execute(
+        problem.insert().values(
+            **values, key=key, kind=kind, system=system, entity=entity, record=record, first_seen=now, count=1
+        )
+    )
+
+
+def close_problems(
+    connection: Connection,
+    *,
+    entities: Sequence[str] = (),
+    kinds: Sequence[str] = (),
+    key: str | None = None,
+    record: str | None = None,
+) -> None:
+    """Close what is settled: problems of these kinds of these entities, one by its key, or all about a record."""
+    still_open = problem.c.open.is_(True)
+    if key is not None:
+        connection.execute(update(problem).where(problem.c.key == key[:255], still_open).values(open=False))
+    if record is not None:
+        connection.execute(update(problem).where(problem.c.record == record, still_open).values(open=False))
+    for part in chunks(entities):
+        connection.execute(
+            update(problem).where(problem.c.entity.in_(part), problem.c.kind.in_(kinds), still_open).values(open=False)
+        )
+
+
+def list_problems(connection: Connection, *, kind: str | None = None, limit: int = 200) -> list[Any]:
+    query = select(problem).where(problem.c.open.is_(True)).order_by(problem.c.kind, problem.c.last_seen.desc())
+    if kind:
+        query = query.where(problem.c.kind == kind)
+    return list(connection.execute(query.limit(limit)))
+
+
+def count_problems(connection: Connection) -> dict[str, int]:
+    """Return kind -> number of open problems."""
+    query = select(problem.c.kind, func.count()).where(problem.c.open.is_(True)).group_by(problem.c.kind)
+    return {kind: int(count) for kind, count in connection.execute(query)}
+
+
+def save_run(connection: Connection, row: Mapping[str, Any]) -> None:
+    connection.execute(run.insert().values(**row))
+
+
+def latest_runs(connection: Connection, limit: int = 20) -> list[Any]:
+    return list(connection.execute(select(run).order_by(run.c.started_at.desc()).limit(limit)))
+
+
+def calls_since(connection: Connection, since: int) -> dict[str, int]:
+    """Return system -> API calls spent in runs that started since then (ms)."""
+    spent: dict[str, int] = {}
+    for (calls,) in connection.execute(select(run.c.calls).where(run.c.started_at >= since)):
+        for system, count in calls.items():
+            spent[system] = spent.get(system, 0) + count
+    return spent
+
+
+def fates_since(connection: Connection, since: int) -> dict[str, int]:
+    """Return fate -> number, over runs that started since then (ms)."""
+    total: dict[str, int] = {}
+    for (fates,) in connection.execute(select(run.c.fates).where(run.c.started_at >= since)):
+        for fate, count in fates.items():
+            total[fate] = total.get(fate, 0) + count
+    return total
+
+
+def forget_runs(connection: Connection, before: int) -> None:
+    """Drop runs older than that which did nothing worth remembering."""
+    connection.execute(run.delete().where(run.c.started_at < before, or_(run.c.error.is_(None), run.c.error == "")))
+
+
+def save_version(connection: Connection, *, kind: str, digest: str, file: str, content: str, now: int, by: str) -> None:
+    """Keep a file's content under its digest; one that is there stays."""
+    there = connection.execute(
+        select(version.c.digest).where(version.c.kind == kind, version.c.digest == digest)
+    ).first()
+    if there is None:
+        connection.execute(version.insert().values(kind=kind, digest=digest, file=file, content=content, at=now, by=by))

@@ -1,0 +1,215 @@
+"""Queries of intake: what was seen before, who holds a key, and storing a page with its cursor in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Engine, and_, func, select, update
+
+from syncd.store.database import to_ms
+from syncd.store.rows import chunks, insert_missing, upsert
+from syncd.store.tables import cursor, due, entity, link, match_key, record, touch
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRecord:
+    """What intake compares a polled record with."""
+
+    id: str
+    fields: Mapping[str, Any]
+    changed: Mapping[str, int]
+    first_modified: int
+    modified: int
+    deleted: bool
+    survivor: str | None
+    digest: str
+
+
+class SeenRecords:
+    """How many stored records of a system fall into a span of modified times (connectors.contract.Seen)."""
+
+    def __init__(self, engine: Engine, system: str) -> None:
+        self._engine = engine.execution_options(syncd_reads_only=True)
+        self._system = system
+
+    def count(self, kind: str, since: datetime, before: datetime) -> int:
+        query = select(func.count()).where(
+            record.c.system == self._system,
+            record.c.kind == kind,
+            record.c.modified >= to_ms(since),
+            record.c.modified < to_ms(before),
+        )
+        with self._engine.connect() as connection:
+            return int(connection.execute(query).scalar_one())
+
+
+def read_cursors(connection: Connection, system: str) -> dict[str, tuple[Any, list[str], int, bool]]:
+    """Return kind -> (position, fields that were read, polled_at, complete)."""
+    rows = connection.execute(select(cursor).where(cursor.c.system == system))
+    return {row.kind: (row.position, row.fields, row.polled_at, row.complete) for row in rows}
+
+
+def save_cursor(
+    connection: Connection, system: str, kind: str, position: Any, fields: Sequence[str], polled_at: int, complete: bool
+) -> None:
+    row = {
+        "system": system,
+        "kind": kind,
+        "position": position,
+        "fields": list(fields),
+        "polled_at": polled_at,
+        "complete": complete,
+    }
+    upsert(connection, cursor, [row])
+
+
+def mark_polled(connection: Connection, system: str, kinds: Sequence[str], polled_at: int) -> None:
+    """Note that these kinds were read to their end."""
+    connection.execute(
+        update(cursor).where(cursor.c.system == system, cursor.c.kind.in_(kinds)),
+        {"polled_at": polled_at, "complete": True},
+    )
+
+
+def stored_records(connection: Connection, system: str, kind: str, ids: Sequence[str]) -> dict[str, StoredRecord]:
+    columns = (
+        record.c.id,
+        record.c.fields,
+        record.c.changed,
+        record.c.first_modified,
+        record.c.modified,
+        record.c.deleted,
+        record.c.survivor,
+        record.c.digest,
+    )
+    found: dict[str, StoredRecord] = {}
+    for part in chunks(ids):
+        query = select(*columns).where(record.c.system == system, record.c.kind == kind, record.c.id.in_(part))
+        for row in connection.execute(query):
+            found[row.id] = StoredRecord(*row)
+    return found
+
+
+def links_of(connection: Connection, system: str, kind: str, ids: Iterable[str]) -> dict[str, str]:
+    """Return record id -> entity."""
+    found: dict[str, str] = {}
+    for part in chunks(ids):
+        query = select(link.c.record_id, link.c.entity).where(
+            link.c.system == system, link.c.kind == kind, link.c.record_id.in_(part)
+        )
+        found.update((row.record_id, row.entity) for row in connection.execute(query))
+    return found
+
+
+def taken_by(connection: Connection, system: str, kind: str, entities: Iterable[str]) -> dict[str, str]:
+    """Return entity -> id of its record of this system and kind, deleted ones left out."""
+    found: dict[str, str] = {}
+    for part in chunks(entities):
+        query = (
+            select(link.c.entity, link.c.record_id)
+            .join(
+                record,
+                and_(
+                    record.c.system == link.c.system,
+                    record.c.kind == link.c.kind,
+                    record.c.id == link.c.record_id,
+                ),
+            )
+            .where(link.c.system == system, link.c.kind == kind, link.c.entity.in_(part), record.c.deleted.is_(False))
+        )
+        found.update((row.entity, row.record_id) for row in connection.execute(query))
+    return found
+
+
+def holders_of(
+    connection: Connection, entity_kind: str, keys: Iterable[tuple[str, str]]
+) -> dict[tuple[str, str], list[str]]:
+    """Return key -> the entities that have it."""
+    by_kind: dict[str, set[str]] = {}
+    for key, value in keys:
+        by_kind.setdefault(key, set()).add(value)
+    found: dict[tuple[str, str], list[str]] = {}
+    for key, values in by_kind.items():
+        for part in chunks(values):
+            query = select(match_key.c.value, match_key.c.entity).where(
+                match_key.c.entity_kind == entity_kind, match_key.c.key == key, match_key.c.value.in_(part)
+            )
+            for row in connection.execute(query):
+                found.setdefault((key, row.value), []).append(row.entity)
+    return found
+
+
+def existing_entities(connection: Connection, ids: Iterable[str]) -> set[str]:
+    found: set[str] = set()
+    for part in chunks(ids):
+        found.update(connection.execute(select(entity.c.id).where(entity.c.id.in_(part))).scalars())
+    return found
+
+
+def save_records(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+    upsert(connection, record, rows, keep=("first_modified",))
+
+
+def move_stamps(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Note new modified times of records whose mapped fields did not change."""
+    if rows:
+        connection.execute(_MOVE_STAMP, list(rows))
+
+
+def save_entities(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+    insert_missing(connection, entity, rows)
+
+
+def save_links(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Store links; one that is there stays as it is."""
+    insert_missing(connection, link, rows)
+
+
+def save_keys(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+    insert_missing(connection, match_key, rows)
+
+
+def retire_records(connection: Connection, system: str, kind: str, gone: Mapping[str, str]) -> None:
+    """Mark records that were merged into another. `gone`: their id -> the survivor's."""
+    for merged, survivor in gone.items():
+        connection.execute(
+            update(record)
+            .where(record.c.system == system, record.c.kind == kind, record.c.id == merged, record.c.deleted.is_(False))
+            .values(deleted=True, survivor=survivor, digest="")
+        )
+
+
+def save_touches(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+    insert_missing(connection, touch, rows)
+
+
+def mark_due(connection: Connection, entities: Mapping[str, int], now: int, why: str, not_before: int = 0) -> None:
+    """Ask handoff to look at these entities. `entities`: id -> rank."""
+    rows = [
+        {"entity": one, "rank": rank, "since": now, "why": why, "attempts": 0, "not_before": not_before}
+        for one, rank in entities.items()
+    ]
+    upsert(connection, due, rows)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def _move_stamp() -> Any:
+    from sqlalchemy import bindparam
+
+    return (
+        update(record)
+        .where(
+            record.c.system == bindparam("b_system"),
+            record.c.kind == bindparam("b_kind"),
+            record.c.id == bindparam("b_id"),
+        )
+        .values(modified=bindparam("b_modified"))
+    )
+
+
+_MOVE_STAMP = _move_stamp()
