@@ -1,0 +1,345 @@
+"""Read records from the result of an admin's SELECT, on any database SQLAlchemy speaks with; it never writes.
+
+Which column means what is the mapping's. Finding changes among the rows is in connectors.table.changes.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Annotated, Any
+
+import sqlalchemy as sa
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+
+from connectors.contract import Capabilities, FieldInfo, FieldType, Page, Readiness, Reading, Record, Seen
+from connectors.errors import ConfigProblem, ConnectorError
+from connectors.table import changes as finding
+from connectors.table.database import in_words, open_read_only
+from connectors.table.query import single_select
+from connectors.table.rows import Row, TableKind, make_row, parse_time, pick_columns, split_id, table_kind
+
+_FETCH = 200  # ids in one query: some databases take no more than 999 parameters
+_SAMPLE = 100
+_OFFSET = re.compile(r"\d\d:\d\d.*[+-](?!00:?00$)\d\d:?\d\d$")
+
+
+def _seconds(value: Any) -> Any:
+    """Accept 90, "90s", "10m", "1h", "1d"."""
+    if isinstance(value, str) and (found := re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([smhd]?)\s*", value)):
+        return float(found[1]) * {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}[found[2]]
+    return value
+
+
+Seconds = Annotated[float, BeforeValidator(_seconds), Field(ge=0)]
+
+
+class Settings(BaseModel):
+    """A database to read from.
+
+    `url` is SQLAlchemy's form, e.g. postgresql://user:secret@host/db or sqlite:////data/erp.db. `statement_timeout`:
+    a query that runs longer is stopped. `look_back`: how late a row may appear after the time written in its `modified`
+    column and still be found.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    url: SecretStr
+    statement_timeout: Seconds = 60.0
+    page: int = Field(default=1000, ge=1, le=100_000)
+    look_back: Seconds = 600.0
+
+
+def connect(name: str, settings: Settings, *, sleep: Callable[[float], None] = time.sleep) -> SqlSource:
+    """Return the source without touching the database; raise ConfigProblem when the URL can never work."""
+    del sleep  # waiting for a database that is away is the caller's
+    return SqlSource(name, settings)
+
+
+class SqlSource:
+    """A database seen as a source; `define` says which kinds it holds."""
+
+    capabilities = Capabilities(reads=True)
+
+    def __init__(self, name: str, settings: Settings) -> None:
+        self.name = name
+        self.settings = settings
+        self._engine = open_read_only(name, settings.url.get_secret_value(), settings.statement_timeout)
+        self._kinds: dict[str, TableKind] = {}
+        self._columns: dict[str, tuple[str, ...]] = {}
+
+    def define(self, kind: str, table: Mapping[str, Any]) -> None:
+        """Say what `kind` is: {query, id: column or columns, modified: column or nothing}; raise ConfigProblem."""
+        defined = table_kind(self.name, kind, table, "query")
+        query = single_select(defined.source, f"{self.name}, kind {kind}")
+        self._kinds[kind] = TableKind(kind=kind, source=query, ids=defined.ids, modified=defined.modified)
+        self._columns.pop(kind, None)
+
+    def check(self) -> Readiness:
+        problems: list[str] = []
+        for kind in self._kinds.values():
+            try:
+                self._check_ids(kind)
+            except ConnectorError as problem:
+                problems.append(problem.message)
+        notes: tuple[str, ...] = ()
+        if self._engine.dialect.name not in ("sqlite", "postgresql"):
+            notes = (f"{self.name}: syncd cannot lock this database against writing; use a user that may only read",)
+        return Readiness(problems=tuple(dict.fromkeys(problems)), notes=notes, account=self._engine.url.database or "")
+
+    def fields(self, kind: str) -> Sequence[FieldInfo]:
+        table = self._kind(kind)
+        columns = self._present(table)
+        sample = self._run(sa.select(*self._base(table).c).limit(_SAMPLE), table)
+        return [
+            FieldInfo(name=column, label=column, type=_type_of(row[i] for row in sample), writable=False)
+            for i, column in enumerate(columns)
+        ]
+
+    def changes(self, readings: Sequence[Reading], seen: Seen) -> Iterator[Page]:
+        """Yield changed rows; see connectors.table.changes. A kind without a change costs one query."""
+        del seen  # an equal count would hide a row whose time moved inside the look-back
+        for reading in readings:
+            kind = self._kind(reading.kind)
+            scan = _Scan(self, kind, reading.fields)
+            if kind.modified is None:
+                yield from finding.by_fingerprint(reading, scan.all, self.settings.page)
+            else:
+                yield from finding.by_time(reading, scan, self.settings.page, self.settings.look_back)
+
+    def fetch(self, kind: str, ids: Sequence[str], fields: Sequence[str]) -> Sequence[Record]:
+        table = self._kind(kind)
+        scan = _Scan(self, table, fields)
+        found: list[Record] = []
+        wanted = [(i, parts) for i in ids if "\0" not in i and (parts := split_id(table, i)) is not None]
+        for start in range(0, len(wanted), _FETCH):
+            found += scan.by_ids([parts for _, parts in wanted[start : start + _FETCH]])
+        return found
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+    def _kind(self, kind: str) -> TableKind:
+        if kind not in self._kinds:
+            raise ConfigProblem(
+                f"{self.name} has no kind {kind}; give it `query` and `id` in the mapping", system=self.name
+            )
+        return self._kinds[kind]
+
+    def _present(self, kind: TableKind) -> tuple[str, ...]:
+        """Return the columns of the kind's query, asked for once."""
+        if kind.kind not in self._columns:
+            whole = _text(kind.source).columns().subquery("q")
+            names = self._names(sa.select(sa.literal_column("*")).select_from(whole).where(sa.literal(1) == 0), kind)
+            twice = sorted({n for n in names if names.count(n) > 1})
+            if twice:
+                raise ConfigProblem(
+                    f"{self.name}, kind {kind.kind}: the query returns {', '.join(twice)} more than once; give each "
+                    f"column its own name with AS",
+                    system=self.name,
+                )
+            pick_columns(self.name, kind.kind, [*kind.ids, *([kind.modified] if kind.modified else [])], names)
+            self._columns[kind.kind] = names
+        return self._columns[kind.kind]
+
+    def _base(self, kind: TableKind) -> sa.Subquery:
+        return _text(kind.source).columns(*(sa.column(name) for name in self._present(kind))).subquery("q")
+
+    def _names(self, statement: sa.Select[Any], kind: TableKind) -> tuple[str, ...]:
+        with in_words(self.name, kind.kind), self._engine.connect() as connection:
+            return tuple(connection.execute(statement).keys())
+
+    def _run(self, statement: sa.Select[Any], kind: TableKind) -> Sequence[sa.Row[Any]]:
+        try:
+            with in_words(self.name, kind.kind), self._engine.connect() as connection:
+                return connection.execute(statement).all()
+        except ConfigProblem:
+            self._columns.pop(kind.kind, None)  # the table may have been altered
+            raise
+
+    def _check_ids(self, kind: TableKind) -> None:
+        """Raise ConfigProblem when two rows have one id or a row has none."""
+        base = self._base(kind)
+        columns = [base.c[c] for c in pick_columns(self.name, kind.kind, kind.ids, self._present(kind)).values()]
+        empty = sa.select(sa.func.count()).select_from(base).where(sa.or_(*(c.is_(None) for c in columns)))
+        double = sa.select(sa.func.count()).group_by(*columns).having(sa.func.count() > 1).select_from(base).limit(1)
+        named = ", ".join(kind.ids)
+        if count := self._run(empty, kind)[0][0]:
+            raise ConfigProblem(
+                f"{self.name}, kind {kind.kind}: {count} rows have no value in {named}; leave them out of the query, "
+                f"or name other columns under `id`",
+                system=self.name,
+            )
+        if self._run(double, kind):
+            raise ConfigProblem(
+                f"{self.name}, kind {kind.kind}: several rows have the same {named}; make the query return one row "
+                f"each (DISTINCT or GROUP BY), or name more columns under `id`",
+                system=self.name,
+            )
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+class _Scan:
+    """One reading's queries: rows in the order of (time, id), a page and a short connection at a time."""
+
+    def __init__(self, source: SqlSource, kind: TableKind, fields: Sequence[str]) -> None:
+        self._source = source
+        self._kind = kind
+        self._base = source._base(kind)
+        present = source._present(kind)
+        wanted = dict.fromkeys([*fields, *kind.ids, *([kind.modified] if kind.modified else [])])
+        self._columns = pick_columns(source.name, kind.kind, list(wanted), present)
+        self._fields = tuple(dict.fromkeys(fields))
+        self._ids = [self._base.c[self._columns[name]] for name in kind.ids]
+        self._time = self._base.c[self._columns[kind.modified]] if kind.modified else None
+
+    def all(self) -> Iterator[Row]:
+        """Yield every row in the order of its id."""
+        now = datetime.now(UTC).replace(microsecond=0)
+        place: tuple[Any, ...] | None = None
+        before: Row | None = None
+        while True:
+            where = [] if place is None else [_after(self._ids, place)]
+            raw = self._page(where, self._ids)
+            for values in raw:
+                place, row = self._row(values, now)
+                before = self._refuse_double(before, row)
+                yield row
+            if len(raw) < self._source.settings.page:
+                return
+
+    def timed(self, since: Any, place: tuple[Any, ...] | None) -> Iterator[finding.Timed]:
+        """Yield rows by time then id, from `since` on or after `place` (time, ids...); rows without a time last."""
+        assert self._time is not None
+        now = datetime.now(UTC).replace(microsecond=0)
+        last = sa.case((self._time.is_(None), 1), else_=0)
+        before: Row | None = None
+        latest: datetime | None = None
+        where = [] if since is None else [sa.or_(self._time >= since, self._time.is_(None))]
+        while True:
+            if place is not None:
+                where = [self._beyond(place)]
+            raw = self._page(where, [last, self._time, *self._ids])
+            for values in raw:
+                at = self._when(values)
+                ids, row = self._row(values, at or now)
+                place = (values[self._column(self._kind.modified or "")], *ids)
+                before = self._refuse_double(before, row)
+                latest = self._refuse_disorder(latest, at)
+                yield finding.Timed(row=row, at=at, place=place)
+            if len(raw) < self._source.settings.page:
+                return
+
+    def by_ids(self, wanted: Sequence[Sequence[str]]) -> list[Record]:
+        # Ids are compared as text, so that one form fits numbers and texts on every database.
+        texts = [sa.func.trim(sa.cast(column, sa.String)) for column in self._ids]
+        if len(texts) == 1:
+            condition: sa.ColumnElement[bool] = texts[0].in_([parts[0] for parts in wanted])
+        else:
+            condition = sa.or_(
+                *(sa.and_(*(t == part for t, part in zip(texts, parts, strict=True))) for parts in wanted)
+            )
+        now = datetime.now(UTC).replace(microsecond=0)
+        raw = self._source._run(self._select().where(condition), self._kind)
+        records = []
+        for row in raw:
+            values = row._asdict()
+            at = self._when(values) if self._time is not None else None
+            records.append(self._row(values, at or now)[1].record)
+        return records
+
+    def _beyond(self, place: tuple[Any, ...]) -> sa.ColumnElement[bool]:
+        assert self._time is not None
+        at, ids = place[0], place[1:]
+        if at is None:
+            return sa.and_(self._time.is_(None), _after(self._ids, ids))
+        return sa.or_(_after([self._time, *self._ids], place), self._time.is_(None))
+
+    def _page(
+        self, where: Sequence[sa.ColumnElement[bool]], order: Sequence[sa.ColumnElement[Any]]
+    ) -> Sequence[Mapping[str, Any]]:
+        statement = self._select().where(*where).order_by(*order).limit(self._source.settings.page)
+        return [row._asdict() for row in self._source._run(statement, self._kind)]
+
+    def _select(self) -> sa.Select[Any]:
+        return sa.select(*(self._base.c[name] for name in dict.fromkeys(self._columns.values())))
+
+    def _column(self, name: str) -> str:
+        return self._columns[name]
+
+    def _row(self, values: Mapping[str, Any], at: datetime) -> tuple[tuple[Any, ...], Row]:
+        ids = tuple(values[self._column(name)] for name in self._kind.ids)
+        fields = {name: values[self._column(name)] for name in self._fields}
+        return ids, make_row(self._source.name, self._kind, ids, at, fields)
+
+    def _when(self, values: Mapping[str, Any]) -> datetime | None:
+        raw = values[self._column(self._kind.modified or "")]
+        at = parse_time(raw)
+        if isinstance(raw, str) and _OFFSET.search(raw.strip()):
+            raise ConfigProblem(
+                f"{self._source.name}, kind {self._kind.kind}: the column {self._kind.modified} holds times as text "
+                f"with different zones, which do not sort; cast it to UTC in the query",
+                system=self._source.name,
+            )
+        if at is None and raw is not None:
+            raise ConfigProblem(
+                f"{self._source.name}, kind {self._kind.kind}: the column {self._kind.modified} holds a "
+                f"{type(raw).__name__} that is no date and time (ISO 8601); cast it in the query, or leave `modified` "
+                f"out to have every row compared",
+                system=self._source.name,
+            )
+        return at
+
+    def _refuse_disorder(self, latest: datetime | None, at: datetime | None) -> datetime | None:
+        """Return the later time; raise when the database's order is not that of time, which would lose rows."""
+        if latest is not None and at is not None and (latest - at).total_seconds() > self._source.settings.look_back:
+            raise ConfigProblem(
+                f"{self._source.name}, kind {self._kind.kind}: the times in {self._kind.modified} are text in several "
+                f"forms, which do not sort; cast it to one form in the query",
+                system=self._source.name,
+            )
+        return at if latest is None or (at is not None and at > latest) else latest
+
+    def _refuse_double(self, before: Row | None, row: Row) -> Row:
+        if before is not None and before.record.id == row.record.id:
+            raise ConfigProblem(
+                f"{self._source.name}, kind {self._kind.kind}: several rows have the id {row.record.id}; make the "
+                f"query return one row each, or name more columns under `id`",
+                system=self._source.name,
+            )
+        return row
+
+
+def _after(columns: Sequence[sa.ColumnElement[Any]], place: Sequence[Any]) -> sa.ColumnElement[bool]:
+    """Return the condition of a row coming after `place` in the order of the columns."""
+    steps = [
+        sa.and_(*(c == v for c, v in zip(columns[:i], place[:i], strict=True)), columns[i] > place[i])
+        for i in range(len(columns))
+    ]
+    return sa.or_(*steps)
+
+
+def _text(query: str) -> sa.TextClause:
+    """Wrap the admin's words: a colon in them is never a parameter, and a comment at the end ends."""
+    return sa.text(query.replace(":", r"\:") + "\n")
+
+
+def _type_of(values: Iterator[Any]) -> FieldType:
+    kinds = {_word(value) for value in values if value is not None}
+    return kinds.pop() if len(kinds) == 1 else FieldType.TEXT
+
+
+def _word(value: Any) -> FieldType:
+    for python, word in (
+        (bool, FieldType.BOOLEAN),
+        (int | float | Decimal, FieldType.NUMBER),
+        (datetime, FieldType.DATETIME),
+    ):
+        if isinstance(value, python):
+            return word
+    return FieldType.DATE if type(value).__name__ == "date" else FieldType.TEXT
