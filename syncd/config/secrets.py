@@ -65,16 +65,16 @@ class _Resolver:
         if default is not None:
             return default
         state = "empty" if name in self.environ else "not set"
-        raise LookupError(f"the environment variable {name} is {state}; set it where syncd starts, or use ${{file:/path}}")
+        raise LookupError(
+            f"the environment variable {name} is {state}; set it where syncd starts, or use ${{file:/path}}"
+        )
 
     def remember(self, secret: str) -> str:
         self.found.add(secret)
         return secret
 
 
-def resolve_secrets(
-    document: Document, environ: Mapping[str, str]
-) -> tuple[Document, frozenset[str], list[Problem]]:
+def resolve_secrets(document: Document, environ: Mapping[str, str]) -> tuple[Document, frozenset[str], list[Problem]]:
     """Return the document with every reference replaced, the values put in, and what could not be resolved."""
     resolver = _Resolver(document, environ)
     data = resolver.walk(document.data, ())

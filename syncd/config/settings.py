@@ -169,7 +169,9 @@ class BrakesSection(Section):
 class WebSection(Section):
     enabled: bool = True
     listen: Annotated[str, BeforeValidator(_listen)] = Field(default="127.0.0.1:8080", description="host:port")
-    public: bool = Field(default=False, description="allow an address beyond loopback: anyone who reaches it sees leads")
+    public: bool = Field(
+        default=False, description="allow an address beyond loopback: anyone who reaches it sees leads"
+    )
 
 
 class LogSection(Section):

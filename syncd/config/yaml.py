@@ -17,6 +17,7 @@ MAX_BYTES = 2_000_000  # a mapping of 3,000 lines has 100 kB
 MAX_NODES = 100_000  # read in well under a second
 MAX_DEPTH = 50
 
+Mark: TypeAlias = Any  # of PyYAML: line, column and index, from 0
 Path_: TypeAlias = tuple[str | int, ...]
 
 
@@ -68,8 +69,8 @@ class Document:
     file: str
     data: Any
     source: str
-    values: Mapping[Path_, yaml.Mark] = field(default_factory=dict)
-    keys: Mapping[Path_, yaml.Mark] = field(default_factory=dict)
+    values: Mapping[Path_, Mark] = field(default_factory=dict)
+    keys: Mapping[Path_, Mark] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()  # duplicate keys: the rest of the file can still be judged
 
     def place(self, path: Iterable[str | int]) -> Place:
@@ -89,7 +90,7 @@ class Document:
         text = self._text_at(path)
         return self._at(_source_index(self.source, mark.index, text, offset))
 
-    def _nearest(self, path: Path_, marks: Mapping[Path_, yaml.Mark]) -> Place:
+    def _nearest(self, path: Path_, marks: Mapping[Path_, Mark]) -> Place:
         # Union branches and validators put names into an error's path that are in no file: those are skipped.
         here: Path_ = ()
         for step in path:
@@ -194,7 +195,7 @@ class _Open:
         self.node = node
         self.path = path
         self.key: str | None = None
-        self.key_mark: yaml.Mark | None = None
+        self.key_mark: Mark | None = None
 
 
 class _Builder:
@@ -204,8 +205,8 @@ class _Builder:
         self.file = file
         self.source = source
         self.data: Any = None
-        self.values: dict[Path_, yaml.Mark] = {}
-        self.keys: dict[Path_, yaml.Mark] = {}
+        self.values: dict[Path_, Mark] = {}
+        self.keys: dict[Path_, Mark] = {}
         self.problems: list[Problem] = []
         self.open: list[_Open] = []
         self.documents = 0
@@ -221,7 +222,7 @@ class _Builder:
         )
 
     def take(self, event: yaml.Event) -> None:
-        mark = event.start_mark
+        mark: Mark = event.start_mark
         match event:
             case yaml.DocumentStartEvent():
                 self.documents += 1
@@ -245,21 +246,21 @@ class _Builder:
             case _:
                 pass
 
-    def _check_plain(self, event: yaml.NodeEvent, mark: yaml.Mark) -> None:
+    def _check_plain(self, event: yaml.NodeEvent, mark: Mark) -> None:
         if event.anchor is not None:
             self._refuse(mark, f"anchor &{event.anchor}", "write the value out: anchors and aliases are not used here")
         tag = getattr(event, "tag", None)
         if tag is not None:
             self._refuse(mark, f"tag {tag}", "delete it: types come from the schema")
 
-    def _scalar(self, event: yaml.ScalarEvent, mark: yaml.Mark) -> None:
+    def _scalar(self, event: yaml.ScalarEvent, mark: Mark) -> None:
         top = self.open[-1] if self.open else None
         if top is not None and isinstance(top.node, dict) and top.key is None:
             top.key, top.key_mark = event.value, mark
             return
         self._put(resolve(event.value) if event.implicit[0] else event.value, mark)
 
-    def _start(self, node: dict[str, Any] | list[Any], mark: yaml.Mark) -> None:
+    def _start(self, node: dict[str, Any] | list[Any], mark: Mark) -> None:
         top = self.open[-1] if self.open else None
         if top is not None and isinstance(top.node, dict) and top.key is None:
             self._refuse(mark, "a section or list as a key", "keys are single words")
@@ -268,7 +269,7 @@ class _Builder:
         path = self._put(node, mark)
         self.open.append(_Open(node, path))
 
-    def _put(self, value: Any, mark: yaml.Mark) -> Path_:
+    def _put(self, value: Any, mark: Mark) -> Path_:
         if len(self.values) >= MAX_NODES:
             self._refuse(mark, f"more than {MAX_NODES:,} values", "move long tables into CSV files")
         if not self.open:
@@ -292,7 +293,7 @@ class _Builder:
         self.keys[path] = key_mark
         return path
 
-    def _duplicate(self, key: str, path: Path_, mark: yaml.Mark) -> None:
+    def _duplicate(self, key: str, path: Path_, mark: Mark) -> None:
         first = self.keys[path]
         self.problems.append(
             Problem(
@@ -305,7 +306,7 @@ class _Builder:
             self.values.pop(inner)
             self.keys.pop(inner, None)
 
-    def _refuse(self, mark: yaml.Mark, message: str, hint: str) -> None:
+    def _refuse(self, mark: Mark, message: str, hint: str) -> None:
         raise _Refused(Problem(Place(self.file, mark.line + 1, mark.column + 1), message, hint))
 
 

@@ -63,8 +63,11 @@ class Merge(StrEnum):
 class Condition(Protocol):
     """A compiled CEL condition over an entity's values and facts; a value that is missing makes it not met."""
 
-    text: str
-    references: frozenset[str]
+    @property
+    def text(self) -> str: ...
+
+    @property
+    def references(self) -> frozenset[str]: ...
 
     def met(self, values: Mapping[str, Any]) -> bool:
         """Return whether the condition holds; never raises for missing or odd values."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
@@ -42,7 +42,7 @@ def compile_condition(
     rewritten, names = _rewrite(source, types)
     _check(rewritten, types, source)
     # Checked above; the engine's own check would again keep whole and decimal numbers apart.
-    run = _TOKEN.sub(lambda token: _plain(token[0]) if token["name"] else token[0], rewritten)
+    run = _TOKEN.sub(lambda token: _plain_head(token, types), rewritten)
     program = _run_environment(tuple(types.items())).compile(run, disable_check=True)
     return _Compiled(
         text=text,
@@ -121,8 +121,11 @@ def _names(text: str) -> list[tuple[int, str]]:
     for token in _TOKEN.finditer(text):
         if token["asked"]:
             found.append((token.start("asked"), token["asked"]))
-        elif token["name"] and token["name"] not in _RESERVED and text[token.end() : token.end() + 1] != "(":
-            found.append((token.start(), token["name"]))
+        elif token["name"] and token["name"] not in _RESERVED:
+            called = text[token.end() : token.end() + 1] == "("
+            name = token["name"].rpartition(".")[0] if called else token["name"]
+            if name:
+                found.append((token.start(), name))
     return found
 
 
@@ -284,6 +287,14 @@ def _run_environment(types: _Types) -> Any:
     return cel.NewEnv(variables={**variables, **{_plain(f"has_{n}_"): cel.Type.BOOL for n, _ in types}})
 
 
+def _plain_head(token: re.Match[str], types: Mapping[str, FieldType]) -> str:
+    chain = token["name"]
+    if not chain:
+        return token[0]
+    name = chain if chain.startswith("has_") and chain.endswith("_") else _variable(chain, types)
+    return _plain(name) + chain[len(name) :] if name else chain
+
+
 def _plain(name: str) -> str:
     """Name a variable without dots: an unchecked program takes those for fields of a message."""
     return name.replace(".", "__dot__")
@@ -312,10 +323,10 @@ def _number(value: Any) -> Any:
 
 def _time(value: Any) -> Any:
     if isinstance(value, datetime):
-        return value if value.tzinfo else value.replace(tzinfo=timezone.utc)
+        return value if value.tzinfo else value.replace(tzinfo=UTC)
     if isinstance(value, str):
         parsed = datetime.fromisoformat(value)
-        return parsed if parsed.tzinfo else parsed.replace(tzinfo=timezone.utc)
+        return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
     return value
 
 

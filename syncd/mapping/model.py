@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from enum import Enum
+from enum import StrEnum
 from typing import Any
 
 from syncd.config.yaml import Place, Problem, Problems
@@ -36,7 +36,7 @@ __all__ = [
 ]
 
 
-class Create(str, Enum):
+class Create(StrEnum):
     """May syncd create records of this kind?"""
 
     ALLOWED = "allowed"
@@ -44,7 +44,7 @@ class Create(str, Enum):
     REVIEW = "review"
 
 
-class Conflict(str, Enum):
+class Conflict(StrEnum):
     """Who wins when both sides changed a field since they last agreed."""
 
     THEIRS = "theirs"
@@ -54,7 +54,7 @@ class Conflict(str, Enum):
     ASK = "ask"
 
 
-class Method(str, Enum):
+class Method(StrEnum):
     """How a source came to know a value, most trusted first; a person's entry outranks bought data."""
 
     STATED = "stated"
@@ -74,7 +74,17 @@ class BadValue:
     why: str
 
 
-ABSENT: Any = type("Absent", (), {"__repr__": lambda self: "ABSENT", "__bool__": lambda self: False})()
+class _Absent:
+    """The value of a field that was not read: nothing is known of it."""
+
+    def __repr__(self) -> str:
+        return "ABSENT"
+
+    def __bool__(self) -> bool:
+        return False
+
+
+ABSENT: Any = _Absent()
 
 Fields = Mapping[str, Any]  # a system's raw fields
 ReadField = Callable[[Fields], Any]  # -> canonical value, None when empty, ABSENT when not read, or BadValue

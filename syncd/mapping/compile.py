@@ -1,0 +1,161 @@
+"""One record kind of a mapping file, checked against the definition and compiled into a KindMap.
+
+Reading files is left to syncd.mapping.loader, the single field lines to syncd.mapping.lines.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from syncd.config.check import nearest
+from syncd.config.yaml import Document, Path_, Place, Problem, Problems
+from syncd.lead.definition import Condition, Definition, EntityKind
+from syncd.mapping.definition_file import NEVER, condition_types, none_answers
+from syncd.mapping.expr import compile_condition, compile_raw_condition
+from syncd.mapping.lines import Lines
+from syncd.mapping.model import Create, FieldMap, KindMap, Method, TouchMap
+from syncd.mapping.schema import KindSection
+
+_PLURALS: Mapping[str, Mapping[str, str]] = {
+    "hubspot": {"contact": "contacts", "company": "companies", "deal": "deals", "ticket": "tickets", "lead": "leads"},
+}
+_TABLES: Mapping[str, str] = {"sql": "query", "csv": "file"}  # connector -> where the rows of a kind come from
+
+
+class KindCompiler:
+    """Compiles the kinds of one mapping file; every problem found is kept in `problems`."""
+
+    def __init__(
+        self, definition: Definition, document: Document, directory: Path, system: str, connector: str
+    ) -> None:
+        self.definition = definition
+        self.document = document
+        self.directory = directory
+        self.system = system
+        self.connector = connector
+        self.problems: list[Problem] = []
+        self.tables: dict[str, object] = {}  # the content of every table used, for the digest
+
+    def kind_name(self, section_name: str, section: KindSection | None = None) -> str:
+        """Return the system's own name of a kind: HubSpot's `contact` is `contacts` on the wire."""
+        if section is not None and section.kind:
+            return section.kind
+        return _PLURALS.get(self.connector, {}).get(section_name, section_name)
+
+    def compile(self, name: str, section: KindSection, kinds: Mapping[str, str]) -> KindMap:
+        """Compile one section. `kinds` are all kinds of the file, by section name and by the system's name."""
+        path: Path_ = (name,)
+        entity = EntityKind(section.is_)
+        create = Create(section.create)
+        self._check_section(section, path, entity, create)
+        lines = Lines(self, entity, path, Method(section.method), kinds)
+        fields = lines.compile(section.fields)
+        self._check_targets(fields, section, path)
+        return KindMap(
+            system=self.system,
+            kind=self.kind_name(name, section),
+            entity=entity,
+            place=self.document.key_place(path),
+            create=create,
+            create_when=self._create_when(section.create_when, entity, (*path, "create_when")),
+            only=self._only(section.only, (*path, "only")),
+            key=section.key,
+            method=Method(section.method),
+            fields=fields,
+            touches=[
+                TouchMap(
+                    kind=one.kind,
+                    watch=one.watch,
+                    place=self.document.place((*path, "touches", i)),
+                    at=one.at,
+                    what=one.what,
+                    campaign=one.campaign,
+                )
+                for i, one in enumerate(section.touches)
+            ],
+            table=self._table(section),
+        )
+
+    def say(self, place: Place, message: str, hint: str = "") -> None:
+        self.problems.append(Problem(place, message, hint))
+
+    def _check_section(self, section: KindSection, path: Path_, entity: EntityKind, create: Create) -> None:
+        if create is Create.NEVER and section.create_when is not None:
+            self.say(self.document.place((*path, "create_when")), "create_when, but create is never", "create: allowed")
+        if create is not Create.NEVER and section.key is None:
+            self.say(
+                self.document.place((*path, "create")),
+                "creating needs 'key', the unique field that holds our key",
+                "without it a repeated create could make a second record",
+            )
+        if section.touches and entity is not EntityKind.LEAD:
+            self.say(self.document.place((*path, "touches")), f"touches on a kind that is {entity.value}", "is: lead")
+        wanted = _TABLES.get(self.connector)
+        if wanted is None and section.table is not None:
+            self.say(
+                self.document.key_place((*path, "table")),
+                f"'table' is for sql and csv systems, and {self.system} is {self.connector}",
+                "delete it",
+            )
+        if wanted is not None and getattr(section.table, wanted, None) is None:
+            place = self.document.key_place((*path, "table") if section.table else path)
+            self.say(place, f"missing '{wanted}' in 'table'", f"say where its rows come from: table: {{{wanted}: ...}}")
+        if wanted is not None and section.table is not None:
+            other = "file" if wanted == "query" else "query"
+            if getattr(section.table, other) is not None:
+                where = self.document.key_place((*path, "table", other))
+                self.say(where, f"'{other}' does not belong to a {self.connector} system", f"use '{wanted}'")
+
+    def _check_targets(self, fields: Mapping[str, FieldMap], section: KindSection, path: Path_) -> None:
+        taken: dict[str, str] = {}
+        if section.key is not None:
+            taken[section.key] = "the kind's key"
+        for one in fields.values():
+            if one.writes is None:
+                continue
+            if one.writes in taken:
+                self.say(
+                    self.document.place((*path, "fields", one.name, "to")),
+                    f"{one.writes!r} is written twice: by {taken[one.writes]} and by {one.name}",
+                    "keep one of the two",
+                )
+            taken[one.writes] = one.name
+
+    def _create_when(self, text: str | None, entity: EntityKind, path: Path_) -> Condition | None:
+        if text is None:
+            return None
+        fields = self.definition.fields[entity]
+        try:
+            return compile_condition(
+                text,
+                condition_types(fields),
+                lambda offset: self.document.inside(path, offset),
+                or_none=none_answers(fields),
+            )
+        except Problems as error:
+            self.problems += error.problems
+            return NEVER
+
+    def _only(self, text: str | None, path: Path_) -> Condition | None:
+        if text is None:
+            return None
+        try:
+            return compile_raw_condition(text, lambda offset: self.document.inside(path, offset))
+        except Problems as error:
+            self.problems += error.problems
+            return NEVER
+
+    def _table(self, section: KindSection) -> dict[str, object]:
+        table = section.table
+        if table is None:
+            return {}
+        content: dict[str, object] = {"id": table.id[0] if len(table.id) == 1 else list(table.id)}
+        for key in ("query", "file", "modified"):
+            if getattr(table, key) is not None:
+                content[key] = getattr(table, key)
+        return content
+
+
+def unknown_system(document: Document, name: str, systems: Mapping[str, str]) -> Problem:
+    return Problem(document.place(("system",)), f"no system {name!r} in the config", nearest(name, systems))

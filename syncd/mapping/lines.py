@@ -1,0 +1,461 @@
+"""The field lines of one record kind, checked against the definition and compiled into readers and writers.
+
+What one raw value becomes is left to syncd.mapping.transforms.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Protocol
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from babel import Locale, UnknownLocaleError
+
+from syncd.config.check import nearest
+from syncd.config.yaml import Document, Path_, Place, Problems
+from syncd.lead.definition import (
+    HANDOFF_FACTS,
+    SALES_DECISIONS,
+    SALES_FACTS,
+    Definition,
+    EntityKind,
+    FieldType,
+    SharedField,
+)
+from syncd.mapping import transforms
+from syncd.mapping.model import ABSENT, BadValue, Conflict, FieldMap, Fields, Method, ReadField
+from syncd.mapping.schema import FieldMapSection
+from syncd.mapping.tables import inline_table, read_table
+from syncd.mapping.transforms import KINDS, REGIONAL, STEPS, STYLES, Style, Wanted
+from syncd.mapping.transforms.choices import ANYTHING, Table
+from syncd.mapping.transforms.places import region_exists
+
+RegionOf = Callable[[Fields], str]
+
+
+class Context(Protocol):
+    """What the lines of a kind are compiled in; problems are told through `say`."""
+
+    definition: Definition
+    document: Document
+    directory: Path
+    connector: str
+    tables: dict[str, object]
+
+    def say(self, place: Place, message: str, hint: str = "") -> None: ...
+
+    def kind_name(self, section_name: str) -> str: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Target:
+    """What of ours a line is about: a shared field, or a fact that syncd keeps."""
+
+    field: SharedField
+    reads: bool = True
+    writes: bool = True
+
+
+class Lines:
+    def __init__(
+        self, context: Context, entity: EntityKind, path: Path_, method: Method, kinds: Mapping[str, str]
+    ) -> None:
+        self.context = context
+        self.entity = entity
+        self.path = (*path, "fields")
+        self.method = method
+        self.kinds = kinds
+        self.style = STYLES.get(context.connector, Style.PLAIN)
+        self.readers: dict[str, ReadField] = {}
+
+    def compile(self, sections: Mapping[str, FieldMapSection]) -> dict[str, FieldMap]:
+        """Return the lines by our field; those with problems are left out."""
+        fields: dict[str, FieldMap] = {}
+        # A line that takes its region from another line needs that one's reader first.
+        for name in sorted(sections, key=lambda one: self._needs_region(one, sections[one])):
+            target = self._target(name)
+            line = self._line(name, sections[name], target, sections) if target else None
+            if line:
+                fields[name] = line
+                if line.read:
+                    self.readers[name] = line.read
+        return {name: fields[name] for name in sections if name in fields}
+
+    def _target(self, name: str) -> _Target | None:
+        shared = self.context.definition.fields[self.entity]
+        if name in shared:
+            return _Target(field=shared[name])
+        if name in HANDOFF_FACTS:
+            return _Target(field=SharedField(name=name, type=HANDOFF_FACTS[name], label=name), reads=False)
+        if name in SALES_FACTS:
+            choices: tuple[str, ...] = SALES_DECISIONS if name == "sales_decision" else ()
+            if name == "sales_stage":
+                choices = tuple(stage.name for stage in self.context.definition.stages)
+            field = SharedField(name=name, type=SALES_FACTS[name], label=name, choices=choices)
+            return _Target(field=field, writes=False)
+        self._say(
+            (name,), f"unknown {self.entity.value} field {name!r}", nearest(name, [*shared, *HANDOFF_FACTS]), key=True
+        )
+        return None
+
+    def _line(
+        self, name: str, section: FieldMapSection, target: _Target, sections: Mapping[str, FieldMapSection]
+    ) -> FieldMap | None:
+        if not self._directions(name, section, target):
+            return None
+        field = target.field
+        if field.type is FieldType.REFERENCE:
+            return self._reference(name, section, field)
+        wanted = self._wanted(name, section, field)
+        if wanted is None:
+            return None
+        region = self._region(name, section, wanted, sections)
+        reads = tuple(section.from_ or ())
+        names = section.as_ or []
+        fallback = self._fixed(name, "default", section.default, wanted)
+        constant = self._fixed(name, "constant", section.constant, wanted)
+        read: ReadField | None = None
+        if constant is not None:
+            read = _constant(constant)
+        elif reads:
+            read = _reader(reads, _converter(wanted, region), fallback, joined="join" in names)
+        read_back = _reader((section.to,), _converter(wanted, region), None, joined=False) if section.to else None
+        return FieldMap(
+            name=name,
+            place=self.context.document.key_place((*self.path, name)),
+            rule=_rule(section),
+            reads=() if constant is not None else reads,
+            writes=section.to,
+            read=read,
+            write=transforms.writer(wanted) if section.to else None,
+            read_back=read_back,
+            conflict=Conflict(section.conflict or Conflict.THEIRS.value),
+            method=Method(section.method) if section.method else self.method,
+            type=field.type,
+            truncate=section.truncate,
+            holds=transforms.held_type(wanted),
+            choices=_raw_choices(wanted),
+        )
+
+    def _directions(self, name: str, section: FieldMapSection, target: _Target) -> bool:
+        reads = section.from_ is not None or section.constant is not None
+        writes = section.to is not None
+        if not reads and not writes:
+            self._say((name,), f"{name!r} is neither read nor written", "give 'from', 'to' or both", key=True)
+            return False
+        if reads and not target.reads:
+            key = "from" if section.from_ is not None else "constant"
+            self._say((name, key), f"{name!r} is syncd's own word and cannot be read", "use 'to' only", key=True)
+            return False
+        if writes and not target.writes:
+            self._say((name, "to"), f"{name!r} is what sales says and cannot be written", "use 'from' only", key=True)
+            return False
+        if section.constant is not None and (section.from_ is not None or writes):
+            self._say((name, "constant"), "a constant beside 'from' or 'to'", "a constant stands alone", key=True)
+            return False
+        for option in ("conflict", "truncate"):
+            if getattr(section, option) is not None and not writes:
+                self._say((name, option), f"'{option}' on a field that is never written", "delete it", key=True)
+        return True
+
+    def _reference(self, name: str, section: FieldMapSection, field: SharedField) -> FieldMap | None:
+        given = section.as_ or []
+        kind = given[0].removeprefix("link ").strip() if len(given) == 1 and given[0].startswith("link ") else ""
+        place = (name, "as") if section.as_ else (name,)
+        if not kind:
+            self._say(place, f"{name!r} refers to another record", "say to which kind: as: link Account")
+            return None
+        target = self.kinds.get(kind) or self.kinds.get(self.context.kind_name(kind))
+        if target is None:
+            self._say(place, f"this file has no kind {kind!r} to link to", nearest(kind, set(self.kinds)))
+            return None
+        assert field.refers_to is not None
+        names = (*(section.from_ or ()),)
+        return FieldMap(
+            name=name,
+            place=self.context.document.key_place((*self.path, name)),
+            rule=_rule(section),
+            reads=names,
+            writes=section.to,
+            read=_reader(names, _identifier, None, joined=False) if names else None,
+            write=_itself if section.to else None,
+            read_back=_reader((section.to,), _identifier, None, joined=False) if section.to else None,
+            conflict=Conflict(section.conflict or Conflict.THEIRS.value),
+            method=Method(section.method) if section.method else self.method,
+            type=FieldType.REFERENCE,
+            refers_to=(field.refers_to, target),
+            holds=FieldType.REFERENCE,
+        )
+
+    def _wanted(self, name: str, section: FieldMapSection, field: SharedField) -> Wanted | None:
+        table = self._table(name, section, field)
+        kind, steps, ok = self._transforms(name, section, field)
+        if not ok:
+            return None
+        if kind == "keyword" and section.values is None:
+            self._say((name, "as"), "'keyword' needs a table of keywords", "add 'values: tables/....csv'")
+            return None
+        return Wanted(
+            type=field.type,
+            choices=field.choices,
+            or_none=field.or_none,
+            kind=kind,
+            steps=steps,
+            style=self.style,
+            table=table,
+            locale=self._locale(name, section.locale),
+            form=section.format,
+            zone=self._zone(name, section.zone),
+            separator=section.separator or (", " if kind == "text" else ";"),
+            truncate=section.truncate,
+        )
+
+    def _transforms(self, name: str, section: FieldMapSection, field: SharedField) -> tuple[str, tuple[str, ...], bool]:
+        kind, steps, ok = "", [], True
+        known = [*KINDS, *STEPS, "join", "link ..."]
+        for i, one in enumerate(section.as_ or []):
+            path = (name, "as", i) if (*self.path, name, "as", i) in self.context.document.values else (name, "as")
+            if one in STEPS:
+                steps.append(one)
+                if section.to is not None and STEPS[one].back is None:
+                    self._say(
+                        path, f"{one!r} has no way back, and the field is written too", "read and write two fields"
+                    )
+                    ok = False
+            elif one == "join":
+                if section.to is not None:
+                    self._say(path, "'join' has no way back, and the field is written too", "use 'from' only")
+                    ok = False
+            elif one not in KINDS:
+                self._say(path, f"unknown transform {one!r}", nearest(one, known, what="there are"))
+                ok = False
+            elif field.type not in KINDS[one]:
+                self._say(path, f"{one!r} does not give {field.type.value}", f"as: {field.type.value}, or leave it out")
+                ok = False
+            elif kind:
+                self._say(path, f"{one!r} after {kind!r}: a value has one kind", "keep one")
+                ok = False
+            else:
+                kind = one
+        return kind, tuple(steps), ok
+
+    def _table(self, name: str, section: FieldMapSection, field: SharedField) -> Table | None:
+        if section.values is None:
+            return None
+        place = self.context.document.place((*self.path, name, "values"))
+        if isinstance(section.values, str):
+            try:
+                table, places = read_table(self.context.directory, section.values, place)
+            except Problems as error:
+                for problem in error.problems:
+                    self.context.say(problem.place, problem.message, problem.hint)
+                return None
+            self.context.tables[section.values] = table.rows
+        else:
+            table = inline_table(section.values)
+            places = tuple(self.context.document.place((*self.path, name, "values", key)) for key in section.values)
+        self._check_table(table, places, field, section, place)
+        return table
+
+    def _check_table(
+        self, table: Table, places: Sequence[Place], field: SharedField, section: FieldMapSection, place: Place
+    ) -> None:
+        if not field.choices:
+            return
+        for (_, ours), where in zip(table.rows, places, strict=True):
+            if ours not in field.choices:
+                hint = nearest(ours, field.choices, what="choices")
+                self.context.say(where, f"{ours!r} is no choice of {field.name!r}", hint)
+        if section.to is not None:
+            written = {ours for theirs, ours in table.rows if theirs != ANYTHING}
+            lacking = [choice for choice in field.choices if choice not in written]
+            if lacking:
+                names = ", ".join(map(repr, lacking))
+                self.context.say(place, f"the table has no row for {names}, which then cannot be written", "add rows")
+
+    def _needs_region(self, name: str, section: FieldMapSection) -> bool:
+        return self._kind_of(name, section) in REGIONAL
+
+    def _kind_of(self, name: str, section: FieldMapSection) -> FieldType | None:
+        shared = self.context.definition.fields[self.entity].get(name)
+        if shared is None:
+            return None
+        names = [one for one in section.as_ or [] if one in KINDS]
+        return transforms.effective_type(Wanted(type=shared.type, kind=names[0] if names else ""))
+
+    def _region(
+        self, name: str, section: FieldMapSection, wanted: Wanted, sections: Mapping[str, FieldMapSection]
+    ) -> RegionOf | None:
+        if transforms.effective_type(wanted) not in REGIONAL:
+            if section.region is not None:
+                self._say((name, "region"), f"a region on a field of type {wanted.type.value}", "delete it", key=True)
+            return None
+        usual = self.context.definition.region
+        given = section.region
+        if given is None:
+            country = self.readers.get("country")
+            return _region_of(country, usual) if country and section.from_ else _fixed_region(usual)
+        if given.isupper() and region_exists(given):
+            return _fixed_region(given)
+        country = self.readers.get(given)
+        if country is not None and self._kind_of(given, sections[given]) is FieldType.COUNTRY:
+            return _region_of(country, usual)
+        known = [one for one in self.readers if self._kind_of(one, sections[one]) is FieldType.COUNTRY]
+        self._say(
+            (name, "region"), f"{given!r} is no country that this kind reads", nearest(given, [*known, "US", "DE"])
+        )
+        return _fixed_region(usual)
+
+    def _fixed(self, name: str, key: str, value: Any, wanted: Wanted) -> Any:
+        if value is None:
+            return None
+        usual = self.context.definition.region
+        canonical = _converter(replace(wanted, steps=(), table=None), _fixed_region(usual))(value, {})
+        if canonical is None or canonical.__class__ is BadValue:
+            why = canonical.why if canonical.__class__ is BadValue else "it is blank"
+            self._say((name, key), f"cannot be read as {wanted.type.value}: {why}", "correct it")
+            return None
+        return canonical
+
+    def _locale(self, name: str, given: str | None) -> str | None:
+        if given is None:
+            return None
+        try:
+            Locale.parse(given)
+        except (UnknownLocaleError, ValueError, TypeError):
+            self._say((name, "locale"), f"unknown locale {given!r}", "for example de, en_US or fr_CH")
+            return None
+        return given
+
+    def _zone(self, name: str, given: str | None) -> ZoneInfo | None:
+        if given is None:
+            return None
+        try:
+            return ZoneInfo(given)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            self._say((name, "zone"), f"unknown time zone {given!r}", "for example Europe/Berlin or UTC")
+            return None
+
+    def _say(self, path: Path_, message: str, hint: str = "", *, key: bool = False) -> None:
+        document = self.context.document
+        where = (*self.path, *path)
+        self.context.say(document.key_place(where) if key else document.place(where), message, hint)
+
+
+def _rule(section: FieldMapSection) -> str:
+    parts = []
+    if section.constant is not None:
+        parts.append("constant")
+    if section.from_:
+        parts.append("from " + " or ".join(section.from_))
+    if section.to:
+        parts.append(f"to {section.to}")
+    if section.as_:
+        parts.append("as " + ", ".join(section.as_))
+    if section.region:
+        parts.append(f"region {section.region}")
+    if section.values is not None:
+        parts.append("values " + (section.values if isinstance(section.values, str) else "of its own table"))
+    return ", ".join(parts)
+
+
+def _raw_choices(wanted: Wanted) -> tuple[str, ...]:
+    if not wanted.choices:
+        return ()
+    write = transforms.writer(replace(wanted, truncate=None, type=FieldType.CHOICE))
+    raw = [write(choice) for choice in wanted.choices]
+    return tuple(one for one in raw if isinstance(one, str))
+
+
+_Converter = Callable[[Any, Fields], Any]
+
+
+def _converter(wanted: Wanted, region: RegionOf | None) -> _Converter:
+    plain = transforms.reader(wanted)
+    if plain is not None:
+        one = plain
+        return lambda raw, _: one(raw)
+    assert region is not None
+    regional, region_of = transforms.regional_reader(wanted), region
+    return lambda raw, fields: regional(raw, region_of(fields))
+
+
+def _reader(names: tuple[str, ...], convert: _Converter, fallback: Any, *, joined: bool) -> ReadField:
+    if joined and len(names) > 1:
+        return _joined_reader(names, convert, fallback)
+    if len(names) > 1:
+        return _first_reader(names, convert, fallback)
+    (name,) = names
+
+    def read(fields: Fields) -> Any:
+        raw = fields.get(name, ABSENT)
+        if raw is ABSENT:
+            return ABSENT
+        if raw is None or raw == "":
+            return fallback
+        value = convert(raw, fields)
+        return fallback if value is None else value
+
+    return read
+
+
+def _first_reader(names: tuple[str, ...], convert: _Converter, fallback: Any) -> ReadField:
+    def read(fields: Fields) -> Any:
+        bad = None
+        for name in names:
+            raw = fields.get(name, ABSENT)
+            if raw is ABSENT:
+                return ABSENT  # it may hold the value that wins
+            if raw is None or raw == "":
+                continue
+            value = convert(raw, fields)
+            if value.__class__ is BadValue:
+                bad = bad or value
+            elif value is not None:
+                return value
+        return bad or fallback
+
+    return read
+
+
+def _joined_reader(names: tuple[str, ...], convert: _Converter, fallback: Any) -> ReadField:
+    def read(fields: Fields) -> Any:
+        parts = []
+        for name in names:
+            raw = fields.get(name, ABSENT)
+            if raw is ABSENT:
+                return ABSENT
+            if raw is not None and raw != "":
+                parts.append(str(raw).strip())
+        value = convert(" ".join(parts), fields) if parts else None
+        return fallback if value is None else value
+
+    return read
+
+
+def _constant(value: Any) -> ReadField:
+    return lambda _: value
+
+
+def _fixed_region(region: str) -> RegionOf:
+    return lambda _: region
+
+
+def _region_of(country: ReadField, usual: str) -> RegionOf:
+    def region(fields: Fields) -> str:
+        value = country(fields)
+        return value if value.__class__ is str else usual
+
+    return region
+
+
+def _identifier(raw: Any, _: Fields) -> Any:
+    if isinstance(raw, float) and raw.is_integer():
+        raw = int(raw)
+    return str(raw).strip() or None
+
+
+def _itself(value: Any) -> Any:
+    return value

@@ -1,0 +1,114 @@
+"""The mappings folder, read whole: the definition, one mapping per system, their tables; all problems in one report.
+
+What a section means is left to syncd.mapping.definition_file and syncd.mapping.compile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from syncd.config.check import check
+from syncd.config.yaml import Document, Place, Problem, Problems, read
+from syncd.lead.definition import Definition
+from syncd.mapping.compile import KindCompiler, unknown_system
+from syncd.mapping.definition_file import digest_of, read_definition
+from syncd.mapping.model import KindMap, Mappings, SystemMap
+from syncd.mapping.schema import KindSection, MappingFile
+
+DEFINITION = "definition.yaml"
+
+
+def load(directory: Path, systems: Mapping[str, str]) -> Mappings:
+    """Read every file of the folder; raise Problems with everything wrong in any of them.
+
+    `systems` are the configured systems: name -> connector.
+    """
+    documents, problems = _documents(directory)
+    definition: Definition | None = None
+    if DEFINITION in documents:
+        definition, found = read_definition(documents.pop(DEFINITION), systems)
+        problems += found
+    compiled: dict[str, SystemMap] = {}
+    for document in documents.values():
+        one, found = _mapping(document, directory, systems, definition)
+        problems += found
+        if one is None:
+            continue
+        if one.system in compiled:
+            where = document.place(("system",))
+            problems.append(
+                Problem(where, f"a second file for {one.system}", f"the first is {compiled[one.system].file}")
+            )
+        compiled[one.system] = one
+    if problems or definition is None:
+        raise Problems(problems)
+    return Mappings(
+        definition=definition,
+        systems=compiled,
+        digest=digest_of([definition.digest, sorted((one.system, one.digest) for one in compiled.values())]),
+    )
+
+
+def _documents(directory: Path) -> tuple[dict[str, Document], list[Problem]]:
+    documents: dict[str, Document] = {}
+    problems: list[Problem] = []
+    if not directory.is_dir():
+        return {}, [Problem(Place(str(directory), 1, 1), "no such folder", "correct 'mappings' in the config")]
+    names = sorted(path.name for path in directory.iterdir() if path.suffix in (".yaml", ".yml") and path.is_file())
+    if DEFINITION not in names:
+        where = Place(str(directory / DEFINITION), 1, 1)
+        problems.append(Problem(where, "the lead definition is missing", "every mapping refers to it"))
+    for name in names:
+        if name.endswith(".yml"):
+            problems.append(Problem(Place(str(directory / name), 1, 1), "ends in .yml", "rename it to .yaml"))
+            continue
+        try:
+            documents[name] = read(directory / name)
+        except Problems as error:
+            problems += error.problems
+    return documents, problems
+
+
+def _mapping(
+    document: Document, directory: Path, systems: Mapping[str, str], definition: Definition | None
+) -> tuple[SystemMap | None, list[Problem]]:
+    model, problems = check(MappingFile, document)
+    if model is None:
+        return None, problems
+    if model.system not in systems:
+        problems.append(unknown_system(document, model.system, systems))
+    sections: Mapping[str, KindSection] = model.__pydantic_extra__ or {}
+    if not sections:
+        problems.append(Problem(document.place(()), "no kind of record is mapped", "add one: contact: {is: lead, ...}"))
+    if definition is None:
+        return None, problems
+    compiler = KindCompiler(definition, document, directory, model.system, systems.get(model.system, ""))
+    kinds = _kind_names(compiler, sections, document, problems)
+    compiled: dict[str, KindMap] = {}
+    for name, section in sections.items():
+        one = compiler.compile(name, section, kinds)
+        compiled[one.kind] = one
+    problems += compiler.problems
+    return (
+        SystemMap(
+            system=model.system,
+            file=document.file,
+            digest=digest_of([document.data, sorted(compiler.tables.items())]),
+            kinds=compiled,
+        ),
+        problems,
+    )
+
+
+def _kind_names(
+    compiler: KindCompiler, sections: Mapping[str, KindSection], document: Document, problems: list[Problem]
+) -> dict[str, str]:
+    """Return every name by which a kind of the file can be called -> the system's name of it."""
+    names: dict[str, str] = {}
+    for name, section in sections.items():
+        kind = compiler.kind_name(name, section)
+        if kind in names.values():
+            problems.append(Problem(document.key_place((name,)), f"the kind {kind!r} is mapped twice", "join the two"))
+        names[name] = names[kind] = kind
+    return names

@@ -1,0 +1,253 @@
+"""Phones, countries, states and postcodes in canonical form.
+
+Every function takes one raw, non-blank value and returns the canonical one, None for blank, or a BadValue.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+import phonenumbers
+import pycountry
+from babel import Locale
+
+from syncd.mapping.model import BadValue
+from syncd.mapping.transforms.text import read_text
+
+BAD_PHONE = BadValue("not a phone number")
+BAD_COUNTRY = BadValue("not a country")
+
+_NANP = re.compile(r"(?:\+?1[\s.\-]*)?\(?([2-9][0-9]{2})\)?[\s.\-/]*([2-9][0-9]{2})[\s.\-]*([0-9]{4})")
+_NANP_REGIONS = frozenset({"US", "CA"})
+_E164_US = re.compile(r"\+1[2-9][0-9]{2}[2-9][0-9]{6}")
+
+
+def read_phone(raw: Any, region: str) -> Any:
+    """E.164. `region` is the country of numbers written without one; an extension is dropped."""
+    text = read_text(raw)
+    return _phone(text, region) if text.__class__ is str else text
+
+
+@lru_cache(maxsize=16_384)
+def _phone(text: str, region: str) -> Any:
+    if _E164_US.fullmatch(text):
+        return text
+    if region in _NANP_REGIONS:
+        found = _NANP.fullmatch(text)
+        if found:
+            return f"+1{found[1]}{found[2]}{found[3]}"
+    number = _parse(text, region)
+    if number is None:
+        return BAD_PHONE
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+def _parse(text: str, region: str) -> Any:
+    if len(text) > 60:
+        return None
+    text = re.sub(r"^\+?\s*\(?00(?=[1-9])", "+", text)
+    text = re.sub(r"^(\+[\d\s]+)\(0\)", r"\1", text)  # "+49 (0)89 ...": the zero is for callers at home
+    try:
+        number = phonenumbers.parse(text, region)
+    except phonenumbers.NumberParseException:
+        return None
+    return number if phonenumbers.is_possible_number(number) else None
+
+
+def phone_extension(text: str) -> str:
+    """Return the extension of a phone number, "" for none."""
+    try:
+        number = phonenumbers.parse(text[:60], "US")
+    except phonenumbers.NumberParseException:
+        return ""
+    return str(number.extension or "")
+
+
+def region_exists(code: str) -> bool:
+    return code in _codes()
+
+
+def read_country(raw: Any) -> Any:
+    """ISO 3166-1 alpha-2, from codes and from names in the languages of `LANGUAGES`."""
+    text = read_text(raw)
+    return _country(text) if text.__class__ is str else text
+
+
+@lru_cache(maxsize=4096)
+def _country(text: str) -> Any:
+    if text in _codes():
+        return text
+    key = _key(text)
+    return _english().get(key) or _other_languages().get(key) or BAD_COUNTRY
+
+
+def country_name(code: str) -> str:
+    """Return the English name, or the code when it has none."""
+    return _names().get(code, code)
+
+
+LANGUAGES = (
+    "de",
+    "fr",
+    "es",
+    "it",
+    "pt",
+    "nl",
+    "pl",
+    "sv",
+    "da",
+    "nb",
+    "fi",
+    "cs",
+    "sk",
+    "hu",
+    "ro",
+    "tr",
+    "el",
+    "ru",
+    "uk",
+    "ja",
+    "zh",
+    "ko",
+    "ar",
+    "he",
+)
+
+_ALIASES: Mapping[str, str] = {
+    "uk": "GB",
+    "great britain": "GB",
+    "britain": "GB",
+    "england": "GB",
+    "scotland": "GB",
+    "wales": "GB",
+    "northern ireland": "GB",
+    "america": "US",
+    "united states of america": "US",
+    "estados unidos de america": "US",
+    "vereinigte staaten von amerika": "US",
+    "etats unis d amerique": "US",
+    "holland": "NL",
+    "czech republic": "CZ",
+    "tschechische republik": "CZ",
+    "republic of korea": "KR",
+    "south korea": "KR",
+    "korea": "KR",
+    "north korea": "KP",
+    "russia": "RU",
+    "russian federation": "RU",
+    "turkey": "TR",
+    "turkiye": "TR",
+    "ivory coast": "CI",
+    "macedonia": "MK",
+    "swaziland": "SZ",
+    "burma": "MM",
+    "cape verde": "CV",
+    "republic of ireland": "IE",
+    "peoples republic of china": "CN",
+    "p r china": "CN",
+    "prc": "CN",
+    "mainland china": "CN",
+    "uae": "AE",
+    "bundesrepublik deutschland": "DE",
+    "brd": "DE",
+    "kosovo": "XK",
+}
+
+
+def _key(text: str) -> str:
+    """Fold case, accents and punctuation: "U.S.A." and "usa", "México" and "mexico" are one."""
+    plain = "".join(c for c in unicodedata.normalize("NFKD", text.casefold()) if not unicodedata.combining(c))
+    if re.fullmatch(r"(?:\w\s?\.\s?){2,4}\w?", plain):
+        plain = re.sub(r"[\s.]", "", plain)
+    plain = " ".join(re.sub(r"[^\w\s]", " ", plain).split())
+    return plain.removeprefix("the ")
+
+
+@lru_cache(maxsize=1)
+def _codes() -> frozenset[str]:
+    return frozenset([country.alpha_2 for country in pycountry.countries] + ["XK"])
+
+
+@lru_cache(maxsize=1)
+def _names() -> dict[str, str]:
+    territories = Locale("en").territories
+    return {code: territories[code] for code in _codes() if code in territories}
+
+
+@lru_cache(maxsize=1)
+def _english() -> dict[str, str]:
+    index: dict[str, str] = {}
+    for country in pycountry.countries:
+        for attribute in ("name", "official_name", "common_name"):
+            name = getattr(country, attribute, None)
+            if name:
+                index[_key(name)] = country.alpha_2
+                index.setdefault(_key(name.partition(",")[0]), country.alpha_2)
+    index.update({_key(name): code for code, name in _names().items()})
+    index.update(_ALIASES)
+    index.update({country.alpha_3.lower(): country.alpha_2 for country in pycountry.countries})
+    index.update({code.lower(): code for code in _codes()})
+    return index
+
+
+@lru_cache(maxsize=1)
+def _other_languages() -> dict[str, str]:
+    """Only asked for names that English does not know: it takes half a second to build."""
+    index: dict[str, str] = {}
+    for language in LANGUAGES:
+        for code, name in Locale(language).territories.items():
+            if code in _codes():
+                index.setdefault(_key(name), code)
+    return index
+
+
+_WITH_STATES = ("US", "CA", "AU")
+
+
+def read_state(raw: Any, region: str) -> Any:
+    """The postal code of a state in the US, Canada or Australia; elsewhere the text as it stands."""
+    text = read_text(raw)
+    return _state(text, region) if text.__class__ is str else text
+
+
+@lru_cache(maxsize=4096)
+def _state(text: str, region: str) -> Any:
+    text = " ".join(text.split())
+    if region not in _WITH_STATES:
+        return text
+    return _states(region).get(_key(text), text)
+
+
+@lru_cache(maxsize=3)
+def _states(region: str) -> dict[str, str]:
+    index = {}
+    for one in pycountry.subdivisions.get(country_code=region):  # type: ignore[no-untyped-call]
+        code = one.code.partition("-")[2]
+        index[_key(one.name)] = index[code.lower()] = code
+    return index
+
+
+def read_postcode(raw: Any, region: str) -> Any:
+    """Upper case with single spaces; a US number that lost its leading zeros on the way gets them back."""
+    if raw.__class__ is float and raw.is_integer():
+        raw = int(raw)
+    if raw.__class__ is int:
+        raw = str(raw).zfill(5) if region == "US" else str(raw)
+    text = read_text(raw)
+    return _postcode(text, region) if text.__class__ is str else text
+
+
+@lru_cache(maxsize=8192)
+def _postcode(text: str, region: str) -> Any:
+    text = " ".join(text.upper().split())
+    if len(text) > 20:
+        return BadValue("too long for a postcode")
+    if region == "CA" and re.fullmatch(r"[A-Z][0-9][A-Z][ -]?[0-9][A-Z][0-9]", text):
+        return f"{text[:3]} {text[-3:]}"
+    if region == "US" and re.fullmatch(r"[0-9]{5}[ -]?[0-9]{4}", text):
+        return f"{text[:5]}-{text[-4:]}"
+    return text
