@@ -20,16 +20,16 @@ _STREET_WORDS = {
     "northeast": "ne", "northwest": "nw", "southeast": "se", "southwest": "sw",
 }  # fmt: skip
 _UNIT = re.compile(r"\b(?:suite|ste|unit|apt|floor|fl|bldg|building|room|rm|dock|gate)\b.*$|#.*$")
-_LEGAL_TAIL = frozenset(
-    ("inc", "incorporated", "corp", "corporation", "co", "company", "llc", "lp", "llp", "ltd", "limited", "plc")
-    + ("gmbh", "ag", "kg", "sa", "sas", "srl", "bv", "nv", "ab", "as", "oy")
-)
+_LEGAL_TAIL = frozenset({
+    "inc", "incorporated", "corp", "corporation", "co", "company", "llc", "lp", "llp", "ltd", "limited", "plc", "gmbh",
+    "ag", "kg", "sa", "sas", "srl", "bv", "nv", "ab", "as", "oy",
+})  # fmt: skip
 # Mail hosts that say nothing about where somebody works.
-FREE_MAIL = frozenset(
-    ("gmail.com", "googlemail.com", "yahoo.com", "hotmail.com", "outlook.com", "live.com", "aol.com", "icloud.com")
-    + ("me.com", "gmx.de", "gmx.net", "web.de", "mail.ru", "yandex.ru", "qq.com", "163.com", "proton.me")
-    + ("protonmail.com", "msn.com", "comcast.net", "freemail.example")
-)
+FREE_MAIL = frozenset({
+    "gmail.com", "googlemail.com", "yahoo.com", "hotmail.com", "outlook.com", "live.com", "aol.com", "icloud.com",
+    "me.com", "gmx.de", "gmx.net", "web.de", "mail.ru", "yandex.ru", "qq.com", "163.com", "proton.me", "protonmail.com",
+    "msn.com", "comcast.net", "freemail.example",
+})  # fmt: skip
 
 
 def site_key(street: str | None, postcode: str | None) -> str | None:

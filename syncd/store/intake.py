@@ -74,6 +74,12 @@ def mark_polled(connection: Connection, system: str, kinds: Sequence[str], polle
     )
 
 
+def is_complete(connection: Connection, system: str, kind: str) -> bool:
+    """Return whether this kind was ever read to its end."""
+    query = select(cursor.c.complete).where(cursor.c.system == system, cursor.c.kind == kind)
+    return bool(connection.execute(query).scalar())
+
+
 def stored_records(connection: Connection, system: str, kind: str, ids: Sequence[str]) -> dict[str, StoredRecord]:
     columns = (
         record.c.id,

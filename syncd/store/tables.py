@@ -237,3 +237,22 @@ run = Table(
     Column("error", Text),
     Index("run_by_time", "started_at"),
 )
+
+# Which workers share this state, and when each was last alive; a dead one's workflows are taken over.
+worker = Table(
+    "worker",
+    metadata,
+    Column("id", String(128), primary_key=True),
+    Column("started_at", BigInteger, nullable=False),
+    Column("seen_at", BigInteger, nullable=False),
+    Column("version", String(32), nullable=False),
+)
+
+# What a person let through by hand: a brake lifted once.
+approval = Table(
+    "approval",
+    metadata,
+    Column("what", String(64), primary_key=True),
+    Column("by", String(128), nullable=False),
+    Column("at", BigInteger, nullable=False),
+)

@@ -197,9 +197,26 @@ def upgrade() -> None:
         sa.Column("by", sa.String(length=128), nullable=False),
         sa.PrimaryKeyConstraint("kind", "digest"),
     )
+    op.create_table(
+        "worker",
+        sa.Column("id", sa.String(length=128), nullable=False),
+        sa.Column("started_at", sa.BigInteger(), nullable=False),
+        sa.Column("seen_at", sa.BigInteger(), nullable=False),
+        sa.Column("version", sa.String(length=32), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_table(
+        "approval",
+        sa.Column("what", sa.String(length=64), nullable=False),
+        sa.Column("by", sa.String(length=128), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("what"),
+    )
 
 
 def downgrade() -> None:
+    op.drop_table("approval")
+    op.drop_table("worker")
     op.drop_table("version")
     op.drop_index("verdict_open", table_name="verdict")
     op.drop_index("verdict_by_lead", table_name="verdict")

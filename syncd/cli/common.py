@@ -1,0 +1,71 @@
+"""Options that several commands share, and joining the rooms for them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from syncd.daemon.work import Work
+    from syncd.health import Health
+    from syncd.wiring import App
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def config_option(command: F) -> F:
+    return click.option(
+        "--config",
+        "-c",
+        type=click.Path(path_type=Path),
+        default=Path("config.yaml"),
+        envvar="SYNCD_CONFIG",
+        show_default=True,
+        help="The operator's file.",
+    )(command)
+
+
+def json_option(command: F) -> F:
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON for machines.")(command)
+
+
+def open_app(config: Path) -> App:
+    """Read everything and open the state; the log goes to stderr in the configured shape."""
+    from syncd.log import set_up
+    from syncd.wiring import build, read_config
+
+    read = read_config(config)
+    set_up(read.log.level, read.log.format, read.secrets)
+    return build(config)
+
+
+def make_work(app: App, health: Health) -> Work:
+    from syncd.daemon.work import Work
+
+    brakes = app.config.brakes
+    return Work(
+        engine=app.engine,
+        mappings=app.mappings,
+        sources=app.sources,
+        destinations=app.destinations,
+        polls={name: one.poll for name, one in app.config.systems.items()},
+        health=health,
+        batch=app.config.handoff_batch,
+        creates=brakes.creates,
+        clears=brakes.clears,
+    )
+
+
+def moment(ms: int | None) -> str:
+    """Return a time for people."""
+    return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC") if ms else "never"
+
+
+def dump_json(value: Any) -> str:
+    import orjson
+
+    return orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS, default=str).decode()

@@ -1,0 +1,83 @@
+"""Commands about the admins' files: check, test, schema."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from syncd.cli.common import config_option, dump_json, json_option
+
+
+@click.command(epilog="Examples: syncd check --config config.yaml    syncd check --offline")
+@config_option
+@json_option
+@click.option("--offline", is_flag=True, help="Only the files; ask no system.")
+def check(config: Path, as_json: bool, offline: bool) -> int:
+    """Check config, definition, mappings and cases, and compare them with the live systems."""
+    from syncd.config import Problems
+    from syncd.wiring import connect, find_problems, read_config, read_mappings
+
+    found: list[str] = []
+    notes: list[str] = []
+    try:
+        read = read_config(config)
+        mappings = read_mappings(read)
+        sources = connect(read, mappings)
+        if not offline:
+            found, notes = find_problems(read, mappings, sources)
+    except Problems as error:
+        found = [str(problem) for problem in error.problems]
+    if as_json:
+        click.echo(dump_json({"problems": found, "notes": notes}))
+    else:
+        for line in found:
+            click.echo(line, err=True)
+        for line in notes:
+            click.echo(f"note: {line}")
+        what = "files" if offline else "files and systems"
+        click.echo(f"{len(found)} problem{'s' if len(found) != 1 else ''}" if found else f"{what} are in order")
+    return 2 if found else 0
+
+
+@click.command(epilog="Example: syncd test --config config.yaml")
+@config_option
+@json_option
+def test(config: Path, as_json: bool) -> int:
+    """Run the mapping cases (mappings/cases/*.yaml), offline: 0 when all hold, 1 when one does not."""
+    from syncd.mapping.cases import run_cases
+    from syncd.wiring import read_config, read_mappings
+
+    read = read_config(config)
+    results = run_cases(read.mappings, read_mappings(read))
+    failed = [one for one in results if not one.ok]
+    if as_json:
+        rows = [
+            {"name": r.name, "place": str(r.place), "ok": r.ok, "differences": [list(d) for d in r.differences]}
+            for r in results
+        ]
+        click.echo(dump_json(rows))
+        return 1 if failed else 0
+    for one in results:
+        mark = click.style("ok", fg="green") if one.ok else click.style("FAILED", fg="red")
+        click.echo(f"{mark}  {one.name}" + ("" if one.ok else f"  ({one.place})"))
+        for name, expected, got in one.differences:
+            click.echo(f"      {name}: expected {expected!r}, got {got!r}")
+    click.echo(f"{len(results)} cases, {len(failed)} failed")
+    return 1 if failed else 0
+
+
+@click.command(epilog="Example: syncd schema mapping > mapping.schema.json")
+@click.argument("name", required=False)
+def schema(name: str | None) -> int:
+    """Print the JSON Schema of a file format (config, definition, mapping, cases) for editors; all without NAME."""
+    from syncd.mapping.schema import json_schemas
+
+    schemas = json_schemas()
+    if name is None:
+        click.echo(dump_json(schemas))
+        return 0
+    if name not in schemas:
+        raise click.ClickException(f"there is no schema {name!r}; there are {', '.join(schemas)}")
+    click.echo(dump_json(schemas[name]))
+    return 0

@@ -1,0 +1,157 @@
+"""Commands that only look: status, explain, refusals, problems, plan."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from syncd.cli.common import config_option, dump_json, json_option, moment, open_app
+
+
+@click.command(epilog="Example: syncd status --config config.yaml --json")
+@config_option
+@json_option
+def status(config: Path, as_json: bool) -> int:
+    """Show each system, the last runs, and how the leads stand."""
+    from syncd.cli.words import status_words
+    from syncd.web.figures import read_figures
+
+    app = open_app(config)
+    figures = read_figures(app.engine, None)
+    click.echo(dump_json(figures.as_json()) if as_json else status_words(figures.as_json()))
+    return 0
+
+
+@click.command(
+    epilog="Examples: syncd explain ann@example.com    syncd explain hubspot:51    syncd explain 00Q... budget"
+)
+@config_option
+@json_option
+@click.argument("lead")
+@click.argument("field", required=False)
+def explain(config: Path, as_json: bool, lead: str, field: str | None) -> int:
+    """Follow one LEAD from its source records to the CRM: each field with value, source, rule and version."""
+    from syncd.cli.words import story_json, story_words
+    from syncd.preview import NotFound, tell
+
+    app = open_app(config)
+    try:
+        story = tell(app.engine, app.mappings, lead)
+    except NotFound as error:
+        raise click.ClickException(str(error)) from error
+    told = story_json(story, app.mappings)
+    if field is not None:
+        if field not in told["fields"] and field not in told["facts"]:
+            known = ", ".join(sorted({*told["fields"], *told["facts"]}))
+            raise click.ClickException(f"this lead has no field {field!r}; it has {known}")
+        told["fields"] = {name: one for name, one in told["fields"].items() if name == field}
+        told["facts"] = {name: one for name, one in told["facts"].items() if name == field}
+        told["ledger"] = [row for row in told["ledger"] if row["field"] == field]
+    click.echo(dump_json(told) if as_json else story_words(told))
+    return 0
+
+
+@click.command(epilog="Example: syncd refusals --who marketing")
+@config_option
+@json_option
+@click.option("--who", help="Only facts that this side can fill.")
+@click.option("--fact", help="Only leads that lack this field.")
+@click.option("--limit", default=50, show_default=True)
+def refusals(config: Path, as_json: bool, who: str | None, fact: str | None, limit: int) -> int:
+    """List handoffs refused now, with the facts that are missing and who can fill each."""
+    from syncd.store.figures import open_refusals
+
+    app = open_app(config)
+    with app.engine.execution_options(syncd_reads_only=True).connect() as connection:
+        rows = [
+            dict(row._mapping) if hasattr(row, "_mapping") else row
+            for row in open_refusals(connection, limit, who, fact)
+        ]
+    if as_json:
+        click.echo(dump_json(rows))
+        return 1 if rows else 0
+    for row in rows:
+        lacking = "; ".join(f"{f['label']}: {f['lack']} ({f['who']} can fill it)" for f in _facts(row))
+        click.echo(f"{_of(row, 'lead')}  since {moment(_of(row, 'since'))}  {lacking}")
+    click.echo(f"{len(rows)} refused" if rows else "nothing is refused")
+    return 1 if rows else 0
+
+
+@click.command(epilog="Example: syncd problems --kind rejected")
+@config_option
+@json_option
+@click.option("--kind", help="Only this kind.")
+@click.option("--limit", default=200, show_default=True)
+def problems(config: Path, as_json: bool, kind: str | None, limit: int) -> int:
+    """List what needs a person, grouped by kind."""
+    from syncd.store.inbox import list_problems
+
+    app = open_app(config)
+    with app.engine.execution_options(syncd_reads_only=True).connect() as connection:
+        rows = [dict(row._mapping) for row in list_problems(connection, kind=kind, limit=limit)]
+    if as_json:
+        click.echo(dump_json(rows))
+        return 1 if rows else 0
+    group = None
+    for row in rows:
+        if row["kind"] != group:
+            group = row["kind"]
+            click.echo(click.style(f"{group}:", bold=True))
+        times = f" ({row['count']} times)" if row["count"] > 1 else ""
+        click.echo(f"  {moment(row['last_seen'])}  {row['message']}{times}")
+    click.echo(f"{len(rows)} open" if rows else "no open problems")
+    return 1 if rows else 0
+
+
+@click.command(epilog="Example: syncd plan --config config.yaml --limit 20")
+@config_option
+@json_option
+@click.option("--limit", default=50, show_default=True, help="How many entities to print; the counts are of all.")
+def plan(config: Path, as_json: bool, limit: int) -> int:
+    """Show what a handoff would do now with the files as they stand: every write, old -> new; writes nothing."""
+    from rich.progress import Progress
+
+    from syncd.cli.words import planned_json, planned_words, summary_words
+    from syncd.preview import plan as make_plan
+
+    app = open_app(config)
+    shown: list[dict[str, Any]] = []
+    counts: dict[str, int] = {}
+    with Progress(transient=True, disable=as_json or not _on_terminal()) as progress:
+        task = progress.add_task("deciding", total=None)
+        for one in make_plan(
+            app.engine, app.mappings, lambda done, of: progress.update(task, completed=done, total=of)
+        ):
+            told = planned_json(one)
+            for write in told["writes"]:
+                name = f"{write['does']} {write['system']} {write['kind']}"
+                counts[name] = counts.get(name, 0) + 1
+            counts[told["fate"]] = counts.get(told["fate"], 0) + 1
+            if len(shown) < limit:
+                shown.append(told)
+    if as_json:
+        click.echo(dump_json({"counts": counts, "entities": shown}))
+    else:
+        for told in shown:
+            click.echo(planned_words(told))
+        click.echo(summary_words(counts))
+    return 0
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def _on_terminal() -> bool:
+    import sys
+
+    return sys.stderr.isatty()
+
+
+def _of(row: Any, name: str) -> Any:
+    return row[name] if isinstance(row, dict) else getattr(row, name)
+
+
+def _facts(row: Any) -> Any:
+    return _of(row, "facts")

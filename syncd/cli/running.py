@@ -1,0 +1,117 @@
+"""Commands that do work: run, once, approve."""
+
+from __future__ import annotations
+
+import getpass
+import threading
+from collections import Counter
+from pathlib import Path
+
+import click
+
+from syncd.cli.common import config_option, dump_json, json_option, make_work, open_app
+
+NEEDS_A_PERSON = frozenset({"refused", "review", "rejected", "held", "gone"})
+
+
+@click.command(
+    epilog="Example: syncd run --config /etc/syncd/config.yaml    (stop with Ctrl-C or SIGTERM; nothing is lost)"
+)
+@config_option
+def run(config: Path) -> int:
+    """Run the daemon: poll, hand over, carry feedback back, until stopped."""
+    from syncd.daemon import serve
+    from syncd.daemon.engine import stop_on_signals
+    from syncd.health import Health
+    from syncd.log import logger
+    from syncd.web.serve import start
+
+    app = open_app(config)
+    health = Health()
+    stop = threading.Event()
+    stop_on_signals(stop)
+    web = app.config.web
+    page = start(app.engine, health, web.host, web.port) if web.enabled else None
+    work = make_work(app, health)
+
+    def started() -> None:
+        logger().info(
+            "started",
+            action="start",
+            systems=sorted(app.sources),
+            page=page.url if page else None,
+            definition=app.mappings.definition.version,
+        )
+
+    try:
+        serve(work, app.config.state, app.config.executor, stop, started)
+    finally:
+        if page is not None:
+            page.stop()
+    logger().info("stopped", action="stop")
+    return 0
+
+
+@click.command(epilog="Example: syncd once --config config.yaml --json")
+@config_option
+@json_option
+def once(config: Path, as_json: bool) -> int:
+    """Do one whole cycle and exit: 0 all well, 1 something needs a person, 2 could not run."""
+    from syncd.daemon import run_once
+    from syncd.health import Health
+
+    app = open_app(config)
+    health = Health()
+    result = run_once(make_work(app, health), app.config.state, app.config.executor)
+    asked = Counter(result.fates)
+    person = sum(asked[fate] for fate in NEEDS_A_PERSON) + result.outcomes.get("rejected", 0)
+    person += _open_problems(app.engine)
+    if as_json:
+        click.echo(
+            dump_json(
+                {
+                    "read": dict(result.news),
+                    "fates": dict(result.fates),
+                    "writes": dict(result.outcomes),
+                    "troubles": dict(result.troubles),
+                }
+            )
+        )
+    else:
+        click.echo(f"read:    {_counts(result.news) or 'nothing new'}")
+        click.echo(f"leads:   {_counts(result.fates) or 'none due'}")
+        click.echo(f"writes:  {_counts(result.outcomes) or 'none'}")
+        for system, trouble in result.troubles.items():
+            click.echo(f"{system}: {trouble}", err=True)
+    if result.troubles and len(result.troubles) == len(app.sources):
+        return 2
+    return 1 if person or result.troubles else 0
+
+
+@click.command(epilog="Example: syncd approve --config config.yaml    (after `syncd plan` showed what waits)")
+@config_option
+def approve(config: Path) -> int:
+    """Let through what the brakes hold, once."""
+    from syncd.store import workers
+    from syncd.store.database import now_ms
+
+    app = open_app(config)
+    with app.engine.begin() as connection:
+        workers.approve(connection, "brake", getpass.getuser(), now_ms())
+    click.echo("the next handoff lets through what the brakes hold")
+    return 0
+
+
+def _counts(counts: object) -> str:
+    return ", ".join(f"{n} {name}" for name, n in sorted(dict(counts).items()) if n)  # type: ignore[call-overload]
+
+
+def _open_problems(engine: object) -> int:
+    from typing import cast
+
+    from sqlalchemy import Engine
+
+    from syncd.store.inbox import count_problems
+
+    with cast(Engine, engine).begin() as connection:
+        return sum(count_problems(connection).values())

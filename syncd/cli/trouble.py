@@ -1,0 +1,23 @@
+"""Errors in prose, for people; the one function at the edge that makes it."""
+
+from __future__ import annotations
+
+from connectors.errors import ConnectorError
+from syncd.config import Problems
+from syncd.daemon.engine import EngineUnusable
+from syncd.store.database import StoreUnusable
+from syncd.web.serve import WebUnusable
+
+
+def explain_trouble(error: Exception) -> str | None:
+    """Return what to print for an expected trouble, None for a defect of ours."""
+    if isinstance(error, Problems):
+        lines = [str(problem) for problem in error.problems]
+        count = f"{len(lines)} problem{'s' if len(lines) != 1 else ''}"
+        return "\n".join([*lines, f"syncd: {count}; nothing was read or written"])
+    if isinstance(error, (StoreUnusable, EngineUnusable, WebUnusable)):
+        return f"syncd: {error}"
+    if isinstance(error, ConnectorError):
+        reference = f" (their request id: {error.request_id})" if error.request_id else ""
+        return f"syncd: {error.message}{reference}"
+    return None

@@ -1,0 +1,228 @@
+"""How stories, plans and figures read in a terminal, and their JSON for machines."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from syncd.cli.common import moment
+from syncd.lead.decision import Write
+from syncd.mapping.model import Mappings, Method
+from syncd.preview import Planned, Story
+
+
+def story_json(story: Story, mappings: Mappings) -> dict[str, Any]:
+    """Return everything that is known of one entity, with the versions that decided it."""
+    decision, history = story.decision, story.history
+    known = mappings.definition.fields[decision.kind]
+    versions = {name: one.digest for name, one in mappings.systems.items()}
+    return {
+        "id": decision.entity,
+        "kind": decision.kind.value,
+        "definition": {"version": mappings.definition.version, "digest": mappings.definition.digest},
+        "mappings": versions,
+        "records": [
+            {**dict(row), "since": moment(row["since"]), "deleted": bool(row["deleted"])} for row in history.records
+        ],
+        "fields": {
+            name: _field(
+                name, decision.values.get(name), decision.provenance.get(name), decision.bad.get(name), versions
+            )
+            for name in known
+            if name in decision.values or name in decision.bad
+        },
+        "facts": {name: value for name, value in decision.facts.items() if value is not None and "." not in name},
+        "state": dict(decision.state),
+        "moves": [
+            {
+                "at": moment(row["at"]),
+                "cycle": row["cycle"],
+                "from": row["from_stage"],
+                "to": row["to_stage"],
+                "by": row["by"],
+                "reason": row["reason"],
+            }
+            for row in history.moves
+        ],
+        "verdicts": [
+            {
+                "at": moment(row["at"]),
+                "cycle": row["cycle"],
+                "outcome": row["outcome"],
+                "lacking": row["facts"],
+                "released": moment(row["released_at"]) if row["released_at"] else None,
+            }
+            for row in history.verdicts
+        ],
+        "writes": [_sent(row) for row in history.writes],
+        "pending": [_write(one, {}) for one in decision.writes],
+        "ledger": [
+            {
+                "at": moment(row["at"]),
+                "field": name,
+                "old": c[0],
+                "new": c[1],
+                "source": c[2],
+                "rule": c[3],
+                "mapping": row["mapping"],
+            }
+            for row in history.ledger
+            for name, c in row["changes"].items()
+        ],
+        "problems": [row["message"] for row in history.problems],
+    }
+
+
+def story_words(told: Mapping[str, Any]) -> str:
+    """Return the story as text; the order is the road a lead takes."""
+    lines = [
+        f"{told['kind']} {told['id']}, definition {told['definition']['version']} ({told['definition']['digest'][:12]})",
+        "",
+        "records",
+        *(
+            f"  {r['system']} {r['kind']} {r['record_id']}  linked by {r['rule']} since {r['since']}"
+            + ("  (deleted there)" if r["deleted"] else "")
+            for r in told["records"]
+        ),
+        "",
+        "fields",
+    ]
+    for name, one in told["fields"].items():
+        lines.append(f"  {name} = {_shown(one['value'])}")
+        lines.append(f"      from {one['source']}, {one['at']}, {one['method']}")
+        if one["rule"]:
+            lines.append(f"      rule {one['rule']}" + (f" (mapping {one['version'][:12]})" if one["version"] else ""))
+        if one["unreadable"]:
+            lines.append(f"      could not be read: {one['unreadable']}")
+    lines += ["", "facts", *(f"  {name} = {_shown(value)}" for name, value in told["facts"].items())]
+    if told["moves"]:
+        lines += ["", "stages"]
+        lines += [
+            f"  {m['at']}  cycle {m['cycle']}: {m['from'] or '(new)'} -> {m['to']} by {m['by']}"
+            + (f", {m['reason']}" if m["reason"] else "")
+            for m in told["moves"]
+        ]
+    if told["verdicts"]:
+        lines += ["", "gate"]
+        for v in told["verdicts"]:
+            lacking = "; ".join(f"{f['label']}: {f['lack']}, {f['who']} can fill it" for f in v["lacking"])
+            lines.append(f"  {v['at']}  cycle {v['cycle']}: {v['outcome']}" + (f": {lacking}" if lacking else ""))
+            if v["released"]:
+                lines.append(f"      released {v['released']}")
+    lines += ["", "writes", *(_sent_words(one) for one in told["writes"])]
+    lines += [_write_words(one, "would now ") for one in told["pending"]]
+    if told["problems"]:
+        lines += ["", "problems", *(f"  {text}" for text in told["problems"])]
+    return "\n".join(lines)
+
+
+def planned_json(planned: Planned) -> dict[str, Any]:
+    decision = planned.decision
+    return {
+        "id": decision.entity,
+        "kind": decision.kind.value,
+        "fate": decision.fate.value,
+        "verdict": decision.verdict.words() if decision.verdict and not decision.verdict.passed else None,
+        "moves": [f"{m.from_stage or '(new)'} -> {m.to_stage}" for m in decision.moves],
+        "writes": [
+            _write(one, planned.held.get(f"{one.system} {one.kind} {one.record_id}", {})) for one in decision.writes
+        ],
+    }
+
+
+def planned_words(told: Mapping[str, Any]) -> str:
+    lines = [f"{told['kind']} {told['id']}: {told['fate']}"]
+    lines += [f"  stage {move}" for move in told["moves"]]
+    lines += [f"  refused: {told['verdict']}"] if told["verdict"] else []
+    lines += [_write_words(one, "") for one in told["writes"]]
+    return "\n".join(lines)
+
+
+def summary_words(counts: Mapping[str, int]) -> str:
+    if not counts:
+        return "nothing would change"
+    return "\n".join(["", *(f"{count:7,}  {name}" for name, count in sorted(counts.items(), key=lambda c: -c[1]))])
+
+
+def status_words(figures: Mapping[str, Any], indent: str = "") -> str:
+    """Return nested figures as indented lines; names as they stand in the JSON."""
+    lines = []
+    for name, value in figures.items():
+        label = str(name).replace("_", " ")
+        if isinstance(value, Mapping):
+            lines.append(f"{indent}{label}:")
+            lines.append(status_words(value, indent + "  ") or f"{indent}  none")
+        elif isinstance(value, (list, tuple)):
+            lines.append(f"{indent}{label}:" + ("" if value else " none"))
+            for one in value:
+                if isinstance(one, Mapping):
+                    lines.append(
+                        indent + "  - " + ", ".join(f"{k}: {v}" for k, v in one.items() if v not in (None, ""))
+                    )
+                else:
+                    lines.append(f"{indent}  - {one}")
+        else:
+            lines.append(f"{indent}{label}: {value if value is not None else '-'}")
+    return "\n".join(lines)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def _field(
+    name: str, value: Any, source: Mapping[str, Any] | None, bad: str | None, versions: Mapping[str, str]
+) -> dict[str, Any]:
+    del name
+    return {
+        "value": value,
+        "source": f"{source['system']} {source['kind']} {source['id']}".strip() if source else "nobody",
+        "at": moment(source["at"]) if source else "never",
+        "method": list(Method)[source["method"]].value if source else "unknown",
+        "rule": source["rule"] if source else "",
+        "version": versions.get(source["system"], "") if source else "",
+        "unreadable": bad,
+    }
+
+
+def _write(write: Write, held: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "does": "create" if write.creates else "update",
+        "system": write.system,
+        "kind": write.kind,
+        "id": write.record_id,
+        "fields": {name: {"old": held.get(name), "new": value} for name, value in write.fields.items()},
+    }
+
+
+def _write_words(one: Mapping[str, Any], lead_in: str) -> str:
+    head = f"  {lead_in}{one['does']} {one['system']} {one['kind']} {one['id'] or '(new)'}"
+    body = [f"      {name}: {_shown(f['old'])} -> {_shown(f['new'])}" for name, f in one["fields"].items()]
+    return "\n".join([head, *body])
+
+
+def _sent(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "at": moment(row["at"]),
+        "system": row["system"],
+        "kind": row["kind"],
+        "id": row["record_id"],
+        "does": "create" if row["request"]["key"] else "update",
+        "fields": row["request"]["fields"],
+        "state": row["state"],
+        "answer": row["answer"],
+    }
+
+
+def _sent_words(one: Mapping[str, Any]) -> str:
+    head = f"  {one['at']}  {one['does']} {one['system']} {one['kind']} {one['id'] or '(new)'}: {one['state']}"
+    reason = (one["answer"] or {}).get("message") or (one["answer"] or {}).get("reason")
+    body = [f"      {name} = {_shown(value)}" for name, value in one["fields"].items()]
+    return "\n".join([head + (f": {reason}" if reason else ""), *body])
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return "(empty)"
+    if isinstance(value, list):
+        return ", ".join(str(part) for part in value)
+    return str(value).replace("\n", "\n        ")

@@ -1,0 +1,9 @@
+"""When each poll and handoff runs, what follows trouble, how it all stops; no business rule.
+
+`work.py` is what one worker does when told to, `engine.py` the durable workflows, queues and schedules that tell it.
+"""
+
+from syncd.daemon.engine import EngineUnusable, Once, run_once, serve
+from syncd.daemon.work import Work
+
+__all__ = ["EngineUnusable", "Once", "Work", "run_once", "serve"]

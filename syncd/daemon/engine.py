@@ -1,0 +1,332 @@
+"""The durable engine: DBOS workflows, queues and schedules that tell a worker what to do, and when.
+
+One workflow per poll and per handoff, never per record. Where a read has come to stands in our own cursor, committed
+with the records it covers; a poll that is run again after a crash therefore goes on where the store ends.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from dbos import DBOS, DBOSConfig, ScheduleInput, SetEnqueueOptions, SQLAlchemyDatasource
+from dbos.error import DBOSQueueDeduplicatedError
+from sqlalchemy import Engine, create_engine, event
+from sqlalchemy.engine import make_url
+
+from syncd.daemon.work import Work, total
+from syncd.log import logger
+from syncd.store import workers
+from syncd.store.database import now_ms
+
+# Our own number for the order of steps in the workflows below. Work queued under another number stays queued: change
+# it only when the order changes, and let the old version finish first.
+PROTOCOL = "1"
+MOST_BATCHES = 200  # in one handoff workflow; what is left is the next one's
+STOP_SECONDS = 4
+BEAT_SECONDS = 15.0
+DEAD_AFTER_MS = 60_000
+KEEP_WORKFLOWS = timedelta(hours=24)
+HANDOFF = "handoff"
+
+
+class EngineUnusable(Exception):
+    """The engine cannot start; the text says why and what to do."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Once:
+    """What one cycle did."""
+
+    news: Mapping[str, int]
+    fates: Mapping[str, int]
+    outcomes: Mapping[str, int]
+    troubles: Mapping[str, str] = field(default_factory=dict)
+
+
+def serve(work: Work, url: str, executor: str, stop: threading.Event, on_start: Callable[[], None]) -> None:
+    """Run until `stop` is set: poll on schedule, hand over what is due, take over from workers that died."""
+    with _engine(work, url, executor):
+        work.settle()
+        started = now_ms()
+        _beat(work.engine, executor, started)
+        DBOS.apply_schedules(
+            [_schedule(f"poll-{name}", tick, cron_for(every), name) for name, every in work.polls.items()]
+        )
+        DBOS.apply_schedules([_schedule("tidy", tidy, "0 17 * * * *", None)])
+        on_start()
+        for system in work.polls:
+            _ask_for_poll(system)
+        while not stop.wait(BEAT_SECONDS):
+            if work.store_is_well():
+                _beat(work.engine, executor, started)
+                _take_over(work.engine, executor)
+
+
+def run_once(work: Work, url: str, executor: str, on_progress: Callable[[str], None] = lambda _: None) -> Once:
+    """Poll every system once, hand over all that is due, and return what happened."""
+    with _engine(work, url, executor):
+        work.settle()
+        handles = {system: DBOS.start_workflow(poll, system, True) for system in work.polls}
+        news: dict[str, int] = {}
+        for system, handle in handles.items():
+            news[system] = handle.get_result()
+            on_progress(f"read {system}")
+        results = []
+        while True:
+            result = DBOS.start_workflow(hand_over).get_result()
+            results.append(result)
+            on_progress("handed over")
+            if not result["batches"]:
+                break
+        troubles = {one.name: one.trouble for one in work.health.snapshot().values() if one.trouble}
+        return Once(
+            news=news,
+            fates=total(one["fates"] for one in results),
+            outcomes=total(one["outcomes"] for one in results),
+            troubles=troubles,
+        )
+
+
+def cron_for(every: timedelta) -> str:
+    """Return the six-field schedule that fires every so often, rounded up to what divides a minute, hour or day."""
+    seconds = max(1, int(every.total_seconds()))
+    for step in (1, 2, 3, 4, 5, 6, 10, 12, 15, 20, 30):
+        if seconds <= step:
+            return f"*/{step} * * * * *"
+    for minutes in (1, 2, 3, 4, 5, 6, 10, 12, 15, 20, 30):
+        if seconds <= minutes * 60:
+            return f"0 */{minutes} * * * *"
+    for hours in (1, 2, 3, 4, 6, 8, 12):
+        if seconds <= hours * 3600:
+            return f"0 0 */{hours} * * *"
+    return "0 0 0 * * *"
+
+
+# --- workflows: DBOS finds them by name, so they are module functions and their worker a module variable ---------------
+
+
+_work: Work | None = None
+_datasource: SQLAlchemyDatasource | None = None
+
+
+@DBOS.workflow(name="tick")
+def tick(scheduled: datetime, system: Any) -> None:
+    """Ask for a poll, unless one is asked for already; and for a handoff when something is due."""
+    del scheduled
+    _ask_for_poll(str(system))
+
+
+@DBOS.workflow(name="poll")
+def poll(system: str, even_if_paused: bool = False) -> int:
+    """Read what changed in one system."""
+    news = DBOS.run_step({"name": "read"}, _poll, system, even_if_paused)
+    if DBOS.run_step({"name": "count due"}, _count_due):
+        _ask_for_handoff()
+    return news
+
+
+@DBOS.workflow(name="hand over")
+def hand_over() -> dict[str, Any]:
+    """Decide and deliver batch after batch until nothing is due."""
+    _current().start_handoff()
+    fates: list[dict[str, int]] = []
+    outcomes: list[dict[str, int]] = []
+    batches, started = 0, None
+    for _ in range(MOST_BATCHES):
+        decided = _source().run_tx_step({"name": "decide"}, _decide)
+        if decided["batch"] is None:
+            break
+        batches += 1
+        started = started or decided["started"]
+        fates.append(decided["fates"])
+        outcomes.append(DBOS.run_step({"name": "send"}, _send, decided["batch"]))
+    summed = total(fates)
+    if started is not None:
+        DBOS.run_step({"name": "note"}, _note, summed, started)
+    return {"batches": batches, "fates": summed, "outcomes": total(outcomes)}
+
+
+@DBOS.workflow(name="tidy")
+def tidy(scheduled: datetime, _: Any) -> None:
+    """Drop finished workflows after a day; what they did stands in our own tables."""
+    before = (scheduled - KEEP_WORKFLOWS).isoformat()
+    while True:
+        done = DBOS.list_workflows(
+            status=["SUCCESS", "ERROR", "CANCELLED"],
+            completed_before=before,
+            limit=500,
+            load_input=False,
+            load_output=False,
+        )
+        if not done:
+            return
+        DBOS.delete_workflows([one.workflow_id for one in done])
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def _schedule(name: str, workflow: Callable[[datetime, Any], None], cron: str, context: Any) -> ScheduleInput:
+    return {
+        "schedule_name": name,
+        "workflow_fn": workflow,
+        "schedule": cron,
+        "context": context,
+        "automatic_backfill": False,
+    }
+
+
+def _current() -> Work:
+    assert _work is not None
+    return _work
+
+
+def _source() -> SQLAlchemyDatasource:
+    assert _datasource is not None
+    return _datasource
+
+
+def _poll(system: str, even_if_paused: bool) -> int:
+    return _current().poll(system, even_if_paused=even_if_paused)
+
+
+def _count_due() -> int:
+    return _current().due()
+
+
+def _decide() -> dict[str, Any]:
+    return _current().decide(_source().sql_session().connection())
+
+
+def _send(batch: str) -> dict[str, int]:
+    return _current().send(batch)
+
+
+def _note(fates: dict[str, int], started: int) -> None:
+    _current().note_fates(fates, started)
+
+
+def _ask_for_poll(system: str) -> None:
+    with SetEnqueueOptions(deduplication_id=f"poll-{system}"), _once_is_enough():
+        DBOS.enqueue_workflow(f"poll-{system}", poll, system)
+
+
+def _ask_for_handoff() -> None:
+    with SetEnqueueOptions(deduplication_id=HANDOFF), _once_is_enough():
+        DBOS.enqueue_workflow(HANDOFF, hand_over)
+
+
+def _once_is_enough() -> suppress:
+    return suppress(DBOSQueueDeduplicatedError)
+
+
+@contextmanager
+def _engine(work: Work, url: str, executor: str) -> Iterator[None]:
+    """Launch DBOS on the state database, and let running work finish before it is left."""
+    global _work, _datasource
+    with _sole_owner(url):
+        system_engine = _system_engine(url)
+        config: DBOSConfig = {
+            "name": "syncd",
+            "system_database_url": url,
+            "system_database_engine": system_engine,
+            "application_version": PROTOCOL,
+            "executor_id": executor,
+            "max_executor_threads": 16,
+            "log_level": "WARNING",
+            "enable_otlp": False,
+            "scheduler_polling_interval_sec": 5.0,
+        }
+        DBOS(config=config)
+        _work = work
+        _datasource = SQLAlchemyDatasource.create(url, engine=work.engine)
+        try:
+            DBOS.launch()
+            DBOS.register_queue(HANDOFF, global_concurrency=1, worker_concurrency=1, polling_interval_sec=0.5)
+            for system in work.polls:
+                DBOS.register_queue(
+                    f"poll-{system}", global_concurrency=1, worker_concurrency=1, polling_interval_sec=0.5
+                )
+            yield
+        finally:
+            DBOS.destroy(workflow_completion_timeout_sec=STOP_SECONDS)
+            system_engine.dispose()
+            _work = _datasource = None
+
+
+def _system_engine(url: str) -> Engine:
+    if make_url(url).get_backend_name() != "sqlite":
+        parsed = make_url(url).set(drivername="postgresql+psycopg")
+        return create_engine(parsed, pool_size=10, max_overflow=10, pool_pre_ping=True)
+    engine = create_engine(url, connect_args={"timeout": 60, "check_same_thread": False})
+
+    @event.listens_for(engine, "connect")
+    def _set_up(connection: Any, _: object) -> None:
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=NORMAL")
+        connection.execute("PRAGMA busy_timeout=60000")
+
+    return engine
+
+
+@contextmanager
+def _sole_owner(url: str) -> Iterator[None]:
+    """Let one process at a time work on an SQLite state; on PostgreSQL any number may."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() != "sqlite" or not parsed.database:
+        yield
+        return
+    path = f"{parsed.database}.lock"
+    with os.fdopen(os.open(path, os.O_CREAT | os.O_RDWR, 0o600), "r+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise EngineUnusable(
+                f"another syncd (process {lock.read().strip() or 'unknown'}) works on {parsed.database} already; "
+                f"nothing was done. Stop it first, or use PostgreSQL as `state` for several workers"
+            ) from error
+        lock.seek(0)
+        lock.truncate()
+        lock.write(str(os.getpid()))
+        lock.flush()
+        yield
+
+
+def _beat(engine: Engine, executor: str, started: int) -> None:
+    with engine.begin() as connection:
+        workers.beat(connection, executor, started, now_ms(), PROTOCOL)
+
+
+def _take_over(engine: Engine, executor: str) -> None:
+    """Resume the workflows of workers that stopped beating; the engine leaves those to their own worker."""
+    with engine.begin() as connection:
+        dead = [one for one in workers.silent_workers(connection, now_ms() - DEAD_AFTER_MS) if one != executor]
+    for name in dead:
+        left = DBOS.list_workflows(status="PENDING", executor_id=name, load_input=False, load_output=False)
+        for one in left:
+            DBOS.resume_workflow(one.workflow_id)
+        with engine.begin() as connection:
+            workers.forget_worker(connection, name)
+        logger().warning(
+            "took over from a worker that fell silent", action="take over", worker=name, workflows=len(left)
+        )
+
+
+def stop_on_signals(stop: threading.Event) -> None:
+    """Set `stop` on SIGTERM and SIGINT; a second signal ends the process at once."""
+
+    def handle(number: int, _: Any) -> None:
+        if stop.is_set():
+            os._exit(128 + number)
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, handle)

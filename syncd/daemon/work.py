@@ -1,0 +1,299 @@
+"""What one worker does when told to: poll a system, decide a batch, send it; and what follows each kind of trouble."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError
+
+from connectors.contract import Destination, Page, Reading, Source
+from connectors.errors import AuthExpired, ConfigProblem, ConnectorError, ContractBroken, Unavailable
+from syncd.health import Health
+from syncd.lead.definition import EntityKind
+from syncd.log import logger
+from syncd.mapping.model import Create, Mappings
+from syncd.pipeline import Brake, decide_batch, send_batch, settle_leftovers, store_decisions, take_in
+from syncd.store import handoff, inbox, intake, workers
+from syncd.store.database import new_id, now_ms
+
+# A system in trouble is asked again after these seconds, the last for as long as it lasts.
+PAUSES = (5.0, 15.0, 60.0, 300.0)
+# A create needs the CRM's own records to be known at least as freshly as this many polls.
+FRESH_POLLS = 3
+
+
+@dataclass
+class Work:
+    """One worker's hands. `polls`: system -> how often it is polled; `brakes`: None for no limit."""
+
+    engine: Engine
+    mappings: Mappings
+    sources: Mapping[str, Source]
+    destinations: Mapping[str, Destination]
+    polls: Mapping[str, timedelta]
+    health: Health
+    batch: int = 1000
+    creates: int | None = None
+    clears: int | None = None
+    _troubles: dict[str, tuple[int, float]] = field(default_factory=dict)  # system -> (times, not before, monotonic)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _brake: Brake | None = None
+
+    # --- intake
+
+    def poll(self, system: str, *, even_if_paused: bool = False) -> int:
+        """Read what changed in one system, page by page; return how many entities became due.
+
+        Cursor and records are committed together, so a poll that dies half-way is simply done again.
+        """
+        if not even_if_paused and time.monotonic() < self._troubles.get(system, (0, 0.0))[1]:
+            return 0
+        source, started, calls = self.sources[system], now_ms(), _calls(self.sources[system])
+        news, error = 0, None
+        try:
+            news = self._read(system, source, started)
+            self._recovered(system)
+        except ConnectorError as trouble:
+            error = trouble
+            self._troubled(system, trouble)
+        spent = _calls(source) - calls
+        self._note_poll(system, started, news, spent, error)
+        return news
+
+    def _read(self, system: str, source: Source, started: int) -> int:
+        kinds = self.mappings.systems[system].kinds if system in self.mappings.systems else {}
+        with self.engine.begin() as connection:
+            cursors = intake.read_cursors(connection, system)
+        readings = []
+        for kind, kind_map in kinds.items():
+            wanted = list(kind_map.read_fields())
+            position, fields, _, _ = cursors.get(kind, (None, wanted, 0, False))
+            # A newly mapped field was never read; without it every decision would take it for empty.
+            known = position if set(wanted) <= set(fields) else None
+            readings.append(Reading(kind=kind, fields=wanted, after=known))
+        if not readings:
+            return 0
+        news = 0
+        asked = {one.kind: one.fields for one in readings}
+        for page in source.changes(readings, intake.SeenRecords(self.engine, system)):
+            news += self._store(system, page, asked[page.kind], started)
+        with self.engine.begin() as connection:
+            missing = [kind for kind in kinds if kind not in intake.read_cursors(connection, system)]
+            for kind in missing:
+                intake.save_cursor(connection, system, kind, None, asked[kind], started, complete=True)
+            intake.mark_polled(connection, system, list(kinds), started)
+        return news
+
+    def _store(self, system: str, page: Page, fields: Sequence[str], started: int) -> int:
+        with self.engine.begin() as connection:
+            news = take_in(connection, self.mappings, system, page, now_ms())
+            complete = intake.is_complete(connection, system, page.kind)
+            intake.save_cursor(connection, system, page.kind, page.cursor, fields, started, complete=complete)
+        self.health.records.labels(system).inc(news)
+        return news
+
+    def _note_poll(self, system: str, started: int, news: int, spent: int, error: ConnectorError | None) -> None:
+        """Write a run down, unless it was a quiet one."""
+        if not news and error is None and spent <= 1:
+            return
+        with self.engine.begin() as connection:
+            inbox.save_run(
+                connection,
+                {
+                    "id": new_id(started),
+                    "what": f"poll {system}",
+                    "started_at": started,
+                    "ended_at": now_ms(),
+                    "fates": {"news": news} if news else {},
+                    "calls": {system: spent} if spent else {},
+                    "error": error.message if error is not None else None,
+                },
+            )
+
+    # --- handoff
+
+    def due(self) -> int:
+        """Return how many entities may be looked at now."""
+        with self.engine.begin() as connection:
+            return handoff.count_due(connection, now_ms())
+
+    def start_handoff(self) -> None:
+        """Begin a run: its brakes are fresh."""
+        self._brake = None
+
+    def decide(self, connection: Connection) -> dict[str, Any]:
+        """Decide the next due batch and store decisions and intents; must run in one transaction.
+
+        Returns {"batch": id or None when nothing is due, "fates": counts}.
+        """
+        now = now_ms()
+        looked_at = handoff.next_due(connection, now, self.batch)
+        if not looked_at:
+            return {"batch": None, "fates": {}}
+        decisions = decide_batch(connection, self.mappings, list(looked_at), now, self._may_create(connection, now))
+        batch, fates = store_decisions(
+            connection, self.mappings, decisions, looked_at, now, self._running_brake(connection)
+        )
+        return {"batch": batch, "fates": dict(fates), "started": now}
+
+    def send(self, batch: str) -> dict[str, int]:
+        """Send a batch's intents; return counts by outcome. Safe to repeat."""
+        before = {name: _calls(one) for name, one in self.destinations.items()}
+        started = now_ms()
+        outcomes, troubles = send_batch(self.engine, self.destinations, batch)
+        for trouble in troubles:
+            self._troubled(trouble.system, trouble)
+        for name, count in outcomes.items():
+            self.health.outcomes.labels(name).inc(count)
+        spent = {name: _calls(one) - before[name] for name, one in self.destinations.items()}
+        if outcomes:
+            with self.engine.begin() as connection:
+                inbox.save_run(
+                    connection,
+                    {
+                        "id": new_id(started),
+                        "what": "send",
+                        "started_at": started,
+                        "ended_at": now_ms(),
+                        "fates": dict(outcomes),
+                        "calls": {name: count for name, count in spent.items() if count},
+                        "error": "; ".join(one.message for one in troubles) or None,
+                    },
+                )
+        return dict(outcomes)
+
+    def note_fates(self, fates: Mapping[str, int], started: int) -> None:
+        """Write down how a handoff ended, by fate."""
+        for fate, count in fates.items():
+            self.health.fates.labels(fate).inc(count)
+        if set(fates) <= {"unchanged"}:
+            return
+        logger().info("handoff", action="handoff", **{fate.replace(" ", "_"): n for fate, n in fates.items()})
+        with self.engine.begin() as connection:
+            inbox.save_run(
+                connection,
+                {
+                    "id": new_id(started),
+                    "what": "handoff",
+                    "started_at": started,
+                    "ended_at": now_ms(),
+                    "fates": dict(fates),
+                    "calls": {},
+                    "error": None,
+                },
+            )
+
+    def settle(self) -> int:
+        """Take up what a stopped process left unanswered; return how many entities."""
+        with self.engine.begin() as connection:
+            return settle_leftovers(connection, now_ms())
+
+    def _may_create(self, connection: Connection, now: int) -> list[str]:
+        """Return the systems whose own leads are known freshly enough to say that somebody is not among them."""
+        fresh = []
+        for system in self.destinations:
+            kinds = self.mappings.systems[system].kinds if system in self.mappings.systems else {}
+            if not any(one.create is Create.ALLOWED for one in kinds.values()):
+                continue
+            cursors = intake.read_cursors(connection, system)
+            age = max(self.polls[system].total_seconds() * FRESH_POLLS, 120.0) * 1000
+            own = [kind for kind, one in kinds.items() if one.entity in (EntityKind.LEAD, EntityKind.BRANCH)]
+            if all(kind in cursors and cursors[kind][3] and cursors[kind][2] > now - age for kind in own):
+                fresh.append(system)
+        return fresh
+
+    def _running_brake(self, connection: Connection) -> Brake:
+        if self._brake is None:
+            unlimited = 1 << 62
+            self._brake = Brake(
+                creates=unlimited if self.creates is None else self.creates,
+                clears=unlimited if self.clears is None else self.clears,
+            )
+        if not self._brake.approved and workers.take_approval(connection, "brake") is not None:
+            self._brake.approved = True
+            inbox.close_problems(connection, key="brake")
+        return self._brake
+
+    # --- trouble: the one place that decides what now
+
+    def _troubled(self, system: str, error: ConnectorError) -> None:
+        """Pause a system for a while; a person is asked where waiting will not mend it."""
+        with self._lock:
+            times = self._troubles.get(system, (0, 0.0))[0]
+            pause = PAUSES[min(times, len(PAUSES) - 1)]
+            told = getattr(error, "retry_after", None)
+            self._troubles[system] = (times + 1, time.monotonic() + max(pause, min(told or 0.0, 3600.0)))
+        new = self.health.troubled(system, type(error).__name__, error.message)
+        if new:
+            logger().warning(
+                "a system cannot be used; the others go on",
+                action="pause",
+                system=system,
+                kind=type(error).__name__,
+                reason=error.message,
+                request_id=error.request_id,
+            )
+        if isinstance(error, (AuthExpired, ConfigProblem, ContractBroken)) or (
+            isinstance(error, Unavailable) and times >= len(PAUSES)
+        ):
+            with self.engine.begin() as connection:
+                inbox.open_problem(
+                    connection,
+                    key=f"system|{system}",
+                    kind="system",
+                    system=system,
+                    message=f"{system} cannot be used: {error.message}. Its data waits, nothing is lost; it goes on by "
+                    f"itself once this is mended",
+                    now=now_ms(),
+                )
+
+    def _recovered(self, system: str) -> None:
+        source = self.sources[system]
+        usage = source.usage() if hasattr(source, "usage") else None
+        was = self.health.polled(
+            system,
+            calls=_calls(source),
+            budget=usage.allowed if usage is not None else None,
+            spent_today=usage.used if usage is not None else 0,
+        )
+        with self._lock:
+            had = self._troubles.pop(system, None)
+        if was or had:
+            logger().info("a system can be used again", action="resume", system=system)
+        if was or had or not self.health.systems[system].calls:
+            with self.engine.begin() as connection:
+                inbox.close_problems(connection, key=f"system|{system}")
+
+    def store_is_well(self) -> bool:
+        """Try the store; note the answer for /healthz."""
+        try:
+            with self.engine.connect() as connection:
+                handoff.count_due(connection)
+        except DBAPIError as error:
+            self.health.store_trouble = f"the state database cannot be used ({str(error.orig).splitlines()[0]})"
+            return False
+        self.health.store_trouble = None
+        return True
+
+
+def total(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
+    """Add up counts by name."""
+    added: Counter[str] = Counter()
+    for one in counts:
+        added.update(one)
+    return dict(added)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def _calls(source: Any) -> int:
+    session = getattr(source, "session", None)
+    return int(session.calls) if session is not None else 0

@@ -1,0 +1,70 @@
+"""Queries for one entity's whole story: records, links, stage events, verdicts, touches, ledger, writes, problems."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Table, and_, select
+
+from syncd.store.tables import (
+    intent,
+    ledger,
+    link,
+    problem,
+    record,
+    stage_event,
+    touch,
+    verdict,
+)
+
+Row = Mapping[str, Any]
+MOST_ROWS = 200
+
+
+@dataclass(frozen=True, kw_only=True)
+class History:
+    """Rows as stored, oldest first."""
+
+    records: Sequence[Row]
+    moves: Sequence[Row]
+    verdicts: Sequence[Row]
+    touches: Sequence[Row]
+    ledger: Sequence[Row]
+    writes: Sequence[Row]
+    problems: Sequence[Row]
+
+
+def read_history(connection: Connection, entity: str) -> History:
+    return History(
+        records=_records(connection, entity),
+        moves=_rows(connection, stage_event, stage_event.c.lead == entity, stage_event.c.id),
+        verdicts=_rows(connection, verdict, verdict.c.lead == entity, verdict.c.id),
+        touches=_rows(connection, touch, touch.c.lead == entity, touch.c.at),
+        ledger=_rows(connection, ledger, ledger.c.entity == entity, ledger.c.id),
+        writes=_rows(connection, intent, intent.c.entity == entity, intent.c.at),
+        problems=_rows(connection, problem, and_(problem.c.entity == entity, problem.c.open), problem.c.id),
+    )
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def _rows(connection: Connection, table: Table, where: Any, order: Any) -> list[Row]:
+    query = select(table).where(where).order_by(order.desc()).limit(MOST_ROWS)
+    return [dict(row._mapping) for row in connection.execute(query)][::-1]
+
+
+def _records(connection: Connection, entity: str) -> list[Row]:
+    query = (
+        select(link.c.system, link.c.kind, link.c.record_id, link.c.rule, link.c.since, record.c.deleted)
+        .select_from(link)
+        .outerjoin(
+            record,
+            and_(record.c.system == link.c.system, record.c.kind == link.c.kind, record.c.id == link.c.record_id),
+        )
+        .where(link.c.entity == entity)
+        .order_by(link.c.since, link.c.system, link.c.kind)
+    )
+    return [dict(row._mapping) for row in connection.execute(query)]

@@ -1,0 +1,33 @@
+"""Queries about the workers on this state and about what a person let through."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, delete, select
+
+from syncd.store.rows import upsert
+from syncd.store.tables import approval, worker
+
+
+def beat(connection: Connection, name: str, started_at: int, now: int, version: str) -> None:
+    upsert(connection, worker, [{"id": name, "started_at": started_at, "seen_at": now, "version": version}])
+
+
+def silent_workers(connection: Connection, before: int) -> list[str]:
+    """Return the workers that were last alive before then (ms)."""
+    return list(connection.execute(select(worker.c.id).where(worker.c.seen_at < before)).scalars())
+
+
+def forget_worker(connection: Connection, name: str) -> None:
+    connection.execute(delete(worker).where(worker.c.id == name))
+
+
+def approve(connection: Connection, what: str, by: str, now: int) -> None:
+    upsert(connection, approval, [{"what": what, "by": by, "at": now}])
+
+
+def take_approval(connection: Connection, what: str) -> str | None:
+    """Return who let this through, and use the approval up."""
+    who = connection.execute(select(approval.c.by).where(approval.c.what == what)).scalar()
+    if who is not None:
+        connection.execute(delete(approval).where(approval.c.what == what))
+    return who
