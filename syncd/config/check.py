@@ -45,13 +45,17 @@ def translate(
     *,
     model: type[BaseModel] | None = None,
     below: tuple[str | int, ...] = (),
+    each: bool = False,
 ) -> list[Problem]:
-    """Put a validation error into plain words with places. `below` is where in the file the model's root stands."""
+    """Put a validation error into plain words with places.
+
+    `below` is where in the file the model's root stands; `each`: the root is a list of that model.
+    """
     said: dict[tuple[Any, ...], Problem] = {}
     for detail in error.errors(include_url=False, include_input=True):
         path = document.known((*below, *detail["loc"]))
         key = (path, detail["loc"][-1] if detail["type"] in ("missing", "extra_forbidden") else "")
-        said.setdefault(key, _in_words(detail, document, model, below))
+        said.setdefault(key, _in_words(detail, document, model, below, int(each)))
     return list(said.values())
 
 
@@ -113,14 +117,18 @@ Duration = Annotated[
 
 
 def _in_words(
-    detail: ErrorDetails, document: Document, model: type[BaseModel] | None, below: tuple[str | int, ...]
+    detail: ErrorDetails,
+    document: Document,
+    model: type[BaseModel] | None,
+    below: tuple[str | int, ...],
+    skip: int,
 ) -> Problem:
     path = (*below, *detail["loc"])
     name = str(path[-1]) if path else ""
     context = detail.get("ctx", {})
     match detail["type"]:
         case "extra_forbidden":
-            known = _keys_at(model, detail["loc"][:-1]) if model else ()
+            known = _keys_at(model, detail["loc"][skip:-1]) if model else ()
             return Problem(document.key_place(path), f"unknown key {name!r}", nearest(name, known))
         case "missing":
             where = document.known(path)
@@ -144,7 +152,9 @@ def _in_words(
 
 def _type_message(kind: str, given: Any, context: Mapping[str, Any]) -> tuple[str, str]:
     if kind in _EXPECTED:
-        hint = "put it in quotes" if kind == "string_type" and isinstance(given, (int, float)) else ""
+        hint = (
+            "put it in quotes" if kind == "string_type" and (given is None or isinstance(given, (int, float))) else ""
+        )
         if kind == "dict_type" and given is None:
             hint = "is the next line indented?"
         return f"expected {_EXPECTED[kind]}, got {kind_of(given)}", hint

@@ -57,6 +57,7 @@ class KindCompiler:
             kind=self.kind_name(name, section),
             entity=entity,
             place=self.document.key_place(path),
+            section=name,
             create=create,
             create_when=self._create_when(section.create_when, entity, (*path, "create_when")),
             only=self._only(section.only, (*path, "only")),

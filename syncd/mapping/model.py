@@ -156,6 +156,7 @@ class KindMap:
     kind: str
     entity: EntityKind
     place: Place
+    section: str = ""  # its name in the mapping file: contact, where the system says contacts
     create: Create = Create.NEVER
     create_when: Condition | None = None  # over the entity's values and handoff facts
     only: Condition | None = None  # records for which it does not hold are left alone; over the raw fields

@@ -37,7 +37,8 @@ class Table:
 
 
 def fold(text: str) -> str:
-    return " ".join(text.casefold().split())
+    """Make spellings of one choice equal: FOOD_PRODUCTION and "Food production"."""
+    return " ".join(text.casefold().replace("_", " ").split())
 
 
 def choice_reader(choices: Sequence[str], table: Table | None) -> Callable[[Any], Any]:

@@ -1,0 +1,175 @@
+"""Examples beside a mapping, run without any system: a record of theirs and what it should be for us, or the way back.
+
+Showing the results is left to the caller.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from syncd.config.check import nearest, translate
+from syncd.config.yaml import Document, Place, Problem, Problems, read
+from syncd.mapping.model import ABSENT, BadValue, FieldMap, KindMap, Mappings, SystemMap
+from syncd.mapping.schema import CaseSection, CasesFile
+
+PROBLEM = "a problem"
+
+
+@dataclass(frozen=True, kw_only=True)
+class CaseResult:
+    """How one example ended. `differences`: (field, expected, got), in words where there is no value."""
+
+    name: str
+    place: Place
+    ok: bool
+    differences: Sequence[tuple[str, Any, Any]] = ()
+
+
+def run_cases(directory: Path, mappings: Mappings) -> list[CaseResult]:
+    """Run every file of `directory`/cases; raise Problems when one cannot be read.
+
+    cases/hubspot.yaml belongs to mappings/hubspot.yaml.
+    """
+    by_stem = {Path(one.file).stem: one for one in mappings.systems.values()}
+    results: list[CaseResult] = []
+    problems: list[Problem] = []
+    for path in sorted((directory / "cases").glob("*.yaml")):
+        try:
+            document = read(path)
+            results += _run_file(document, by_stem.get(path.stem), by_stem)
+        except Problems as error:
+            problems += error.problems
+    if problems:
+        raise Problems(problems)
+    return results
+
+
+def _run_file(document: Document, system: SystemMap | None, known: Mapping[str, SystemMap]) -> list[CaseResult]:
+    if document.problems:
+        raise Problems(document.problems)
+    if system is None:
+        name = Path(document.file).stem
+        raise Problems(
+            [
+                Problem(
+                    document.place(()), f"no mapping file {name}.yaml that these cases belong to", nearest(name, known)
+                )
+            ]
+        )
+    try:
+        cases = CasesFile.model_validate(document.data if document.data is not None else []).root
+    except ValidationError as error:
+        raise Problems(translate(error, document, model=CaseSection, each=True)) from None
+    problems: list[Problem] = []
+    results = []
+    for index, case in enumerate(cases):
+        try:
+            results.append(_run(case, document, index, system))
+        except Problems as error:
+            problems += error.problems
+    if problems:
+        raise Problems(problems)
+    return results
+
+
+def _run(case: CaseSection, document: Document, index: int, system: SystemMap) -> CaseResult:
+    kind = _kind(case, document, index, system)
+    if (case.given is None) == (case.ours is None):
+        place = document.place((index,))
+        raise Problems([Problem(place, "expected 'given' (a record of theirs) or 'ours' (values of ours)", "give one")])
+    if case.given is not None:
+        differences = _check_read(case, document, index, kind)
+    else:
+        differences = _check_write(case, document, index, kind)
+    place = document.place((index,))
+    return CaseResult(name=case.name, place=place, ok=not differences, differences=tuple(differences))
+
+
+def _kind(case: CaseSection, document: Document, index: int, system: SystemMap) -> KindMap:
+    if case.kind is None:
+        return next(iter(system.kinds.values()))
+    for kind in system.kinds.values():
+        if case.kind in (kind.kind, kind.section):
+            return kind
+    names = [kind.section for kind in system.kinds.values()]
+    raise Problems(
+        [
+            Problem(
+                document.place((index, "kind")), f"{system.file} has no kind {case.kind!r}", nearest(case.kind, names)
+            )
+        ]
+    )
+
+
+def _check_read(case: CaseSection, document: Document, index: int, kind: KindMap) -> list[tuple[str, Any, Any]]:
+    known = kind.read_fields()
+    for name in case.given or {}:
+        if name not in known:
+            where = document.key_place((index, "given", name))
+            raise Problems([Problem(where, f"the mapping does not read {name!r}", nearest(name, known))])
+    record = {**dict.fromkeys(known), **(case.given or {})}
+    if kind.only is not None and not kind.only.met(record):
+        return [] if case.skipped else [("only", "a record that is taken", "left alone")]
+    if case.skipped:
+        return [("only", "left alone", "a record that is taken")]
+    differences = []
+    for name, expected in case.expect.items():
+        line = _line(kind, name, "read", document, (index, "expect", name))
+        assert line.read is not None
+        got = line.read(record)
+        if isinstance(got, BadValue):
+            differences.append((name, expected, f"{PROBLEM}: {got.why}"))
+        elif got is ABSENT or not _equal(got, expected):
+            differences.append((name, expected, None if got is ABSENT else got))
+    for i, name in enumerate(case.expect_problem or []):
+        line = _line(kind, name, "read", document, (index, "expect_problem", i))
+        assert line.read is not None
+        got = line.read(record)
+        if not isinstance(got, BadValue):
+            differences.append((name, PROBLEM, got))
+    return differences
+
+
+def _check_write(case: CaseSection, document: Document, index: int, kind: KindMap) -> list[tuple[str, Any, Any]]:
+    by_raw = {line.writes: line for line in kind.fields.values() if line.writes}
+    written: dict[str, Any] = {}
+    for name, value in (case.ours or {}).items():
+        line = _line(kind, name, "written", document, (index, "ours", name))
+        assert line.write is not None
+        assert line.writes is not None
+        written[line.writes] = line.write(value)
+    differences = []
+    for raw, expected in case.writes.items():
+        if raw not in by_raw:
+            where = document.key_place((index, "writes", raw))
+            raise Problems([Problem(where, f"the mapping does not write {raw!r}", nearest(raw, by_raw))])
+        got = written.get(raw)
+        if isinstance(got, BadValue):
+            differences.append((raw, expected, f"{PROBLEM}: {got.why}"))
+        elif not _equal(got, expected):
+            differences.append((raw, expected, got))
+    for i, name in enumerate(case.expect_problem or []):
+        line = _line(kind, name, "written", document, (index, "expect_problem", i))
+        got = written.get(line.writes or "")
+        if not isinstance(got, BadValue):
+            differences.append((name, PROBLEM, got))
+    return differences
+
+
+def _line(kind: KindMap, name: str, way: str, document: Document, path: tuple[str | int, ...]) -> FieldMap:
+    lines = {n: one for n, one in kind.fields.items() if (one.read if way == "read" else one.write) is not None}
+    if name not in lines:
+        raise Problems(
+            [Problem(document.key_place(path), f"{name!r} is not {way} by {kind.section}", nearest(name, lines))]
+        )
+    return lines[name]
+
+
+def _equal(got: Any, expected: Any) -> bool:
+    """True and 1 are equal for Python, not for a system."""
+    return type(got) is type(expected) and got == expected
