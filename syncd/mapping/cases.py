@@ -117,7 +117,7 @@ def _check_read(case: CaseSection, document: Document, index: int, kind: KindMap
         return [] if case.skipped else [("only", "a record that is taken", "left alone")]
     if case.skipped:
         return [("only", "left alone", "a record that is taken")]
-    differences = []
+    differences: list[tuple[str, Any, Any]] = []
     for name, expected in case.expect.items():
         line = _line(kind, name, "read", document, (index, "expect", name))
         assert line.read is not None
@@ -143,7 +143,7 @@ def _check_write(case: CaseSection, document: Document, index: int, kind: KindMa
         assert line.write is not None
         assert line.writes is not None
         written[line.writes] = line.write(value)
-    differences = []
+    differences: list[tuple[str, Any, Any]] = []
     for raw, expected in case.writes.items():
         if raw not in by_raw:
             where = document.key_place((index, "writes", raw))

@@ -5,7 +5,7 @@ What one raw value becomes is left to syncd.mapping.transforms.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -24,15 +24,13 @@ from syncd.lead.definition import (
     FieldType,
     SharedField,
 )
-from syncd.mapping import transforms
-from syncd.mapping.model import ABSENT, BadValue, Conflict, FieldMap, Fields, Method, ReadField
+from syncd.mapping import readers, transforms
+from syncd.mapping.model import BadValue, Conflict, FieldMap, Method, ReadField
 from syncd.mapping.schema import FieldMapSection
 from syncd.mapping.tables import inline_table, read_table
 from syncd.mapping.transforms import KINDS, REGIONAL, STEPS, STYLES, Style, Wanted
 from syncd.mapping.transforms.choices import ANYTHING, Table
 from syncd.mapping.transforms.places import region_exists
-
-RegionOf = Callable[[Fields], str]
 
 
 class Context(Protocol):
@@ -115,18 +113,20 @@ class Lines:
         reads = tuple(section.from_ or ())
         names = section.as_ or []
         fallback = self._fixed(name, "default", section.default, wanted)
-        constant = self._fixed(name, "constant", section.constant, wanted)
+        fixed = self._fixed(name, "constant", section.constant, wanted)
         read: ReadField | None = None
-        if constant is not None:
-            read = _constant(constant)
+        if fixed is not None:
+            read = readers.constant(fixed)
         elif reads:
-            read = _reader(reads, _converter(wanted, region), fallback, joined="join" in names)
-        read_back = _reader((section.to,), _converter(wanted, region), None, joined=False) if section.to else None
+            read = readers.reader(reads, readers.converter(wanted, region), fallback, joined="join" in names)
+        read_back = (
+            readers.reader((section.to,), readers.converter(wanted, region), None, joined=False) if section.to else None
+        )
         return FieldMap(
             name=name,
             place=self.context.document.key_place((*self.path, name)),
             rule=_rule(section),
-            reads=() if constant is not None else reads,
+            reads=() if fixed is not None else reads,
             writes=section.to,
             read=read,
             write=transforms.writer(wanted) if section.to else None,
@@ -137,6 +137,7 @@ class Lines:
             truncate=section.truncate,
             holds=transforms.held_type(wanted),
             choices=_raw_choices(wanted),
+            longest=transforms.longest(wanted),
         )
 
     def _directions(self, name: str, section: FieldMapSection, target: _Target) -> bool:
@@ -179,9 +180,9 @@ class Lines:
             rule=_rule(section),
             reads=names,
             writes=section.to,
-            read=_reader(names, _identifier, None, joined=False) if names else None,
-            write=_itself if section.to else None,
-            read_back=_reader((section.to,), _identifier, None, joined=False) if section.to else None,
+            read=readers.reader(names, readers.identifier, None, joined=False) if names else None,
+            write=readers.itself if section.to else None,
+            read_back=readers.reader((section.to,), readers.identifier, None, joined=False) if section.to else None,
             conflict=Conflict(section.conflict or Conflict.THEIRS.value),
             method=Method(section.method) if section.method else self.method,
             type=FieldType.REFERENCE,
@@ -287,7 +288,7 @@ class Lines:
 
     def _region(
         self, name: str, section: FieldMapSection, wanted: Wanted, sections: Mapping[str, FieldMapSection]
-    ) -> RegionOf | None:
+    ) -> readers.RegionOf | None:
         if transforms.effective_type(wanted) not in REGIONAL:
             if section.region is not None:
                 self._say((name, "region"), f"a region on a field of type {wanted.type.value}", "delete it", key=True)
@@ -296,23 +297,23 @@ class Lines:
         given = section.region
         if given is None:
             country = self.readers.get("country")
-            return _region_of(country, usual) if country and section.from_ else _fixed_region(usual)
+            return readers.region_of(country, usual) if country and section.from_ else readers.fixed_region(usual)
         if given.isupper() and region_exists(given):
-            return _fixed_region(given)
+            return readers.fixed_region(given)
         country = self.readers.get(given)
         if country is not None and self._kind_of(given, sections[given]) is FieldType.COUNTRY:
-            return _region_of(country, usual)
+            return readers.region_of(country, usual)
         known = [one for one in self.readers if self._kind_of(one, sections[one]) is FieldType.COUNTRY]
         self._say(
             (name, "region"), f"{given!r} is no country that this kind reads", nearest(given, [*known, "US", "DE"])
         )
-        return _fixed_region(usual)
+        return readers.fixed_region(usual)
 
     def _fixed(self, name: str, key: str, value: Any, wanted: Wanted) -> Any:
         if value is None:
             return None
         usual = self.context.definition.region
-        canonical = _converter(replace(wanted, steps=(), table=None), _fixed_region(usual))(value, {})
+        canonical = readers.converter(replace(wanted, steps=(), table=None), readers.fixed_region(usual))(value, {})
         if canonical is None or canonical.__class__ is BadValue:
             why = canonical.why if canonical.__class__ is BadValue else "it is blank"
             self._say((name, key), f"cannot be read as {wanted.type.value}: {why}", "correct it")
@@ -367,95 +368,3 @@ def _raw_choices(wanted: Wanted) -> tuple[str, ...]:
     write = transforms.writer(replace(wanted, truncate=None, type=FieldType.CHOICE))
     raw = [write(choice) for choice in wanted.choices]
     return tuple(one for one in raw if isinstance(one, str))
-
-
-_Converter = Callable[[Any, Fields], Any]
-
-
-def _converter(wanted: Wanted, region: RegionOf | None) -> _Converter:
-    plain = transforms.reader(wanted)
-    if plain is not None:
-        one = plain
-        return lambda raw, _: one(raw)
-    assert region is not None
-    regional, region_of = transforms.regional_reader(wanted), region
-    return lambda raw, fields: regional(raw, region_of(fields))
-
-
-def _reader(names: tuple[str, ...], convert: _Converter, fallback: Any, *, joined: bool) -> ReadField:
-    if joined and len(names) > 1:
-        return _joined_reader(names, convert, fallback)
-    if len(names) > 1:
-        return _first_reader(names, convert, fallback)
-    (name,) = names
-
-    def read(fields: Fields) -> Any:
-        raw = fields.get(name, ABSENT)
-        if raw is ABSENT:
-            return ABSENT
-        if raw is None or raw == "":
-            return fallback
-        value = convert(raw, fields)
-        return fallback if value is None else value
-
-    return read
-
-
-def _first_reader(names: tuple[str, ...], convert: _Converter, fallback: Any) -> ReadField:
-    def read(fields: Fields) -> Any:
-        bad = None
-        for name in names:
-            raw = fields.get(name, ABSENT)
-            if raw is ABSENT:
-                return ABSENT  # it may hold the value that wins
-            if raw is None or raw == "":
-                continue
-            value = convert(raw, fields)
-            if value.__class__ is BadValue:
-                bad = bad or value
-            elif value is not None:
-                return value
-        return bad or fallback
-
-    return read
-
-
-def _joined_reader(names: tuple[str, ...], convert: _Converter, fallback: Any) -> ReadField:
-    def read(fields: Fields) -> Any:
-        parts = []
-        for name in names:
-            raw = fields.get(name, ABSENT)
-            if raw is ABSENT:
-                return ABSENT
-            if raw is not None and raw != "":
-                parts.append(str(raw).strip())
-        value = convert(" ".join(parts), fields) if parts else None
-        return fallback if value is None else value
-
-    return read
-
-
-def _constant(value: Any) -> ReadField:
-    return lambda _: value
-
-
-def _fixed_region(region: str) -> RegionOf:
-    return lambda _: region
-
-
-def _region_of(country: ReadField, usual: str) -> RegionOf:
-    def region(fields: Fields) -> str:
-        value = country(fields)
-        return value if value.__class__ is str else usual
-
-    return region
-
-
-def _identifier(raw: Any, _: Fields) -> Any:
-    if isinstance(raw, float) and raw.is_integer():
-        raw = int(raw)
-    return str(raw).strip() or None
-
-
-def _itself(value: Any) -> Any:
-    return value

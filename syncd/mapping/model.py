@@ -116,6 +116,7 @@ class FieldMap:
     truncate: int | None = None
     holds: FieldType = FieldType.TEXT
     choices: tuple[str, ...] = ()  # the raw values it may write, where those are known
+    longest: int | None = None  # characters that it may write, where that is bounded
 
     def same(self, ours: Any, fields: Fields) -> bool:
         """Return whether the system's record already holds `ours`, compared in canonical form.

@@ -1,4 +1,4 @@
-"""A mapping against the fields that the live system has: what is missing, read-only, too short or not among the choices.
+"""A mapping against the fields that the live system has: what is missing, read-only, too short or no choice there.
 
 Asking the system is left to the caller; this compares values only.
 """
@@ -45,14 +45,6 @@ _FITS: Mapping[FieldType, frozenset[str]] = {
     FieldType.DATETIME: frozenset({"datetime", "text", "other"}),
     FieldType.LIST: frozenset({"choices", "text", "other"}),
     FieldType.REFERENCE: frozenset({"reference", "text", "number", "other"}),
-}
-_LONGEST: Mapping[FieldType, int] = {  # the longest canonical value; text may be as long as it likes
-    FieldType.EMAIL: 254,
-    FieldType.PHONE: 16,
-    FieldType.COUNTRY: 2,
-    FieldType.POSTCODE: 20,
-    FieldType.DATE: 10,
-    FieldType.DATETIME: 20,
 }
 
 
@@ -105,23 +97,12 @@ def _compare_written(system: str, kind: KindMap, line: FieldMap, info: LiveField
             if raw not in allowed:
                 hint = nearest(raw, allowed, what="allowed")
                 yield Problem(line.place, f"{where} does not allow the choice {raw!r}", hint)
-    longest = _longest(line)
-    if info.length is not None and longest is not None and longest > info.length:
+    if info.length is not None and line.longest is not None and line.longest > info.length:
         yield Problem(
             line.place,
-            f"{where} takes {info.length} characters, and {line.name} may have {longest}",
+            f"{where} takes {info.length} characters, and {line.name} may have {line.longest}",
             f"lengthen the field, or cut with 'truncate: {info.length}'",
         )
-
-
-def _longest(line: FieldMap) -> int | None:
-    if line.truncate is not None:
-        return line.truncate
-    if line.choices:
-        return max(len(one) for one in line.choices)
-    if line.holds is not line.type or "country name" in line.rule:
-        return None
-    return _LONGEST.get(line.type)
 
 
 def _compare_create(system: str, kind: KindMap, live: Mapping[str, LiveField]) -> Iterable[Problem]:

@@ -112,6 +112,26 @@ def held_type(wanted: Wanted) -> FieldType:
     return FieldType.TEXT if wanted.kind == "text" else wanted.type
 
 
+def longest(wanted: Wanted) -> int | None:
+    """Return how many characters may be written, or None where that is not bounded."""
+    if wanted.truncate is not None:
+        return wanted.truncate
+    if wanted.type is FieldType.CHOICE and wanted.choices:
+        written = map(choices.choice_writer(wanted.choices, wanted.table), wanted.choices)
+        return max((len(one) for one in written if isinstance(one, str)), default=None)
+    if wanted.kind or wanted.table or wanted.or_none:
+        return None
+    return _LONGEST.get(wanted.type)
+
+
+_LONGEST: Mapping[FieldType, int] = {
+    FieldType.EMAIL: 254,
+    FieldType.PHONE: 16,
+    FieldType.COUNTRY: 2,
+    FieldType.POSTCODE: 20,
+}
+
+
 def reader(wanted: Wanted) -> Convert | None:
     """Return how one raw value is read, or None when that depends on a region (see `regional_reader`)."""
     kind = effective_type(wanted)

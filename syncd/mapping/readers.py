@@ -1,0 +1,105 @@
+"""Readers of one field out of a record: which of the system's fields counts, what blank and unread mean.
+
+What one raw value becomes is left to syncd.mapping.transforms.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from syncd.mapping import transforms
+from syncd.mapping.model import ABSENT, BadValue, Fields, ReadField
+from syncd.mapping.transforms import Wanted
+
+RegionOf = Callable[[Fields], str]  # the country that a record's numbers without one are of
+Converter = Callable[[Any, Fields], Any]
+
+
+def converter(wanted: Wanted, region: RegionOf | None) -> Converter:
+    plain = transforms.reader(wanted)
+    if plain is not None:
+        one = plain
+        return lambda raw, _: one(raw)
+    assert region is not None
+    regional, country = transforms.regional_reader(wanted), region
+    return lambda raw, fields: regional(raw, country(fields))
+
+
+def reader(names: tuple[str, ...], convert: Converter, fallback: Any, *, joined: bool) -> ReadField:
+    if joined and len(names) > 1:
+        return _joined_reader(names, convert, fallback)
+    if len(names) > 1:
+        return _first_reader(names, convert, fallback)
+    (name,) = names
+
+    def read(fields: Fields) -> Any:
+        raw = fields.get(name, ABSENT)
+        if raw is ABSENT:
+            return ABSENT
+        if raw is None or raw == "":
+            return fallback
+        value = convert(raw, fields)
+        return fallback if value is None else value
+
+    return read
+
+
+def _first_reader(names: tuple[str, ...], convert: Converter, fallback: Any) -> ReadField:
+    def read(fields: Fields) -> Any:
+        bad = None
+        for name in names:
+            raw = fields.get(name, ABSENT)
+            if raw is ABSENT:
+                return ABSENT  # it may hold the value that wins
+            if raw is None or raw == "":
+                continue
+            value = convert(raw, fields)
+            if value.__class__ is BadValue:
+                bad = bad or value
+            elif value is not None:
+                return value
+        return bad or fallback
+
+    return read
+
+
+def _joined_reader(names: tuple[str, ...], convert: Converter, fallback: Any) -> ReadField:
+    def read(fields: Fields) -> Any:
+        parts = []
+        for name in names:
+            raw = fields.get(name, ABSENT)
+            if raw is ABSENT:
+                return ABSENT
+            if raw is not None and raw != "":
+                parts.append(str(raw).strip())
+        value = convert(" ".join(parts), fields) if parts else None
+        return fallback if value is None else value
+
+    return read
+
+
+def constant(value: Any) -> ReadField:
+    return lambda _: value
+
+
+def fixed_region(region: str) -> RegionOf:
+    return lambda _: region
+
+
+def region_of(country: ReadField, usual: str) -> RegionOf:
+    def region(fields: Fields) -> str:
+        value = country(fields)
+        return value if value.__class__ is str else usual
+
+    return region
+
+
+def identifier(raw: Any, _: Fields) -> Any:
+    if isinstance(raw, float) and raw.is_integer():
+        raw = int(raw)
+    return str(raw).strip() or None
+
+
+def itself(value: Any) -> Any:
+    return value
