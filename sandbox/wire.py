@@ -63,9 +63,10 @@ class Simulator(Protocol):
 class Fault:
     """What shall go wrong. `match` is a part of the call's label ("" matches all).
 
-    kind: status (answer `status` with `body` instead of handling), lost (handle, then cut the connection),
-    reset (cut before handling), hang (wait `seconds`, then cut), slow (handle, then wait), truncated (handle, send
-    half of the body), html (status 200 and an HTML page), late (handle after `seconds`, then cut).
+    kind: status (answer `status` with `body` instead of handling), after (handle, then answer so all the same), lost
+    (handle, then cut the connection), reset (cut before handling), hang (wait `seconds`, then cut), slow (handle, then
+    wait), truncated (handle, send half of the body), html (status 200 and an HTML page), late (handle after `seconds`,
+    then cut).
     Fires on calls number `first` to `first + times - 1` that match (counted from 1), each with probability `share`.
     """
 
@@ -193,6 +194,8 @@ def _handler(server: Server) -> type[BaseHTTPRequestHandler]:
                 response = server.simulator.handle(request)
             except Exception as error:  # a defect here must be seen by the test, not hidden as a vendor's 500
                 response = Response(599, {"simulator": server.simulator.name, "defect": repr(error)})
+            if fault is not None and fault.kind == "after":
+                response = Response(fault.status, fault.body, fault.headers)
             server.board.note(label, response.status)
             if fault is not None and fault.kind in ("lost", "late"):
                 self._cut()

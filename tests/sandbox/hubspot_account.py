@@ -56,7 +56,11 @@ class Judged:
         return self.inner.label(request)
 
     def handle(self, request: Request) -> Response:
-        response = self.inner.handle(request)
+        try:
+            response = self.inner.handle(request)
+        except Exception as defect:
+            self.violations.append(f"{self.label(request)}: {defect!r}")
+            raise
         self.violations += violations(request.method, request.path, response, self.seen)
         return response
 
@@ -112,7 +116,7 @@ class Account:
 
 @contextmanager
 def open_account(**settings: Any) -> Iterator[Account]:
-    """Serve a fresh account; fail at the end when any of its answers broke its document."""
+    """Serve a fresh account; fail at the end when it broke down or any of its answers broke its document."""
     clock = Clock()
     judge = Judged(HubSpot(TOKEN, clock=clock, **settings))
     with Server(judge) as server:

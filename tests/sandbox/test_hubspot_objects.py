@@ -148,6 +148,7 @@ def test_the_list_goes_by_id_and_ends_without_paging(account: Account) -> None:
             break
         after = page["paging"]["next"]["after"]
     assert read == ids
+    assert "paging" not in account.get("contacts", limit=25).json()
     assert account.get("contacts", limit=101).status_code == 400
     assert account.get("contacts", limit=51, propertiesWithHistory="email").status_code == 400
 
@@ -197,6 +198,12 @@ def test_a_secondary_address_conflicts_in_the_second_form(account: Account) -> N
     assert f". {owner} already has that value." in conflict.json()["message"]
     assert "propertyName=email, value=older@b.co} on " in conflict.json()["message"]
     assert account.get("contacts/older@b.co", idProperty="email").json()["id"] == owner
+
+
+def test_a_secondary_address_is_free_once_its_record_is_archived(account: Account) -> None:
+    (owner,) = account.hub.seed("contacts", [{"email": "a@b.co", "hs_additional_emails": "old@b.co"}])
+    account.call("DELETE", f"contacts/{owner}")
+    assert account.create("contacts", email="old@b.co")["id"] != owner
 
 
 def test_an_address_that_search_does_not_see_yet_conflicts_in_the_second_form() -> None:

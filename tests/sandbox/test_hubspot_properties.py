@@ -67,7 +67,8 @@ def test_a_name_is_taken_once_and_an_archived_one_comes_back(account: Account) -
     assert account.get(f"{PATH}/budget_amount").status_code == 404
     assert account.get(f"{PATH}/budget_amount", archived=True).json()["archived"] is True
     assert account.patch(f"contacts/{made['id']}", {"budget_amount": "6"}).status_code == 400
-    assert account.post(PATH, definition()).status_code == 201
+    restored = account.post(PATH, definition(label="Something else"))
+    assert (restored.status_code, restored.json()["label"]) == (201, "Budget")
     shown = account.get(f"contacts/{made['id']}", properties="budget_amount").json()
     assert shown["properties"]["budget_amount"] == "5"
 

@@ -175,6 +175,20 @@ def test_a_record_moves_out_of_a_window_it_was_found_in(account: Account) -> Non
     assert account.found("contacts", window, where("hs_object_id", "GT", ids[1]), limit=9) == [ids[2], *ids[4:]]
 
 
+def test_an_exact_value_is_found_by_what_it_is_now(account: Account) -> None:
+    (known,) = account.hub.seed("contacts", [{"city": "Ulm"}])
+    assert account.found("contacts", where("city", "EQ", "Ulm")) == [known]
+    account.hub.edit("contacts", known, {"city": "Bonn"})
+    assert account.found("contacts", where("city", "EQ", "Ulm")) == []
+    assert account.found("contacts", where("city", "EQ", "Bonn")) == [known]
+
+
+def test_a_full_last_page_has_no_next(account: Account) -> None:
+    account.hub.seed("contacts", [{"lastname": str(n)} for n in range(20)])
+    assert "paging" not in account.search("contacts", limit=10, after="10").json()
+    assert "paging" not in account.search("contacts", limit=20).json()
+
+
 def test_search_is_late_while_a_read_is_not() -> None:
     with open_account(index_lag=20) as account:
         made = account.create("contacts", email="a@b.co")

@@ -233,6 +233,14 @@ def test_any_status_can_come_instead_of_an_answer(account: Account, status: int)
     assert account.post("contacts/batch/update", body).status_code == 200
 
 
+@pytest.mark.parametrize("status", [502, 504])
+def test_a_gateway_can_give_up_after_the_write_was_made(account: Account, status: int) -> None:
+    account.server.board.add(Fault("after", "POST contacts", status=status, body=b"<html></html>"))
+    assert account.post("contacts", {"properties": {"email": "a@b.co"}}).status_code == status
+    assert [one["email"] for one in account.hub.all("contacts")] == ["a@b.co"]
+    assert account.server.board.journal[-1] == ("POST contacts", status)
+
+
 def test_an_answer_can_be_lost_after_the_write_was_made(account: Account) -> None:
     account.server.board.add(Fault("lost", "POST contacts"))
     with pytest.raises(requests.ConnectionError):
