@@ -16,7 +16,6 @@ from connectors.contract import FieldType, FieldWanted
 from connectors.errors import ConfigProblem
 from connectors.salesforce.soql import object_name
 
-PERMISSION_SET = "syncd"
 LONGEST_TEXT = 255  # characters of a Text field; longer ones are long text areas
 _LONGEST_AREA = 131_072
 _MOST_CHOICES = 1000
@@ -59,7 +58,12 @@ def describe_wanted(wanted: FieldWanted) -> str:
 
 
 def write_package(
-    wanted: Sequence[FieldWanted], directory: Path, *, objects: Collection[str] | None = None, version: str = "66.0"
+    wanted: Sequence[FieldWanted],
+    directory: Path,
+    *,
+    objects: Collection[str] | None = None,
+    permission_set: str = "syncd",
+    version: str = "66.0",
 ) -> list[Path]:
     """Write an SFDX source package with the fields, their permission set and custom objects; return its files.
 
@@ -78,8 +82,8 @@ def write_package(
             told = {"fullName": field.name} | field_metadata(field)
             place = root / "objects" / object_name(field.kind) / "fields" / f"{object_name(field.name)}.field-meta.xml"
             files[place] = _xml("CustomField", told)
-    place = root / "permissionsets" / f"{PERMISSION_SET}.permissionset-meta.xml"
-    files[place] = _xml("PermissionSet", _permission_set(wanted))
+    place = root / "permissionsets" / f"{object_name(permission_set)}.permissionset-meta.xml"
+    files[place] = _xml("PermissionSet", _permission_set(wanted, permission_set))
     for path, text in files.items():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
@@ -141,7 +145,7 @@ def _object_metadata(kind: str) -> dict[str, Any]:
     }
 
 
-def _permission_set(wanted: Sequence[FieldWanted]) -> dict[str, Any]:
+def _permission_set(wanted: Sequence[FieldWanted], name: str) -> dict[str, Any]:
     kinds = sorted({field.kind for field in wanted})
     fields = sorted(f"{field.kind}.{field.name}" for field in wanted if field.name.endswith("__c"))
     rights = {
@@ -153,7 +157,7 @@ def _permission_set(wanted: Sequence[FieldWanted]) -> dict[str, Any]:
         "viewAllRecords": True,  # a row that sharing hides never shows up in a poll, and shows up late when shared
     }
     return {
-        "label": PERMISSION_SET,
+        "label": name,
         "description": "What syncd reads and writes. Assign it to the integration user.",
         "hasActivationRequired": False,
         "fieldPermissions": [{"editable": True, "field": name, "readable": True} for name in fields],

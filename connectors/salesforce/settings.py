@@ -94,6 +94,12 @@ class SalesforceSettings(BaseModel):
         "update.",
     )
 
+    permission_set: str = Field(
+        "syncd",
+        pattern=r"^[A-Za-z]\w*$",
+        description="API name of the permission set in which `setup` grants the fields that it creates.",
+    )
+
     @field_validator("instance_url")
     @classmethod
     def _plain_origin(cls, value: str) -> str:

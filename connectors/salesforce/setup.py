@@ -14,7 +14,7 @@ from connectors.errors import ConfigProblem, ConnectorError, ContractBroken
 from connectors.salesforce import soql
 from connectors.salesforce.client import Client
 from connectors.salesforce.destination import COLLECTION
-from connectors.salesforce.package import PERMISSION_SET, describe_wanted, field_metadata
+from connectors.salesforce.package import describe_wanted, field_metadata
 from connectors.salesforce.source import Reader
 from connectors.salesforce.verdicts import Trouble, troubles
 
@@ -27,6 +27,7 @@ class Preparer:
     def __init__(self, client: Client, reader: Reader) -> None:
         self._client = client
         self._reader = reader
+        self._set = client.settings.permission_set
 
     def prepare(self, wanted: Sequence[FieldWanted], *, apply: bool) -> list[str]:
         """Return a line for each field that is missing: what was done about it, or what an admin must do."""
@@ -34,16 +35,14 @@ class Preparer:
         if not missing:
             return lines
         if not apply:
-            return lines + [
-                f"would create {describe_wanted(field)} and grant it in {PERMISSION_SET}" for field in missing
-            ]
+            return lines + [f"would create {describe_wanted(field)} and grant it in {self._set}" for field in missing]
         made = [field for field in missing if self._create(field, lines)]
         if made:
             self._grant(made, lines)
             unseen, _ = self._missing(made)
             lines += [
                 f"{field.kind}.{field.name} exists, but syncd's user still cannot see it: assign the permission set "
-                f"{PERMISSION_SET} to that user and grant the field in it"
+                f"{self._set} to that user and grant the field in it"
                 for field in unseen
             ]
         return lines
@@ -59,7 +58,7 @@ class Preparer:
                 names = ", ".join(field.name for field in of_kind)
                 lines.append(
                     f"there is no object {kind}, and it cannot be created over this API: deploy the package that setup "
-                    f"writes, or create the object by hand with {names} and assign {PERMISSION_SET} to syncd's user"
+                    f"writes, or create the object by hand with {names} and assign {self._set} to syncd's user"
                 )
                 continue
             for field in of_kind:
@@ -113,28 +112,28 @@ class Preparer:
                 body = {"allOrNone": False, "records": rows[start : start + COLLECTION]}
                 answers = self._client.call("POST", "composite/sobjects", body, what="FieldPermissions")
                 for row, told in zip(rows[start:], answers, strict=False):
-                    lines.append(_grant_line(row["Field"], told))
+                    lines.append(_grant_line(row["Field"], self._set, told))
         except (ConfigProblem, ContractBroken) as error:
-            lines.append(f"could not grant the new fields ({error.message}): grant them by hand in {PERMISSION_SET}")
+            lines.append(f"could not grant the new fields ({error.message}): grant them by hand in {self._set}")
 
     def _permission_set(self, lines: list[str]) -> str:
-        found = self._ids("PermissionSet", f"Name = {soql.quote(PERMISSION_SET)}")
+        found = self._ids("PermissionSet", f"Name = {soql.quote(self._set)}")
         if found:
             parent = found[0]
         else:
-            parent = self._insert("PermissionSet", {"Name": PERMISSION_SET, "Label": PERMISSION_SET})
-            lines.append(f"created the permission set {PERMISSION_SET}")
+            parent = self._insert("PermissionSet", {"Name": self._set, "Label": self._set})
+            lines.append(f"created the permission set {self._set}")
         user = self._user()
         if not user:
-            lines.append(f"assign the permission set {PERMISSION_SET} to syncd's user by hand: its id is not known")
+            lines.append(f"assign the permission set {self._set} to syncd's user by hand: its id is not known")
             return parent
         where = f"AssigneeId = {soql.quote(user)} AND PermissionSetId = {soql.quote(parent)}"
         if not self._ids("PermissionSetAssignment", where):
             try:
                 self._insert("PermissionSetAssignment", {"AssigneeId": user, "PermissionSetId": parent})
-                lines.append(f"assigned the permission set {PERMISSION_SET} to syncd's user")
+                lines.append(f"assigned the permission set {self._set} to syncd's user")
             except ConnectorError:
-                lines.append(f"assign the permission set {PERMISSION_SET} to syncd's user ({user}) by hand")
+                lines.append(f"assign the permission set {self._set} to syncd's user ({user}) by hand")
         return parent
 
     def _user(self) -> str:
@@ -156,8 +155,8 @@ class Preparer:
 # ---------------------------------------------------------------------------------------------------------------------
 
 
-def _grant_line(name: str, told: Any) -> str:
+def _grant_line(name: str, granting: str, told: Any) -> str:
     codes = [trouble.code for error in told.get("errors") or () for trouble in troubles(error)]
     if told.get("success") or "DUPLICATE_VALUE" in codes:
-        return f"granted {name} in {PERMISSION_SET}"
-    return f"could not grant {name} ({', '.join(codes) or 'no reason given'}): grant it by hand in {PERMISSION_SET}"
+        return f"granted {name} in {granting}"
+    return f"could not grant {name} ({', '.join(codes) or 'no reason given'}): grant it by hand in {granting}"

@@ -14,6 +14,7 @@ from urllib.parse import quote as percent
 from connectors.errors import ConfigProblem
 
 PAGE = 2000  # the most rows that one answer holds
+ORDER = "SystemModstamp ASC, Id ASC"
 QUERY_BYTES = 12_000  # of one encoded query; a request line may have 16,384 bytes in all
 LONGEST_FILTERED = 1300  # characters of the longest text that SOQL can compare (a formula; a text field has 255)
 
@@ -100,11 +101,6 @@ def select(kind: str, columns: Iterable[str], where: str = "", order: str = "", 
     if limit is not None:
         text += f" LIMIT {limit}"
     return text
-
-
-def count(kind: str, where: str) -> str:
-    """Return a query for the number of rows alone."""
-    return f"SELECT COUNT() FROM {object_name(kind)} WHERE {where}"  # noqa: S608 - the name was checked
 
 
 def query_path(text: str, *, deleted_too: bool) -> str:
