@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, func, select
+from sqlalchemy import Connection, Engine, func, select
 
 from syncd.lead.definition import EntityKind
 from syncd.store.tables import cursor, due, entity, problem, run, verdict
@@ -30,7 +30,7 @@ def touch_store(connection: Connection) -> None:
     connection.execute(select(run.c.id).limit(1)).first()
 
 
-def count_leads(connection: Connection) -> list[Row[Any]]:
+def count_leads(connection: Connection) -> list[Any]:
     """Return rows of (stage or None, handed over?, has a branch?, count); one pass over the leads."""
     stage = entity.c.state["stage"].as_string()
     handed = entity.c.state["handed_at"].as_string().is_not(None)
@@ -79,9 +79,7 @@ def open_facts(connection: Connection) -> Iterator[list[dict[str, str]]]:
         yield facts
 
 
-def open_refusals(
-    connection: Connection, limit: int, *, who: str | None = None, fact: str | None = None
-) -> list[Row[Any]]:
+def open_refusals(connection: Connection, limit: int, *, who: str | None = None, fact: str | None = None) -> list[Any]:
     """Return (lead, cycle, at, facts) of refusals in force, the oldest first.
 
     `who` and `fact` keep those that one fact of that filler, of that field, or of that filler's field stands in.
@@ -92,7 +90,7 @@ def open_refusals(
         .order_by(verdict.c.at, verdict.c.id)
         .execution_options(yield_per=1000)
     )
-    found: list[Row[Any]] = []
+    found: list[Any] = []
     with connection.execute(query) as rows:
         for row in rows:
             if len(found) == limit:
@@ -102,13 +100,13 @@ def open_refusals(
     return found
 
 
-def problem_groups(connection: Connection, examples: int) -> dict[str, tuple[int, list[Row[Any]]]]:
+def problem_groups(connection: Connection, examples: int) -> dict[str, tuple[int, list[Any]]]:
     """Return kind -> (number of open problems, the latest of them), the largest kind first."""
     place = func.row_number().over(partition_by=problem.c.kind, order_by=(problem.c.last_seen.desc(), problem.c.id))
     size = func.count().over(partition_by=problem.c.kind)
     ranked = select(problem, place.label("place"), size.label("size")).where(problem.c.open.is_(True)).subquery()
     query = select(ranked).where(ranked.c.place <= examples)
-    groups: dict[str, tuple[int, list[Row[Any]]]] = {}
+    groups: dict[str, tuple[int, list[Any]]] = {}
     for row in connection.execute(query.order_by(ranked.c.size.desc(), ranked.c.kind, ranked.c.place)):
         groups.setdefault(row.kind, (int(row.size), []))[1].append(row)
     return groups

@@ -1,0 +1,237 @@
+"""What the state and the process have to show, as one value for the page, its JSON and `syncd status`.
+
+The queries are syncd.store's; wording is left to whoever shows the figures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Connection, Engine
+
+from syncd.health import Health, SystemHealth
+from syncd.store import figures, inbox
+from syncd.store.database import from_ms, now_ms
+
+DAY_MS = 86_400_000
+EXAMPLES = 5
+RUNS = 15
+
+
+@dataclass(frozen=True, kw_only=True)
+class SystemFigures:
+    """One system. `up` is None where no daemon was there to ask; `budget` in calls a day."""
+
+    name: str
+    up: bool | None
+    trouble: str | None
+    last_poll: datetime | None
+    calls_today: int
+    budget: int | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class LackFigures:
+    """One fact that stands in the way. `leads` it stops; `lacks`: missing, invalid, stale, not stated -> number."""
+
+    field: str
+    label: str
+    who: str
+    leads: int
+    lacks: Mapping[str, int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProblemLine:
+    message: str
+    count: int
+    last_seen: datetime
+    system: str | None
+    entity: str | None
+    record: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProblemFigures:
+    """Open problems of one kind; `latest` are the few seen last."""
+
+    kind: str
+    open: int
+    latest: tuple[ProblemLine, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunFigures:
+    what: str
+    started_at: datetime
+    ended_at: datetime | None
+    fates: Mapping[str, int]
+    calls: Mapping[str, int]
+    error: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Figures:
+    """All of it, of one moment. `started` is None where no daemon was there to ask.
+
+    `stages` counts leads by where they stand, None for those that stand nowhere yet. `fates` are of the last 24 hours.
+    """
+
+    at: datetime
+    started: datetime | None
+    systems: tuple[SystemFigures, ...]
+    leads: int
+    stages: Mapping[str | None, int]
+    handed_over: int
+    refused: int
+    in_review: int
+    waiting: int
+    branches: int
+    leads_with_branch: int
+    refusals: tuple[LackFigures, ...]
+    problems: tuple[ProblemFigures, ...]
+    fates: Mapping[str, int]
+    runs: tuple[RunFigures, ...]
+
+    @property
+    def troubled(self) -> tuple[SystemFigures, ...]:
+        return tuple(one for one in self.systems if one.trouble)
+
+    @property
+    def open_problems(self) -> int:
+        return sum(group.open for group in self.problems)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return plain JSON values; times as ISO 8601 in UTC, the stage of leads without one as an empty name."""
+        plain: dict[str, Any] = _plain(asdict(self))
+        return plain
+
+
+def read_figures(engine: Engine, health: Health | None, now: int | None = None) -> Figures:
+    """Read everything in one view of the state; raises SQLAlchemyError where it cannot be read."""
+    at = now if now is not None else now_ms()
+    with figures.reads_only(engine) as connection:
+        leads = figures.count_leads(connection)
+        kinds = figures.count_entities(connection)
+        refused, lacks = _refusals(figures.open_facts(connection))
+        stages: dict[str | None, int] = {}
+        for row in leads:
+            stages[row.stage] = stages.get(row.stage, 0) + row.leads
+        return Figures(
+            at=from_ms(at),
+            started=datetime.fromtimestamp(health.started, UTC) if health is not None else None,
+            systems=_systems(connection, health, at),
+            leads=sum(row.leads for row in leads),
+            stages=dict(sorted(stages.items(), key=lambda one: (-one[1], one[0] or ""))),
+            handed_over=sum(row.leads for row in leads if row.handed),
+            refused=refused,
+            in_review=figures.count_in_review(connection),
+            waiting=figures.count_waiting(connection),
+            branches=kinds.get("branch", 0),
+            leads_with_branch=sum(row.leads for row in leads if row.placed),
+            refusals=lacks,
+            problems=_problems(connection),
+            fates=_largest_first(inbox.fates_since(connection, at - DAY_MS)),
+            runs=_runs(connection),
+        )
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def _systems(connection: Connection, health: Health | None, at: int) -> tuple[SystemFigures, ...]:
+    polled = figures.polled_at(connection)
+    spent = inbox.calls_since(connection, at - at % DAY_MS)
+    live = health.snapshot() if health is not None else {}
+    return tuple(
+        _system(name, live.get(name), health is not None, polled.get(name), spent.get(name, 0))
+        for name in sorted({*polled, *spent, *live})
+    )
+
+
+def _system(name: str, live: SystemHealth | None, asked: bool, polled: int | None, spent: int) -> SystemFigures:
+    """The process knows of trouble and of calls that no run has saved yet, the state of what earlier ones did."""
+    seen = live.last_poll if live is not None else None
+    trouble = live.trouble if live is not None else None
+    return SystemFigures(
+        name=name,
+        up=(trouble is None and seen is not None) if asked else None,
+        trouble=trouble,
+        last_poll=_last_poll(seen, polled),
+        calls_today=max(live.spent_today, spent) if live is not None else spent,
+        budget=live.budget if live is not None else None,
+    )
+
+
+def _last_poll(seen: float | None, stored: int | None) -> datetime | None:
+    if seen is not None:
+        return datetime.fromtimestamp(seen, UTC)
+    return from_ms(stored) if stored is not None else None
+
+
+def _refusals(facts: Iterator[list[dict[str, str]]]) -> tuple[int, tuple[LackFigures, ...]]:
+    """Return (refusals in force, the facts they lack, the one that stops most leads first)."""
+    refused = 0
+    counted: dict[tuple[str, str, str], dict[str, int]] = {}
+    for lacking in facts:
+        refused += 1
+        for one in lacking:
+            lacks = counted.setdefault((one["field"], one["label"], one["who"]), {})
+            lacks[one["lack"]] = lacks.get(one["lack"], 0) + 1
+    found = [
+        LackFigures(field=field, label=label, who=who, leads=sum(lacks.values()), lacks=_largest_first(lacks))
+        for (field, label, who), lacks in counted.items()
+    ]
+    return refused, tuple(sorted(found, key=lambda one: (-one.leads, one.field)))
+
+
+def _problems(connection: Connection) -> tuple[ProblemFigures, ...]:
+    return tuple(
+        ProblemFigures(
+            kind=kind,
+            open=size,
+            latest=tuple(
+                ProblemLine(
+                    message=row.message,
+                    count=row._mapping["count"],  # a row is a tuple, which has a count() of its own
+                    last_seen=from_ms(row.last_seen),
+                    system=row.system,
+                    entity=row.entity,
+                    record=row.record,
+                )
+                for row in rows
+            ),
+        )
+        for kind, (size, rows) in figures.problem_groups(connection, EXAMPLES).items()
+    )
+
+
+def _runs(connection: Connection) -> tuple[RunFigures, ...]:
+    return tuple(
+        RunFigures(
+            what=row.what,
+            started_at=from_ms(row.started_at),
+            ended_at=from_ms(row.ended_at) if row.ended_at is not None else None,
+            fates=_largest_first(row.fates),
+            calls=row.calls,
+            error=row.error,
+        )
+        for row in inbox.latest_runs(connection, RUNS)
+    )
+
+
+def _largest_first(counts: Mapping[str, int]) -> dict[str, int]:
+    return dict(sorted(counts.items(), key=lambda one: (-one[1], one[0])))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key or "": _plain(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(one) for one in value]
+    if isinstance(value, datetime):
+        return value.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return value
