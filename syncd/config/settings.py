@@ -6,8 +6,8 @@ Which connectors exist and what each needs is left to wiring: a system's own set
 from __future__ import annotations
 
 import ipaddress
+import platform
 import re
-import socket
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -232,7 +232,7 @@ def _config(model: ConfigFile, document: Document, secrets: frozenset[str], path
         web=Web(enabled=model.web.enabled, host=host, port=port, public=model.web.public),
         log=Log(level=model.log.level, format=model.log.format),
         handoff_batch=model.handoff.batch,
-        executor=model.executor or socket.gethostname(),
+        executor=model.executor or platform.node(),
         secrets=secrets,
         document=document,
     )

@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from dbos import DBOS, DBOSConfig, ScheduleInput, SetEnqueueOptions, SQLAlchemyDatasource
-from dbos.error import DBOSQueueDeduplicatedError
+from dbos import error as dbos_error
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine import make_url
 
@@ -53,7 +53,7 @@ class Once:
 
 def serve(work: Work, url: str, executor: str, stop: threading.Event, on_start: Callable[[], None]) -> None:
     """Run until `stop` is set: poll on schedule, hand over what is due, take over from workers that died."""
-    with _engine(work, url, executor):
+    with opened(work, url, executor):
         work.settle()
         started = now_ms()
         _beat(work.engine, executor, started)
@@ -70,29 +70,61 @@ def serve(work: Work, url: str, executor: str, stop: threading.Event, on_start: 
                 _take_over(work.engine, executor)
 
 
-def run_once(work: Work, url: str, executor: str, on_progress: Callable[[str], None] = lambda _: None) -> Once:
-    """Poll every system once, hand over all that is due, and return what happened."""
-    with _engine(work, url, executor):
+def run_once(work: Work, url: str, executor: str) -> Once:
+    """Open the engine, do one cycle, close it."""
+    with opened(work, url, executor):
         work.settle()
-        handles = {system: DBOS.start_workflow(poll, system, True) for system in work.polls}
-        news: dict[str, int] = {}
-        for system, handle in handles.items():
-            news[system] = handle.get_result()
-            on_progress(f"read {system}")
-        results = []
-        while True:
-            result = DBOS.start_workflow(hand_over).get_result()
-            results.append(result)
-            on_progress("handed over")
-            if not result["batches"]:
-                break
-        troubles = {one.name: one.trouble for one in work.health.snapshot().values() if one.trouble}
-        return Once(
-            news=news,
-            fates=total(one["fates"] for one in results),
-            outcomes=total(one["outcomes"] for one in results),
-            troubles=troubles,
-        )
+        return cycle(work)
+
+
+def cycle(work: Work) -> Once:
+    """Poll every system once, hand over all that is due, and return what happened; the engine must be open."""
+    handles = {system: DBOS.start_workflow(poll, system, True) for system in work.polls}
+    news = {system: handle.get_result(polling_interval_sec=0.02) for system, handle in handles.items()}
+    results = []
+    # Through the queue, so that on PostgreSQL it never runs beside another worker's.
+    while work.due():
+        results.append(DBOS.enqueue_workflow(HANDOFF, hand_over).get_result(polling_interval_sec=0.02))
+    return Once(
+        news=news,
+        fates=total(one["fates"] for one in results),
+        outcomes=total(one["outcomes"] for one in results),
+        troubles={one.name: one.trouble for one in work.health.snapshot().values() if one.trouble},
+    )
+
+
+@contextmanager
+def opened(work: Work, url: str, executor: str) -> Iterator[None]:
+    """Launch DBOS on the state database, and let running work finish before it is left."""
+    global _work, _datasource
+    with _sole_owner(url):
+        system_engine = _system_engine(url)
+        config: DBOSConfig = {
+            "name": "syncd",
+            "system_database_url": url,
+            "system_database_engine": system_engine,
+            "application_version": PROTOCOL,
+            "executor_id": executor,
+            "max_executor_threads": 16,
+            "log_level": "WARNING",
+            "enable_otlp": False,
+            "scheduler_polling_interval_sec": 5.0,
+        }
+        DBOS(config=config)
+        _work = work
+        _datasource = SQLAlchemyDatasource.create(url, engine=work.engine)
+        try:
+            DBOS.launch()
+            DBOS.register_queue(HANDOFF, global_concurrency=1, worker_concurrency=1, polling_interval_sec=0.5)
+            for system in work.polls:
+                DBOS.register_queue(
+                    f"poll-{system}", global_concurrency=1, worker_concurrency=1, polling_interval_sec=0.5
+                )
+            yield
+        finally:
+            DBOS.destroy(workflow_completion_timeout_sec=STOP_SECONDS)
+            system_engine.dispose()
+            _work = _datasource = None
 
 
 def cron_for(every: timedelta) -> str:
@@ -110,7 +142,7 @@ def cron_for(every: timedelta) -> str:
     return "0 0 0 * * *"
 
 
-# --- workflows: DBOS finds them by name, so they are module functions and their worker a module variable ---------------
+# --- workflows: DBOS finds them by name, so they are module functions and their worker a module variable -------------
 
 
 _work: Work | None = None
@@ -125,10 +157,10 @@ def tick(scheduled: datetime, system: Any) -> None:
 
 
 @DBOS.workflow(name="poll")
-def poll(system: str, even_if_paused: bool = False) -> int:
-    """Read what changed in one system."""
-    news = DBOS.run_step({"name": "read"}, _poll, system, even_if_paused)
-    if DBOS.run_step({"name": "count due"}, _count_due):
+def poll(system: str, by_hand: bool = False) -> int:
+    """Read what changed in one system; then ask for a handoff, unless whoever asked by hand does that."""
+    news = DBOS.run_step({"name": "read"}, _poll, system, by_hand)
+    if not by_hand and DBOS.run_step({"name": "count due"}, _count_due):
         _ask_for_handoff()
     return news
 
@@ -225,41 +257,7 @@ def _ask_for_handoff() -> None:
 
 
 def _once_is_enough() -> suppress:
-    return suppress(DBOSQueueDeduplicatedError)
-
-
-@contextmanager
-def _engine(work: Work, url: str, executor: str) -> Iterator[None]:
-    """Launch DBOS on the state database, and let running work finish before it is left."""
-    global _work, _datasource
-    with _sole_owner(url):
-        system_engine = _system_engine(url)
-        config: DBOSConfig = {
-            "name": "syncd",
-            "system_database_url": url,
-            "system_database_engine": system_engine,
-            "application_version": PROTOCOL,
-            "executor_id": executor,
-            "max_executor_threads": 16,
-            "log_level": "WARNING",
-            "enable_otlp": False,
-            "scheduler_polling_interval_sec": 5.0,
-        }
-        DBOS(config=config)
-        _work = work
-        _datasource = SQLAlchemyDatasource.create(url, engine=work.engine)
-        try:
-            DBOS.launch()
-            DBOS.register_queue(HANDOFF, global_concurrency=1, worker_concurrency=1, polling_interval_sec=0.5)
-            for system in work.polls:
-                DBOS.register_queue(
-                    f"poll-{system}", global_concurrency=1, worker_concurrency=1, polling_interval_sec=0.5
-                )
-            yield
-        finally:
-            DBOS.destroy(workflow_completion_timeout_sec=STOP_SECONDS)
-            system_engine.dispose()
-            _work = _datasource = None
+    return suppress(dbos_error.DBOSQueueDeduplicatedError)
 
 
 def _system_engine(url: str) -> Engine:

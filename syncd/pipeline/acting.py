@@ -333,7 +333,9 @@ def _remember_written(connection: Connection, written: Sequence[tuple[Any, Writt
         ],
     )
     handoff.merge_into_records(
-        connection, [(row.system, row.kind, result.id, row.request["fields"]) for row, result in written], now
+        connection,
+        [(row.system, row.kind, result.id, _fields_written(row.request)) for row, result in written],
+        now,
     )
     created = [(row, result) for row, result in written if row.record_id is None]
     intake.save_links(
@@ -356,6 +358,11 @@ def _remember_written(connection: Connection, written: Sequence[tuple[Any, Writt
     _wake_leads(connection, {str(one) for one in accounts if one}, now)
     settled = handoff.with_problems(connection, [row.entity for row, _ in written])
     inbox.close_problems(connection, entities=sorted(settled), kinds=("rejected",))
+
+
+def _fields_written(request: Mapping[str, Any]) -> dict[str, Any]:
+    key = request["key"]
+    return {**request["fields"], **({key[0]: key[1]} if key else {})}
 
 
 def _hand_over(connection: Connection, leads: Sequence[str], now: int) -> None:
