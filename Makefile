@@ -1,0 +1,57 @@
+# The only commands anyone must know. `make` alone lists them.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: help demo test check check-fast test-long bench lock sandbox docs clean
+
+help:
+	@echo "make demo        a company in a box: sandbox, daemon and status page, on real plants (Ctrl-C stops)"
+	@echo "make test        everything: format, lint, types, import doors, all tests"
+	@echo "make check-fast  the same without the slow tests, in under a minute"
+	@echo "make test-long   the long runs of the fault and property tests"
+	@echo "make bench       calls, records per second and memory beside the bare-loop floor"
+	@echo "make lock        pin requirements.txt and requirements-dev.txt anew (needs uv)"
+
+$(VENV)/.run: requirements.txt pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "installing what requirements.txt pins, hashes checked ..."
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.run requirements-dev.txt
+	@echo "installing what requirements-dev.txt pins, hashes checked ..."
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@touch $@
+
+demo: $(VENV)/.run
+	@exec $(BIN)/syncd demo --config config.example.yaml
+
+sandbox: $(VENV)/.run
+	@exec $(BIN)/python -m sandbox --state var/demo
+
+check: $(VENV)/.dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+check-fast: check
+	$(BIN)/pytest -n 2 -m "not slow and not system"
+
+test: check
+	$(BIN)/pytest -n 2
+
+test-long: $(VENV)/.dev
+	SYNCD_LONG=1 $(BIN)/pytest -n 2 -m "slow or system"
+
+bench: $(VENV)/.dev
+	$(BIN)/python -m benchmarks
+
+lock:
+	UV_PYTHON_DOWNLOADS=never uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header requirements.in -o requirements.txt
+	UV_PYTHON_DOWNLOADS=never uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header requirements-dev.in -o requirements-dev.txt
+
+clean:
+	rm -rf $(VENV) var build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
