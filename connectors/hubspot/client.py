@@ -27,6 +27,7 @@ from connectors.hubspot.settings import HubSpotSettings
 
 BATCH = 100  # inputs of a batch call
 PAGE = 200  # rows of a search
+IN_VALUES = 100  # values of one IN or NOT_IN
 SEARCH_BODY = 3000  # characters of a search body
 REMEDY = "create a new token in HubSpot (service key or private app), set access_token to it and start again"
 

@@ -93,7 +93,7 @@ class HubSpotJudge:
         if "daily" in words:
             pause = told if told is not None else self.until_reset()
             return Wait("HubSpot's daily limit of the account is reached", pause, now_or_later=False)
-        if "secondly limit" in words or answer.request.path_url.endswith("/search"):
+        if "rolling" not in words and ("secondly" in words or answer.request.path_url.endswith("/search")):
             return Wait("HubSpot's search limit is reached", SEARCH_SECONDS if told is None else told)
         return Wait("HubSpot's limit of calls per 10 seconds is reached", BURST_SECONDS if told is None else told)
 
@@ -113,6 +113,9 @@ def trouble_of(error: Mapping[str, Any], fallback: str = "UNKNOWN") -> Trouble:
     found = [*_listed(error), *_embedded(text)]
     code = next((code for code, _ in found if code), None) or _code_in_words(text)
     field = next((name for _, name in found if name), None) or _first(_names(context.get("propertyName")))
+    unknown = _UNKNOWN.search(text)
+    if field is None and unknown:
+        field = unknown.group(1)
     if code is None:
         code = _code(error.get("subCategory")) or _code(error.get("category")) or fallback
     taken = _TAKEN.search(text) or _EXISTING.search(text)
@@ -131,12 +134,14 @@ _CODE = re.compile(r"[A-Z][A-Z0-9_]{2,60}")
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,99}")
 _EXISTING = re.compile(r"Existing ID:\s*(\d+)")
 _TAKEN = re.compile(r"\b(\d+) already has that value")  # the id before " on " is a half-made record
+_UNKNOWN = re.compile(r"\b[Pp]roperty \"?([a-z][a-z0-9_]{0,99})\"? does not exist")
 _NOT_VALID = "Property values were not valid: "
 
 _WORDS = (
     ("already has that value", "VALUE_TAKEN"),
     ("Duplicate IDs found", "DUPLICATE_IDS"),
     ("by non-unique", "NOT_UNIQUE_PROPERTY"),
+    (" does not exist", "PROPERTY_DOESNT_EXIST"),
     ("Unable to infer object type", "UNKNOWN_OBJECT_TYPE"),
 )
 

@@ -51,14 +51,16 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """Stamps low to high, both included. `counted` tells how many of its records the pass has already counted as read.
+    """Stamps low to high, both included, without the ids of `skip`, which were read.
 
-    None: the range belongs to the look-back, whose number the pass knows.
+    `counted` tells how many of its records the pass has already counted as read; None: the range belongs to the
+    look-back, whose number the pass knows.
     """
 
     low: int
     high: int
     counted: int | None = None
+    skip: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -86,7 +88,7 @@ class Pass:
         return replace(self, todo=self.todo[1:], after="0", check=True)
 
     def cursor(self) -> dict[str, Any]:
-        todo = [[span.low, span.high, span.counted] for span in self.todo]
+        todo = [[span.low, span.high, span.counted, list(span.skip)] for span in self.todo]
         pass_ = {"todo": todo, "rest": self.rest, "check": self.check, "after": self.after, "then": self.then.cursor()}
         return {**self.place.cursor(), "pass": pass_}
 
@@ -99,7 +101,7 @@ class Pass:
         return cls(
             place=place_of(cursor),
             then=place_of(told["then"]),
-            todo=tuple(Range(*span) for span in told["todo"]),
+            todo=tuple(Range(low, high, counted, tuple(skip)) for low, high, counted, skip in told["todo"]),
             rest=told["rest"],
             check=told["check"],
             after=told["after"],

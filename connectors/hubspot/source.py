@@ -19,7 +19,7 @@ from typing import Any
 
 from connectors.contract import Page, Reading, Record, Seen
 from connectors.errors import ContractBroken
-from connectors.hubspot.client import BATCH, PAGE, SEARCH_BODY, Found, HubSpotClient, body_length
+from connectors.hubspot.client import BATCH, IN_VALUES, PAGE, SEARCH_BODY, Found, HubSpotClient, body_length
 from connectors.hubspot.place import END, Loading, Pass, Place, Range, last_id, look_again, place_of, top_of
 from connectors.hubspot.records import EPOCH, Row, modified_property, properties_to_read, record, rows_of, time_of
 
@@ -53,11 +53,11 @@ class HubSpotReader:
         reading = Reading(kind=kind, fields=fields, after=None)
         found: dict[str, Record] = {}
         while wanted:
-            part = wanted[:BATCH]
+            part = wanted[:IN_VALUES]
             while len(part) > 1 and not _fits(_body(kind, [_is_in(field, part)], END_ID, [])):
                 part = part[: len(part) // 2]
             wanted = wanted[len(part) :]
-            for _, rows in keyset(self._client, reading, _is_in(field, part)):
+            for _, rows in keyset(self._client, reading, [_is_in(field, part)]):
                 found |= {each.id: each for each in records_of(self._client, reading, rows)}
         return list(found.values())
 
@@ -89,6 +89,7 @@ class _Poll:
         self._seen = seen
         self._overlap = overlap
         self._modified = modified_property(reading.kind)
+        self._properties = properties_to_read(reading.kind, reading.fields)
 
     def pages(self) -> Iterator[Page]:
         cursor = self._reading.after
@@ -106,7 +107,7 @@ class _Poll:
         """Read everything once, by id; a change made meanwhile is news to the next poll."""
         newest: list[tuple[int, str]] = []
         whole = load.after == "0"
-        for found, rows in keyset(self._client, self._reading, None, load.after):
+        for found, rows in keyset(self._client, self._reading, (), load.after):
             if load.start is None:
                 load = replace(load, start=self._now() or 0)
             newest = heapq.nlargest(PAGE, [*newest, *((row.stamp, row.id) for row in rows)])
@@ -119,7 +120,7 @@ class _Poll:
     def _news(self, place: Place) -> Generator[Page, None, Place]:
         """Read what is new since `place`; return the place reached."""
         low = place.low(self._overlap)
-        found, rows = search(self._client, self._reading, _since(self._modified, low))
+        found, rows = search(self._client, self._reading, [_since(self._modified, low)])
         fresh = sum(row.stamp >= place.at for row in rows)
         deep = found.total > len(rows) or len(rows) >= PAGE
         same_top = not fresh and top_of((row.stamp, row.id) for row in rows) == place.top
@@ -153,10 +154,14 @@ class _Poll:
         if bottom < at:
             older = total - sum(row.stamp >= at for row in rows)
             return Pass(place=place, then=then, rest=older, check=trust, todo=(Range(low, bottom),))
-        # The page may show only some of the records that share its last stamp: read those again if the count says so.
-        shown = sum(row.stamp == bottom for row in rows)
-        todo = (Range(at, bottom - 1, counted=0), Range(bottom, bottom, counted=shown), Range(low, at - 1))
-        return Pass(place=place, then=then, rest=total - len(rows), check=False, todo=todo)
+        # The page may show only some of the records that share its last stamp. No count could tell the others: they are
+        # still in the store, by their former stamps.
+        shown = tuple(row.id for row in rows if row.stamp == bottom)
+        news = Range(at, bottom, 0, shown)
+        worth = len(shown) <= IN_VALUES and total <= 10 * PAGE  # it saves one page at most, and burdens every search
+        if not worth or not _fits(_body(self._kind, self._within(news), END_ID, self._properties)):
+            news = Range(at, bottom, counted=len(shown))
+        return Pass(place=place, then=then, rest=total - len(rows), check=False, todo=(news, Range(low, at - 1)))
 
     def _work(self, plan: Pass) -> Generator[Page, None, Place]:
         """Read the ranges of `plan` until the number of records in the look-back agrees with the store's."""
@@ -166,7 +171,7 @@ class _Poll:
                 break
             span = plan.todo[0]
             if span.low <= span.high:
-                for found, rows in keyset(self._client, self._reading, self._between(span), plan.after):
+                for found, rows in keyset(self._client, self._reading, self._within(span), plan.after):
                     plan = plan.with_rows(rows, found.total)
                     if rows:
                         yield self._page(rows, plan.cursor())
@@ -186,7 +191,7 @@ class _Poll:
         if place.again is None or now is None or now < place.again.due:
             return
         span = Range(place.again.since, place.again.until - 1)
-        for _, rows in keyset(self._client, self._reading, self._between(span)):
+        for _, rows in keyset(self._client, self._reading, self._within(span)):
             yield self._page(rows, place.cursor())
         more = self._count(place.again.until, place.at) >= PAGE
         again = look_again(place.again.until, place.at, now, self._overlap) if more else None
@@ -195,13 +200,12 @@ class _Poll:
     def _page(self, rows: Sequence[Row], cursor: Mapping[str, Any]) -> Page:
         return Page(kind=self._kind, records=records_of(self._client, self._reading, rows), cursor=cursor)
 
-    def _between(self, span: Range) -> Filter:
-        return {
-            "propertyName": self._modified,
-            "operator": "BETWEEN",
-            "value": str(span.low),
-            "highValue": str(span.high),
-        }
+    def _within(self, span: Range) -> list[Filter]:
+        stamps = {"operator": "BETWEEN", "value": str(span.low), "highValue": str(span.high)}
+        filters: list[Filter] = [{"propertyName": self._modified, **stamps}]
+        if span.skip:
+            filters.append({"propertyName": "hs_object_id", "operator": "NOT_IN", "values": list(span.skip)})
+        return filters
 
     def _count(self, since: int, before: int) -> int:
         return self._seen.count(self._kind, time_of(since), time_of(before))
@@ -213,7 +217,7 @@ class _Poll:
 
 
 def keyset(
-    client: HubSpotClient, reading: Reading, where: Filter | None, after: str = "0"
+    client: HubSpotClient, reading: Reading, where: Sequence[Filter], after: str = "0"
 ) -> Iterator[tuple[Found, list[Row]]]:
     """Search page by page in the order of ids, which no edit changes; offsets would skip a record per edit."""
     while True:
@@ -228,17 +232,16 @@ def keyset(
 
 
 def search(
-    client: HubSpotClient, reading: Reading, where: Filter | None, after: str | None = None
+    client: HubSpotClient, reading: Reading, where: Sequence[Filter], after: str | None = None
 ) -> tuple[Found, list[Row]]:
     """Return one page: the newest rows, or with `after` those of the next higher ids.
 
     The fields come with the search where its body may be that long; else the rows are not `complete`.
     """
-    filters = [where] if where else []
-    body = _body(reading.kind, filters, after, properties_to_read(reading.kind, reading.fields))
+    body = _body(reading.kind, where, after, properties_to_read(reading.kind, reading.fields))
     complete = _fits(body)
     if not complete:
-        body = _body(reading.kind, filters, after, [modified_property(reading.kind)])
+        body = _body(reading.kind, where, after, [modified_property(reading.kind)])
     found = client.search(reading.kind, body)
     return found, rows_of(reading.kind, found.rows, complete=complete)
 

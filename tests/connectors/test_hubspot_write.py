@@ -1,0 +1,253 @@
+"""Writing to HubSpot: one answer per request, the bad row alone refused, nothing doubled."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hubspot_bench import Bench, bench, people
+
+from connectors.contract import Deferred, Policy, Rejected, WriteRequest, Written
+from connectors.errors import ConfigProblem
+from connectors.hubspot.destination import text_of
+from sandbox.wire import Fault
+
+UPDATE = "POST contacts/batch/update"
+
+
+@pytest.fixture
+def desk() -> Iterator[Bench]:
+    with bench() as made:
+        yield made
+
+
+def update(record_id: str, fields: dict[str, Any], token: str = "") -> WriteRequest:
+    return WriteRequest(token=token or record_id, kind="contacts", policy=Policy.UPDATE, fields=fields, id=record_id)
+
+
+def create(key: str, value: str, fields: dict[str, Any]) -> WriteRequest:
+    return WriteRequest(token=value, kind="contacts", policy=Policy.CREATE, fields=fields, key=(key, value))
+
+
+def test_250_updates_cost_3_calls_and_each_has_its_own_answer(desk: Bench) -> None:
+    ids = desk.sim.seed("contacts", people(250))
+    results = desk.connector.write([update(i, {"firstname": f"new{i}"}) for i in ids])
+    assert [r.id for r in results if isinstance(r, Written)] == ids
+    assert desk.server.board.total() == 3
+    assert all(desk.sim.get("contacts", i)["firstname"] == f"new{i}" for i in ids)
+
+
+def test_the_modified_time_of_an_answer_is_the_one_that_a_poll_reads(desk: Bench) -> None:
+    (record_id,) = desk.sim.seed("contacts", people(1))
+    (result,) = desk.connector.write([update(record_id, {"firstname": "x"})])
+    desk.poll()
+    assert isinstance(result, Written)
+    assert result.modified == desk.store.records["contacts", record_id].modified
+
+
+def test_two_requests_for_one_record_are_both_applied_in_order(desk: Bench) -> None:
+    first, second = desk.sim.seed("contacts", people(2))
+    requests = [update(first, {"firstname": "a"}, "1"), update(second, {"firstname": "b"}, "2")]
+    results = desk.connector.write([*requests, update(first, {"firstname": "c"}, "3")])
+    assert [type(r) for r in results] == [Written] * 3
+    assert desk.sim.get("contacts", first)["firstname"] == "c"
+    assert desk.server.board.total() == 2
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "code"),
+    [
+        ("email", "canary-no-address", "INVALID_EMAIL"),
+        ("lifecyclestage", "canary-stage", "INVALID_OPTION"),
+        ("no_such_property", "canary", "PROPERTY_DOESNT_EXIST"),
+        ("hs_analytics_num_visits", "canary", "READ_ONLY_VALUE"),
+        ("email", "P7@example.com", "CONFLICT"),
+    ],
+)
+def test_a_refused_row_is_named_without_its_value_and_the_others_are_written(
+    desk: Bench, field: str, value: str, code: str
+) -> None:
+    ids = desk.sim.seed("contacts", people(100))
+    requests = [update(i, {"firstname": "new"}) for i in ids]
+    requests[41] = update(ids[41], {"firstname": "new", field: value})
+    results = desk.connector.write(requests)
+    (refused,) = [r for r in results if isinstance(r, Rejected)]
+    assert results[41] is refused
+    assert (refused.code, refused.field) == (code, None if code == "CONFLICT" else field)
+    assert value.lower() not in repr(refused).lower()
+    assert ids[41] in refused.message
+    if code == "CONFLICT":
+        assert refused.matches == (("contacts", ids[7]),)
+    assert sum(isinstance(r, Written) for r in results) == 99
+    assert desk.server.board.total() == 1
+
+
+def without_traces(desk: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the simulator forget trace ids, so that one bad row refuses its whole batch."""
+    handle = desk.sim.handle
+
+    def forgetful(request: Any) -> Any:
+        request.body = request.body.replace(b'"objectWriteTraceId"', b'"forgotten"')
+        return handle(request)
+
+    monkeypatch.setattr(desk.sim, "handle", forgetful)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_one_bad_row_that_refuses_its_batch_is_isolated_in_9_calls_per_100(
+    desk: Bench, monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    without_traces(desk, monkeypatch)
+    ids = desk.sim.seed("contacts", people(100))
+    bad = random.Random(seed).randrange(100)
+    requests = [update(i, {"email": "canary" if n == bad else f"new{n}@example.com"}) for n, i in enumerate(ids)]
+    results = desk.connector.write(requests)
+    assert [n for n, r in enumerate(results) if isinstance(r, Rejected)] == [bad]
+    assert sum(isinstance(r, Written) for r in results) == 99
+    assert desk.server.board.total() <= 9
+    assert "canary" not in repr(results)
+
+
+def test_a_property_that_does_not_exist_refuses_its_rows_in_two_calls(
+    desk: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    without_traces(desk, monkeypatch)
+    ids = desk.sim.seed("contacts", people(100))
+    results = desk.connector.write([update(i, {"gone" if n % 2 else "firstname": "x"}) for n, i in enumerate(ids)])
+    assert [type(r) for r in results] == [Written, Rejected] * 50
+    assert desk.server.board.total() == 2
+
+
+def test_many_bad_rows_are_decided_over_several_attempts_and_none_is_without_an_answer(
+    desk: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    without_traces(desk, monkeypatch)
+    ids = desk.sim.seed("contacts", people(100))
+    waiting = [update(i, {"email": "canary" if n % 9 == 0 else f"new{n}@example.com"}) for n, i in enumerate(ids)]
+    fates: dict[str, Any] = {}
+    for _ in range(8):
+        desk.server.board.clear()
+        results = desk.connector.write(waiting)
+        assert desk.server.board.total() <= 30
+        fates |= {q.token: r for q, r in zip(waiting, results, strict=True)}
+        waiting = [q for q, r in zip(waiting, results, strict=True) if isinstance(r, Deferred)]
+        if not waiting:
+            break
+    assert not waiting
+    assert sum(isinstance(r, Rejected) for r in fates.values()) == 12
+
+
+def test_a_create_is_an_upsert_by_the_key_and_finds_its_own_earlier_create(desk: Bench) -> None:
+    desk.sim.define_property("contacts", "syncd_key", unique=True)
+    requests = [create("syncd_key", f"K{n}", {"firstname": f"f{n}", "email": f"c{n}@example.com"}) for n in range(150)]
+    first, second = desk.connector.write(requests), desk.connector.write(requests)
+    assert {r.created for r in first if isinstance(r, Written)} == {True}
+    assert {r.created for r in second if isinstance(r, Written)} == {False}
+    assert [r.id for r in first if isinstance(r, Written)] == [r.id for r in second if isinstance(r, Written)]
+    assert len(desk.sim.all("contacts")) == 150
+    assert all(
+        desk.sim.get("contacts", r.id)["firstname"] == f"f{n}" for n, r in enumerate(first) if isinstance(r, Written)
+    )
+
+
+def test_creates_with_keys_that_differ_in_case_only_go_in_calls_of_their_own(desk: Bench) -> None:
+    requests = [create("email", value, {"firstname": value}) for value in ("A@example.com", "a@example.com")]
+    assert [type(r) for r in desk.connector.write(requests)] == [Written, Written]
+    assert len(desk.sim.all("contacts")) == 1
+
+
+def test_a_key_that_is_not_unique_is_refused_in_words(desk: Bench) -> None:
+    request = create("firstname", "canary", {"lastname": "x"})
+    (result,) = desk.connector.write([request])
+    assert isinstance(result, Rejected)
+    assert result.code == "NOT_UNIQUE_PROPERTY"
+    assert "setup" in result.message
+    assert desk.sim.all("contacts") == []
+
+
+def test_a_deleted_target_is_gone_and_a_merged_one_names_the_survivor(desk: Bench) -> None:
+    deleted, first, second, alive = desk.sim.seed("contacts", people(4))
+    desk.sim.archive("contacts", deleted)
+    survivor = desk.sim.merge("contacts", first, second)
+    old = second if survivor != second else first
+    results = desk.connector.write([update(i, {"firstname": "x"}) for i in (deleted, old, alive)])
+    gone, merged, written = results
+    assert isinstance(gone, Rejected)
+    assert gone.gone
+    assert isinstance(merged, Rejected)
+    assert merged.gone
+    assert merged.matches == (("contacts", survivor),)
+    assert isinstance(written, Written)
+
+
+def test_a_row_that_vanishes_from_the_answer_is_deferred(desk: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    ids = desk.sim.seed("contacts", people(5))
+    handle = desk.sim.handle
+
+    def swallowing(request: Any) -> Any:
+        answer = handle(request)
+        if request.path.endswith("/batch/update"):
+            answer.body["results"] = [row for row in answer.body["results"] if row["id"] != ids[2]]
+        return answer
+
+    monkeypatch.setattr(desk.sim, "handle", swallowing)
+    results = desk.connector.write([update(i, {"firstname": "x"}) for i in ids])
+    assert [type(r) for r in results] == [Written, Written, Deferred, Written, Written]
+
+
+@pytest.mark.parametrize("backwards", ["silent", "refuse"])
+def test_a_lifecycle_stage_is_moved_back_by_emptying_it_first(backwards: Any) -> None:
+    with bench(stage_backwards=backwards) as desk:
+        ids = desk.sim.seed("contacts", [{**row, "lifecyclestage": "customer"} for row in people(3)])
+        stages = ["lead", "evangelist", "subscriber"]
+        requests = [update(i, {"lifecyclestage": s, "firstname": "x"}) for i, s in zip(ids, stages, strict=True)]
+        assert [type(r) for r in desk.connector.write(requests)] == [Written] * 3
+        assert [desk.sim.get("contacts", i)["lifecyclestage"] for i in ids] == stages
+        assert {desk.sim.get("contacts", i)["firstname"] for i in ids} == {"x"}
+        assert desk.server.board.total(UPDATE) == 3
+
+
+def test_values_arrive_as_hubspot_reads_them(desk: Bench) -> None:
+    for name, type_, shown in [("n", "number", "number"), ("b", "bool", "booleancheckbox"), ("t", "string", "text")]:
+        desk.sim.define_property("contacts", f"my_{name}", type_, shown)
+    desk.sim.define_property("contacts", "my_c", "enumeration", "checkbox", options=["a", "b"])
+    (record_id,) = desk.sim.seed("contacts", [{"email": "a@example.com", "firstname": "x", "my_t": "y"}])
+    odd = "\x00 ünï 😀 ;"
+    fields = {"my_n": 12.5, "my_b": True, "my_c": ["a", "b"], "firstname": None, "my_t": odd}
+    (result,) = desk.connector.write([update(record_id, fields)])
+    assert isinstance(result, Written)
+    now = desk.sim.get("contacts", record_id)
+    assert (now["my_n"], now["my_b"], set(now["my_c"].split(";"))) == ("12.5", "true", {"a", "b"})
+    assert "firstname" not in now
+    assert now["my_t"] == odd
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(None, ""), (False, "false"), (3, "3"), (3.0, "3"), (1e22, "1" + "0" * 22), (1e-7, "0.0000001"), (0.0, "0")],
+)
+def test_a_value_is_sent_as_plain_text(value: Any, text: str) -> None:
+    assert text_of(value) == text
+
+
+def test_a_request_without_a_target_is_refused_and_sends_nothing(desk: Bench) -> None:
+    request = WriteRequest(token="t", kind="contacts", policy=Policy.UPDATE, fields={"firstname": "x"})
+    (result,) = desk.connector.write([request])
+    assert isinstance(result, Rejected)
+    assert desk.server.board.total() == 0
+
+
+def test_an_unknown_object_is_a_problem_of_the_mapping(desk: Bench) -> None:
+    request = WriteRequest(token="t", kind="cars", policy=Policy.UPDATE, fields={"a": "x"}, id="1")
+    with pytest.raises(ConfigProblem, match="cars"):
+        desk.connector.write([request])
+
+
+def test_trouble_after_the_first_call_defers_the_rest_instead_of_raising(desk: Bench) -> None:
+    ids = desk.sim.seed("contacts", people(300))
+    desk.server.board.add(Fault(kind="status", status=503, match=UPDATE, first=2, times=100))
+    results = desk.connector.write([update(i, {"firstname": "x"}) for i in ids])
+    assert [type(r) for r in results] == [Written] * 100 + [Deferred] * 200
+    assert desk.server.board.total() == 1 + 4
