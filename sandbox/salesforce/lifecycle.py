@@ -53,6 +53,11 @@ def undelete(org: Org, key: str, by: str) -> None:
                 undelete(org, one, by)
 
 
+def purge(org: Org, key: str) -> None:
+    """Remove a row for good."""
+    org.tables_for(key).remove(key)
+
+
 def merge(org: Org, name: str, winner: str, losers: list[str], by: str) -> None:
     """Merge up to two rows into the winner: children move to it, losers are deleted and point to it."""
     if name not in MERGEABLE or not 1 <= len(losers) <= 2:

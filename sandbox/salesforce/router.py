@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from sandbox.salesforce import (
+    bulk,
     collections,
     composite,
     definitions,
@@ -49,6 +50,8 @@ class Router:
             return self._composite(call)
         if first == "tooling":
             return definitions.serve(self.org, call)
+        if first == "jobs":
+            return bulk.serve(self.org, call)
         if first == "limits" and call.method == "GET":
             return self._limits()
         if not first:

@@ -154,7 +154,7 @@ class Salesforce:
     def purge(self, object: str, id: str) -> None:
         """Remove a row for good: not even queryAll finds it."""
         with self.lock:
-            self.org.table(object).remove(self.org.get(object, id)["Id"])
+            lifecycle.purge(self.org, self.org.get(object, id)["Id"])
 
     def merge(self, object: str, winner: str, loser: str, *more: str, by: str | None = None) -> None:
         """Merge one or two losers into the winner."""
