@@ -147,7 +147,9 @@ class Server:
         return self
 
     def stop(self) -> None:
-        self._http.shutdown()
+        """Stop serving and give the port back; also of a server that was never started."""
+        if self._thread.is_alive():
+            self._http.shutdown()
         self._http.server_close()
 
     def __enter__(self) -> Server:

@@ -1,0 +1,1 @@
+"""The sandbox's data files, read as package resources."""
