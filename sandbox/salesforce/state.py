@@ -16,9 +16,10 @@ from sandbox.salesforce.sessions import Sessions
 
 def save(path: Path, org: Org, sessions: Sessions) -> None:
     """Write the file atomically: a crash leaves the older one whole."""
+    text = json.dumps(_dump(org, sessions), separators=(",", ":"))
     part = path.with_name(f"{path.name}.part")
     with part.open("w", encoding="utf-8") as file:
-        file.write(json.dumps(_dump(org, sessions), separators=(",", ":")))
+        file.write(text)
         file.flush()
         os.fsync(file.fileno())
     part.replace(path)
