@@ -41,8 +41,9 @@ def set_up(level: str, shape: str, secrets: Collection[str] = (), stream: TextIO
     )
     root = logging.getLogger()
     root.handlers[:] = [handler]
-    root.setLevel(level.upper())
-    for name in ("dbos", "urllib3", "alembic", "uvicorn", "asyncio"):
+    root.setLevel(logging.WARNING)  # of the libraries only what is wrong
+    logging.getLogger("syncd").setLevel(level.upper())
+    for name in ("dbos", "uvicorn"):
         library = logging.getLogger(name)
         library.handlers[:] = []
         library.propagate = True

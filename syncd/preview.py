@@ -75,26 +75,47 @@ def tell(engine: Engine, mappings: Mappings, name: str) -> Story:
 
 def _find(connection: Any, name: str) -> str:
     asked = name.strip()
-    ids = set(connection.execute(select(entity.c.id).where(entity.c.id == asked.upper())).scalars())
-    if not ids:
-        record = asked.rpartition(":")[2]
-        query = select(link.c.entity).where(link.c.record_id == record)
-        if ":" in asked:
-            query = query.where(link.c.system == asked.partition(":")[0])
-        ids = set(connection.execute(query).scalars())
-    if not ids:
-        query = select(match_key.c.entity).where(or_(match_key.c.value == asked, match_key.c.value == asked.lower()))
-        ids = set(
-            connection.execute(query.where(match_key.c.key.in_(("email", "erp_customer", "branch_key")))).scalars()
-        )
-    if len(ids) == 1:
-        return str(ids.pop())
-    if not ids:
+    found = _by_id(connection, asked) or _by_record(connection, asked) or _by_key(connection, asked)
+    if len(found) > 1:
+        # Two kinds of one system may use the same number; somebody who asks means a lead.
+        found = {one: kind for one, kind in found.items() if kind == EntityKind.LEAD.value} or found
+    if len(found) == 1:
+        return next(iter(found))
+    if not found:
         raise NotFound(
-            f"nothing is stored under {asked!r}; give a lead's own id, a record id (hubspot:51 names the system), or an "
-            f"e-mail address"
+            f"nothing is stored under {asked!r}; give a lead's own id, a record id (51, hubspot:51 or "
+            f"hubspot:contacts:51), or an e-mail address"
         )
-    raise NotFound(f"{asked!r} names several: {', '.join(sorted(ids))}; give one of these ids")
+    raise NotFound(f"{asked!r} names several: {', '.join(sorted(found))}; give one of these ids")
+
+
+def _by_id(connection: Any, asked: str) -> dict[str, str]:
+    query = select(entity.c.id, entity.c.kind).where(entity.c.id == asked.upper())
+    return {row.id: row.kind for row in connection.execute(query)}
+
+
+def _by_record(connection: Any, asked: str) -> dict[str, str]:
+    *where, record = asked.split(":")
+    query = (
+        select(entity.c.id, entity.c.kind).join(link, link.c.entity == entity.c.id).where(link.c.record_id == record)
+    )
+    if where:
+        query = query.where(link.c.system == where[0])
+    if len(where) > 1:
+        query = query.where(link.c.kind == where[1])
+    return {row.id: row.kind for row in connection.execute(query)}
+
+
+def _by_key(connection: Any, asked: str) -> dict[str, str]:
+    query = (
+        select(entity.c.id, entity.c.kind)
+        .join(match_key, match_key.c.entity == entity.c.id)
+        .where(
+            or_(match_key.c.value == asked, match_key.c.value == asked.lower()),
+            match_key.c.key.in_(("email", "erp_customer", "branch_key")),
+        )
+    )
+    return {row.id: row.kind for row in connection.execute(query)}
 
 
 def _held(connection: Any, decision: Decision) -> dict[str, dict[str, Any]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
@@ -10,13 +9,19 @@ import threading
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING
 
 import click
-from sqlalchemy import Engine
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+    from syncd.health import Health
+    from syncd.web.figures import Figures
 
 READY_SECONDS = 90.0
 SETTLE_SECONDS = 120.0
+SYSTEMS = 3
 LINE_EVERY = 10.0
 
 
@@ -29,10 +34,9 @@ def run_demo(config: Path, state: Path, people: int, seconds: float | None) -> i
     from syncd.web.serve import start
 
     began = time.monotonic()
-    os.environ.setdefault("SYNCD_LOG_LEVEL", "warning")
     stop = threading.Event()
     stop_on_signals(stop)
-    with _sandbox(state, people, stop) as box:
+    with _Sandbox(state, people, stop) as box:
         if stop.is_set():
             return 0
         app = open_app(config)
@@ -52,7 +56,7 @@ def run_demo(config: Path, state: Path, people: int, seconds: float | None) -> i
     return 0 if box.poll() in (0, None, -signal.SIGTERM) else 2
 
 
-class _sandbox:  # noqa: N801 - reads as a verb in `with`
+class _Sandbox:
     """The simulated systems as a process of their own, so that nothing but HTTP passes between."""
 
     def __init__(self, state: Path, people: int, stop: threading.Event) -> None:
@@ -94,7 +98,7 @@ class _sandbox:  # noqa: N801 - reads as a verb in `with`
 
 def _tell(
     engine: Engine,
-    health: Any,
+    health: Health,
     stop: threading.Event,
     began: float,
     seconds: float | None,
@@ -104,68 +108,77 @@ def _tell(
     """Show progress until the first handoff is through, then a line whenever something moved."""
     from syncd.web.figures import read_figures
 
-    first: float | None = None
-    last: Mapping[str, int] = {}
-    settled, said = False, time.monotonic()
+    last: dict[str, int] = {}
+    first, settled, said = False, False, time.monotonic()
     while not stop.wait(0.5):
         if box.poll() is not None:
             click.echo("the sandbox stopped by itself; stopping", err=True)
             stop.set()
             return
-        figures = cast(Mapping[str, Any], read_figures(engine, health).as_json())
-        counts = _counts(engine)
-        if counts["handed over"] and first is None:
-            first = time.monotonic() - began
-            click.echo(f"first lead handed over after {first:.1f} s")
-        if not settled and (_quiet(engine, health) or time.monotonic() - began > SETTLE_SECONDS):
+        figures = read_figures(engine, health)
+        counts = _counts(figures)
+        if counts["handed over"] and not first:
+            first = True
+            click.echo(f"first lead handed over {time.monotonic() - began:.1f} s after the start")
+        if not settled and _is_settled(figures, began):
             settled = True
-            click.echo(_summary(engine, counts, url))
+            click.echo(_summary(figures, url))
             last, said = counts, time.monotonic()
-        elif counts != last and time.monotonic() - said > (1.0 if not settled else LINE_EVERY):
+        elif counts != last and time.monotonic() - said > (LINE_EVERY if settled else 1.0):
             click.echo(_line(counts, last))
             last, said = counts, time.monotonic()
         if seconds is not None and time.monotonic() - began > seconds:
             stop.set()
-        del figures
 
 
-def _counts(engine: Engine) -> dict[str, int]:
-    from syncd.store.figures import count_story
+def _counts(figures: Figures) -> dict[str, int]:
+    stages = dict(figures.stages)
+    accepted = sum(count for stage, count in stages.items() if stage in ("sal", "sql", "opportunity", "won", "lost"))
+    return {
+        "leads": figures.leads,
+        "handed over": figures.handed_over,
+        "refused": figures.refused,
+        "accepted by sales": accepted,
+        "sent back": stages.get("recycled", 0) + stages.get("disqualified", 0),
+        "waiting": figures.waiting,
+    }
 
-    with engine.execution_options(syncd_reads_only=True).connect() as connection:
-        return count_story(connection)
 
-
-def _quiet(engine: Engine, health: Any) -> bool:
-    from syncd.store.handoff import count_due
-
-    polled = [one.last_poll is not None for one in health.snapshot().values()]
-    with engine.execution_options(syncd_reads_only=True).connect() as connection:
-        return len(polled) >= 3 and all(polled) and count_due(connection) == 0
+def _is_settled(figures: Figures, began: float) -> bool:
+    polled = [one for one in figures.systems if one.last_poll is not None]
+    quiet = len(polled) >= SYSTEMS and figures.waiting == 0 and figures.handed_over > 0
+    return quiet or time.monotonic() - began > SETTLE_SECONDS
 
 
 def _line(counts: Mapping[str, int], before: Mapping[str, int]) -> str:
-    moved = [
-        f"{name} {count:,}" + (f" ({count - before[name]:+,})" if before and count != before.get(name, count) else "")
-        for name, count in counts.items()
+    parts = []
+    for name, count in counts.items():
+        moved = count - before.get(name, count)
+        parts.append(f"{count:,} {name}" + (f" ({moved:+,})" if moved else ""))
+    return time.strftime("%H:%M:%S  ") + ", ".join(parts)
+
+
+def _summary(figures: Figures, url: str | None) -> str:
+    lines = [
+        "",
+        click.style("What happened", bold=True),
+        f"  {figures.leads:7,}  people known, from HubSpot and Salesforce",
+        f"  {figures.handed_over:7,}  complete leads handed over to Salesforce",
+        f"  {figures.refused:7,}  refused, each told on its HubSpot contact what is missing:",
     ]
-    return time.strftime("%H:%M:%S") + "  " + ", ".join(moved)
-
-
-def _summary(engine: Engine, counts: Mapping[str, int], url: str | None) -> str:
-    from syncd.store.figures import refusals_by_fact
-
-    with engine.execution_options(syncd_reads_only=True).connect() as connection:
-        facts = refusals_by_fact(connection)
-    lines = ["", click.style("What happened", bold=True)]
-    lines += [f"  {count:7,}  {name}" for name, count in counts.items()]
-    lines += ["  refused for"]
-    lines += [f"  {one.count:7,}  {one.label}: {one.lack} ({one.who} can fill it)" for one in facts[:10]]
+    for one in figures.refusals[:8]:
+        lacks = ", ".join(f"{count:,} {lack}" for lack, count in one.lacks.items())
+        lines.append(f"           {one.leads:7,}  {one.label} ({lacks}); {one.who} can fill it")
     lines += [
+        f"  {figures.branches:7,}  ship-to branches read from the ERP",
+        f"  {figures.branches_placed:7,}  of them matched to an account and written under it",
+        f"  {figures.leads_with_branch:7,}  people found to sit at one of them",
+        f"  {figures.open_problems:7,}  questions for a person (syncd problems -c config.example.yaml)",
         "",
-        f"  status page   {url}" if url else "",
-        "  one lead      .venv/bin/syncd explain -c config.example.yaml hubspot:ID",
+        f"  status page: {url}" if url else "",
+        "  one lead:    .venv/bin/syncd explain -c config.example.yaml hubspot:contacts:ID",
         "",
-        "People in the sandbox now fill in missing facts, reps accept and reject. Ctrl-C stops.",
+        "Now marketers in the sandbox fill in missing facts and reps accept and reject. Ctrl-C stops.",
+        "",
     ]
     return "\n".join(lines)

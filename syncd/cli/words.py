@@ -144,26 +144,43 @@ def summary_words(counts: Mapping[str, int]) -> str:
     return "\n".join(["", *(f"{count:7,}  {name}" for name, count in sorted(counts.items(), key=lambda c: -c[1]))])
 
 
-def status_words(figures: Mapping[str, Any], indent: str = "") -> str:
-    """Return nested figures as indented lines; names as they stand in the JSON."""
-    lines = []
-    for name, value in figures.items():
-        label = str(name).replace("_", " ")
-        if isinstance(value, Mapping):
-            lines.append(f"{indent}{label}:")
-            lines.append(status_words(value, indent + "  ") or f"{indent}  none")
-        elif isinstance(value, (list, tuple)):
-            lines.append(f"{indent}{label}:" + ("" if value else " none"))
-            for one in value:
-                if isinstance(one, Mapping):
-                    lines.append(
-                        indent + "  - " + ", ".join(f"{k}: {v}" for k, v in one.items() if v not in (None, ""))
-                    )
-                else:
-                    lines.append(f"{indent}  - {one}")
-        else:
-            lines.append(f"{indent}{label}: {value if value is not None else '-'}")
+def status_words(told: Mapping[str, Any]) -> str:
+    """Return the figures as a page of text."""
+    lines = ["systems"]
+    for one in told["systems"]:
+        budget = f" of {one['budget']:,}" if one["budget"] else ""
+        state = one["trouble"] or f"last read {_when(one['last_poll'])}"
+        lines.append(f"  {one['name']:<12} {state}, {one['calls_today']:,}{budget} calls today")
+    lines += ["", "leads"]
+    for label, name in _LEAD_LINES:
+        lines.append(f"  {told[name]:7,}  {label}")
+    lines += ["", "by stage", *(f"  {count:7,}  {stage or '(none yet)'}" for stage, count in told["stages"].items())]
+    if told["refusals"]:
+        lines += ["", "refused for"]
+        for one in told["refusals"]:
+            lacks = ", ".join(f"{count:,} {lack}" for lack, count in one["lacks"].items())
+            lines.append(f"  {one['leads']:7,}  {one['label']} ({lacks}); {one['who']} can fill it")
+    if told["problems"]:
+        lines += ["", "needs a person (syncd problems)"]
+        lines += [f"  {one['open']:7,}  {one['kind']}" for one in told["problems"]]
+    if told["fates"]:
+        lines += ["", "handoffs of the last 24 hours"]
+        lines += [f"  {count:7,}  {fate}" for fate, count in told["fates"].items()]
     return "\n".join(lines)
+
+
+_LEAD_LINES = (
+    ("known", "leads"),
+    ("handed over", "handed_over"),
+    ("refused now", "refused"),
+    ("in review", "in_review"),
+    ("waiting for handoff", "waiting"),
+    ("at a known branch", "leads_with_branch"),
+)
+
+
+def _when(moment_text: str | None) -> str:
+    return moment_text[:19].replace("T", " ") + " UTC" if moment_text else "never"
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -65,7 +65,7 @@ def _link(
     keys = {one: keys_of(mappings.definition, kind_map.entity, found) for one, found in values.items()}
     fresh = [one for one in news if one.record.id not in links and one.record.id in keys]
     holders = intake.holders_of(
-        connection, kind_map.entity.value, {key for one in fresh for key in keys[one.record.id]}
+        connection, kind_map.entity.value, {key for one in fresh for key in _sought(keys[one.record.id])}
     )
     taken = intake.taken_by(connection, system, kind, {e for found in holders.values() for e in found})
     own = _own_keys(connection, kind_map, fresh)
@@ -104,6 +104,10 @@ def _link(
     intake.save_keys(connection, _key_rows(kind_map, news, links, keys))
     _retire_merged(connection, kind_map, news)
     return links
+
+
+def _sought(keys: Sequence[Key]) -> list[Key]:
+    return [*keys, *(("lone phone", value) for name, value in keys if name == "phone")]
 
 
 def _key_values(mappings: Mappings, kind_map: KindMap, one: News) -> dict[str, Any]:

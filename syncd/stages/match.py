@@ -48,7 +48,10 @@ def keys_of(definition: Definition, kind: EntityKind, values: Mapping[str, Any])
         if field.identifies and values.get(name) not in (None, "")
     ]
     if kind is EntityKind.LEAD:
-        keys += _some(("phone", person_key(values.get("phone"), values.get("last_name"))))
+        person = person_key(values.get("phone"), values.get("last_name"))
+        keys += _some(("phone", person))
+        if not values.get("email"):
+            keys += _some(("lone phone", person))
         keys += _some(("account", values.get("account")))
         keys += _some(("company", mail_domain(values.get("email"))))
         return keys
@@ -72,10 +75,12 @@ def match_record(
     `holders`: who has each key. `taken`: entity -> id of the record of this same system and kind it is linked to
     already; such an entity cannot take a second one, so a match with it is for a person to settle.
     """
+    has_email = any(key == "email" for key, _ in keys)
     for key in keys:
-        if key[0] in RELATING:
+        if key[0] in RELATING or key[0] == "lone phone":
             continue
-        found = holders.get(key, ())
+        # Two people with two addresses may share a line and a name: a number speaks only where an address is lacking.
+        found = holders.get(("lone phone", key[1]) if key[0] == "phone" and has_email else key, ())
         if not found:
             continue
         if len(found) > 1:

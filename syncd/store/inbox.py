@@ -86,10 +86,10 @@ def calls_since(connection: Connection, since: int) -> dict[str, int]:
     return spent
 
 
-def fates_since(connection: Connection, since: int) -> dict[str, int]:
-    """Return fate -> number, over runs that started since then (ms)."""
+def fates_since(connection: Connection, since: int, what: str = "handoff") -> dict[str, int]:
+    """Return fate -> number, over handoffs (or sends: outcome -> number) that started since then (ms)."""
     total: dict[str, int] = {}
-    for (fates,) in connection.execute(select(run.c.fates).where(run.c.started_at >= since)):
+    for (fates,) in connection.execute(select(run.c.fates).where(run.c.started_at >= since, run.c.what == what)):
         for fate, count in fates.items():
             total[fate] = total.get(fate, 0) + count
     return total
