@@ -170,6 +170,39 @@ def created(desk: Bench, row: dict[str, str]) -> None:
     desk.connector.write([WriteRequest(token="t", kind="contacts", policy=Policy.CREATE, fields=row, key=key)])
 
 
+def test_one_late_change_in_sight_makes_the_whole_look_back_be_read() -> None:
+    clock, late = Clock(), set[str]()
+    with bench(clock=clock, index_lag=lambda _, i: 300.0 if i in late else 0.0) as desk:
+        ids = desk.sim.seed("contacts", people(1500), modified=int((clock.now - 7200) * 1000))
+        desk.poll()
+        for record_id in ids[:300]:
+            desk.sim.edit("contacts", record_id, {"firstname": "early"})
+        desk.poll()
+        late.update(ids[:21])
+        for record_id in [*ids[:20], *ids[300:], ids[20], ids[-1]]:
+            desk.sim.edit("contacts", record_id, {"firstname": "again"})
+        desk.poll()
+        clock.now += 301
+        desk.poll()
+        assert desk.wrong() == []
+
+
+def test_edits_during_a_load_are_news_to_the_next_poll() -> None:
+    clock = Clock()
+    clock.now = time.time()
+    with bench(clock=clock) as desk:
+        ids = desk.sim.seed("contacts", people(2000), modified=old(1))
+        pages = desk.connector.changes([desk.store.reading("contacts")], desk.store)
+        desk.store.keep(next(pages))
+        clock.now += 5
+        for record_id in [ids[0], *ids[500:900]]:  # the first was read already, the others hide it below a page
+            desk.sim.edit("contacts", record_id, {"firstname": "edited"})
+        for page in pages:
+            desk.store.keep(page)
+        desk.poll()
+        assert desk.wrong() == []
+
+
 def test_the_second_look_finds_a_late_change_that_no_count_can_tell() -> None:
     clock, late = Clock(step=0.0001), set[str]()
     clock.now = time.time()
