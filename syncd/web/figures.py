@@ -90,6 +90,7 @@ class Figures:
     in_review: int
     waiting: int
     branches: int
+    branches_placed: int
     leads_with_branch: int
     refusals: tuple[LackFigures, ...]
     problems: tuple[ProblemFigures, ...]
@@ -131,6 +132,7 @@ def read_figures(engine: Engine, health: Health | None, now: int | None = None) 
             in_review=figures.count_in_review(connection),
             waiting=figures.count_waiting(connection),
             branches=kinds.get("branch", 0),
+            branches_placed=figures.count_placed_branches(connection),
             leads_with_branch=sum(row.leads for row in leads if row.placed),
             refusals=lacks,
             problems=_problems(connection),

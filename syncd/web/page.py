@@ -5,10 +5,12 @@ It is complete without any script; the script only keeps it fresh.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
 
 from syncd.web.figures import Figures, RunFigures, SystemFigures
 
@@ -74,6 +76,11 @@ def _counts(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{_number(count)} {name}" for name, count in counts.items() if count)
 
 
+def _commands(sentence: str) -> Markup:
+    """Set what stands between backticks, as our messages write commands and settings, in the type of commands."""
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(sentence))))  # noqa: S704 - escaped just here
+
+
 def _number(value: int) -> str:
     return f"{value:,}"
 
@@ -94,5 +101,12 @@ _PAGES = Environment(
     lstrip_blocks=True,
 )
 _PAGES.filters.update(
-    state=_state, ago=_ago, took=_took, counts=_counts, number=_number, count=_count, stamp=datetime.isoformat
+    state=_state,
+    commands=_commands,
+    ago=_ago,
+    took=_took,
+    counts=_counts,
+    number=_number,
+    count=_count,
+    stamp=datetime.isoformat,
 )

@@ -14,12 +14,21 @@ from web_state import AWAY, CANARY, fill, get, live
 
 from syncd.health import Health
 from syncd.store.database import now_ms, open_store
-from syncd.store.tables import run
+from syncd.store.tables import due, problem, run
 from syncd.web.serve import Running, WebUnusable, start
 
 
 @pytest.fixture
-def engine(state_url: str) -> Iterator[Engine]:
+def engine(sqlite_url: str) -> Iterator[Engine]:
+    engine = open_store(sqlite_url)
+    fill(engine, now_ms())
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def either(state_url: str) -> Iterator[Engine]:
+    """A filled state on SQLite and on PostgreSQL, for answers that depend on what the database says."""
     engine = open_store(state_url)
     fill(engine, now_ms())
     yield engine
@@ -87,28 +96,32 @@ def test_readiness_names_the_system_that_is_away(server: Running, health: Health
     assert get(server.url, "readyz").status == 200
 
 
-def test_metrics_count_what_waits_and_what_is_open(server: Running) -> None:
-    lines = get(server.url, "metrics").text.splitlines()
+def test_metrics_count_what_waits_and_what_is_open(either: Engine, health: Health) -> None:
+    running = start(either, health, "127.0.0.1", 0)
+    try:
+        lines = get(running.url, "metrics").text.splitlines()
+    finally:
+        running.stop()
     assert "syncd_due 2.0" in lines
     assert 'syncd_open_problems{kind="review"} 3.0' in lines
     assert 'syncd_system_up{system="salesforce"} 0.0' in lines
 
 
-def test_a_store_that_fails_is_said_everywhere_and_stops_nothing(engine: Engine, server: Running) -> None:
+def test_a_store_that_fails_is_said_everywhere_and_stops_nothing(either: Engine, health: Health) -> None:
     """Health and page answer 503 with the reason; the metrics go on and show no number that is not known."""
-    with engine.begin() as connection:
-        run.drop(connection)
-    for path in ("", "status.json", "healthz"):
-        answer = get(server.url, path)
+    with either.begin() as connection:
+        for table in (run, problem, due):
+            table.drop(connection)
+    running = start(either, health, "127.0.0.1", 0)
+    try:
+        answers = [get(running.url, path) for path in ("", "status.json", "healthz")]
+        lines = get(running.url, "metrics").text.splitlines()
+    finally:
+        running.stop()
+    for answer in answers:
         assert answer.status == 503
         assert "the state database cannot be read" in answer.text
         assert "SELECT" not in answer.text
-    from syncd.store.tables import due, problem
-
-    with engine.begin() as connection:
-        problem.drop(connection)
-        due.drop(connection)
-    lines = get(server.url, "metrics").text.splitlines()
     assert "syncd_due NaN" in lines
     assert not [line for line in lines if line.startswith("syncd_open_problems{")]
 
