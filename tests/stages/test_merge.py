@@ -1,0 +1,192 @@
+"""Golden values: who wins, under which rule, and where the winner came from."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from support.builders import both, definition, field, kind_map, line, says, stored
+from support.clock import NOW, days_ago
+
+from syncd.lead.decision import Change
+from syncd.lead.definition import Definition, EntityKind, FieldType, Merge
+from syncd.mapping.model import Conflict, Method
+from syncd.stages.merge import Said, changes_between, merge_values, sales_facts
+
+LATE, EARLY = days_ago(1), days_ago(9)
+
+
+def golden(*said: Said, known: Definition | None = None) -> dict[str, Any]:
+    return merge_values(known or definition(), EntityKind.LEAD, said)[0]
+
+
+def one(system: str, at: int, **fields: Any) -> Said:
+    return says(stored(fields, system=system, first_modified=at, modified=at))
+
+
+def by_method(method: Method, at: int, company: str) -> Said:
+    mapped = kind_map(line("company", reads="company", method=method), system=method.value)
+    return says(stored({"company": company}, system=method.value, first_modified=at), mapped)
+
+
+def merged_by(rule: Merge, *said: Said, name: str = "employees", **other: Any) -> Any:
+    known = definition(field(name, FieldType.INTEGER, merge=rule, **other))
+    return golden(*said, known=known).get(name)
+
+
+def test_the_newest_value_wins() -> None:
+    assert golden(one("a", EARLY, company="Old"), one("b", LATE, company="New")) == {"company": "New"}
+
+
+def test_newest_means_the_field_and_not_the_record() -> None:
+    """A record touched yesterday for its phone does not make its nine days old company the newest."""
+    moved = stored({"company": "A", "phone": "+1"}, system="a", first_modified=EARLY, changed={"phone": LATE})
+    assert golden(says(moved), one("b", days_ago(3), company="B", phone="+2")) == {"company": "B", "phone": "+1"}
+
+
+def test_what_a_person_stated_outranks_newer_bought_data() -> None:
+    stated, bought = by_method(Method.STATED, EARLY, "Said"), by_method(Method.BOUGHT, LATE, "Sold")
+    assert golden(stated, bought) == {"company": "Said"}
+
+
+@pytest.mark.parametrize(("more", "less"), list(zip(list(Method), list(Method)[1:], strict=False)))
+def test_each_method_outranks_the_next(more: Method, less: Method) -> None:
+    assert golden(by_method(less, LATE, "less"), by_method(more, EARLY, "more")) == {"company": "more"}
+
+
+def test_an_empty_value_never_beats_a_filled_one() -> None:
+    assert golden(one("a", EARLY, company="A"), one("b", LATE, company=None)) == {"company": "A"}
+
+
+def test_rank_takes_the_first_system_that_has_a_value() -> None:
+    rank = {"ranks": ("erp", "crm")}
+    assert merged_by(Merge.RANK, one("crm", LATE, employees=2), one("erp", EARLY, employees=1), **rank) == 1
+    assert merged_by(Merge.RANK, one("crm", LATE, employees=2), one("erp", EARLY, employees=None), **rank) == 2
+
+
+def test_a_system_that_is_not_ranked_comes_after_all_that_are() -> None:
+    said = (one("new", LATE, employees=3), one("crm", EARLY, employees=2))
+    assert merged_by(Merge.RANK, *said, ranks=("erp", "crm")) == 2
+
+
+@pytest.mark.parametrize(("rule", "expected"), [(Merge.MAX, 9), (Merge.MIN, 2)])
+def test_max_and_min_take_the_extreme_and_name_its_source(rule: Merge, expected: int) -> None:
+    known = definition(field("employees", FieldType.INTEGER, merge=rule))
+    said = [one("a", LATE, employees=5), one("b", EARLY, employees=9), one("c", EARLY, employees=2)]
+    values, provenance, _ = merge_values(known, EntityKind.LEAD, said)
+    assert values == {"employees": expected}
+    assert provenance["employees"]["system"] == {9: "b", 2: "c"}[expected]
+
+
+def test_a_union_holds_everything_anyone_said_once() -> None:
+    said = (one("a", LATE, tags=["x", "z"]), one("b", EARLY, tags=["y", "x"]))
+    assert merged_by(Merge.UNION, *said, name="tags") == ["x", "z", "y"]
+
+
+@pytest.mark.parametrize("method", list(Method))
+def test_an_opt_out_wins_whoever_heard_it(method: Method) -> None:
+    """Against a newer opt-in that a person stated, too."""
+    known = definition(field("opted_out", FieldType.BOOLEAN, merge=Merge.ANY))
+    no = says(
+        stored({"opted_out": True}, system="a", first_modified=EARLY),
+        kind_map(line("opted_out", reads="opted_out", method=method), system="a"),
+    )
+    assert golden(no, one("b", LATE, opted_out=False), known=known) == {"opted_out": True}
+
+
+def test_an_opt_out_that_we_carried_over_stays_when_its_source_is_gone() -> None:
+    """An echo says nothing new, but for an opt-out it is enough."""
+    known = definition(field("opted_out", FieldType.BOOLEAN, merge=Merge.ANY))
+    echo = says(stored({"opted_out": True}, agreed={"opted_out": [True, "w"]}))
+    assert golden(echo, one("b", LATE, opted_out=False), known=known) == {"opted_out": True}
+
+
+def test_our_own_write_read_back_is_no_news() -> None:
+    """The CRM holds what we wrote yesterday; marketing's older value is still the source of it."""
+    echo = says(stored({"company": "A"}, first_modified=NOW, agreed={"company": ["A", "w"]}))
+    assert golden(echo, one("hub", EARLY, company="B")) == {"company": "B"}
+
+
+def test_our_own_write_does_not_survive_alone() -> None:
+    """When the source of a value is gone, its copy does not keep it alive."""
+    assert golden(says(stored({"company": "A"}, agreed={"company": ["A", "w"]}))) == {}
+    twice = [says(stored({"company": "A"}, id=str(n), agreed={"company": ["A", "w"]})) for n in (1, 2)]
+    assert golden(*twice) == {}
+
+
+def test_a_value_that_was_only_read_is_no_echo() -> None:
+    assert golden(says(stored({"company": "A"}, agreed={"company": ["A", "r"]}))) == {"company": "A"}
+
+
+def test_a_correction_over_there_insists_against_newer_data() -> None:
+    """Sales changed what both sides had agreed on; with `conflict: theirs` that beats marketing's later edit."""
+    corrected = says(stored({"company": "Right"}, first_modified=EARLY, agreed={"company": ["Wrong", "w"]}))
+    assert golden(corrected, one("hub", LATE, company="Other")) == {"company": "Right"}
+
+
+@pytest.mark.parametrize("conflict", [one for one in Conflict if one is not Conflict.THEIRS])
+def test_only_theirs_insists(conflict: Conflict) -> None:
+    record = stored({"company": "Right"}, first_modified=EARLY, agreed={"company": ["Wrong", "w"]})
+    corrected = says(record, kind_map(both("company", conflict)))
+    assert golden(corrected, one("hub", LATE, company="Other")) == {"company": "Other"}
+
+
+def test_what_was_never_agreed_does_not_insist() -> None:
+    assert golden(says(stored({"company": "A"}, first_modified=EARLY)), one("hub", LATE, company="B")) == {
+        "company": "B"
+    }
+
+
+def test_a_field_that_is_only_read_does_not_insist() -> None:
+    record = stored({"company": "Right"}, first_modified=EARLY, agreed={"company": ["Wrong", "r"]})
+    corrected = says(record, kind_map(line("company", reads="company")))
+    assert golden(corrected, one("hub", LATE, company="Other")) == {"company": "Other"}
+
+
+def test_ties_are_broken_by_system_kind_and_id() -> None:
+    said = [one(system, NOW, company=system) for system in ("c", "a", "b")]
+    twins = [says(stored({"phone": record}, id=record)) for record in ("9", "10", "7")]
+    assert golden(*said, *twins) == {"company": "a", "phone": "10"}
+
+
+def test_provenance_names_record_rule_method_and_time() -> None:
+    _, provenance, _ = merge_values(definition(), EntityKind.LEAD, [by_method(Method.INFERRED, EARLY, "A")])
+    assert provenance == {
+        "company": {
+            "system": "inferred",
+            "kind": "Lead",
+            "id": "1",
+            "at": EARLY,
+            "rule": "company of the test",
+            "method": 2,
+        }
+    }
+
+
+def test_an_unreadable_value_is_told_only_when_nobody_else_filled_the_field() -> None:
+    said = [one("a", LATE, company="bad", phone="bad"), one("b", EARLY, company="B")]
+    values, _, bad = merge_values(definition(), EntityKind.LEAD, said)
+    assert (values, bad) == ({"company": "B"}, {"phone": "not a value"})
+
+
+def test_what_the_definition_does_not_know_is_left_out() -> None:
+    assert golden(one("a", LATE, company="A", shoe_size=46)) == {"company": "A"}
+
+
+def test_sales_entries_are_the_latest_of_each_with_the_time_of_the_decision() -> None:
+    names = ("sales_decision", "sales_reason")
+    mapped = kind_map(*(line(name, reads=name) for name in names))
+    old = says(stored({"sales_decision": "accepted", "sales_reason": "x"}, first_modified=EARLY), mapped)
+    new = says(stored({"sales_decision": "rejected", "sales_reason": None}, id="2", first_modified=LATE), mapped)
+    expected = ({"sales_decision": "rejected", "sales_reason": "x"}, LATE)
+    assert sales_facts([old, new], dict.fromkeys(names)) == expected
+    assert sales_facts([new, old], dict.fromkeys(names)) == expected
+    assert sales_facts([], dict.fromkeys(names)) == ({}, 0)
+
+
+def test_changes_name_the_source_of_the_new_value_and_say_when_nobody_says_it_any_more() -> None:
+    provenance = {"company": {"system": "crm", "kind": "Lead", "id": "7", "rule": "company: {from: Company}"}}
+    assert changes_between({"company": "A", "phone": "+1", "x": 1}, {"company": "B", "x": 1}, provenance) == (
+        Change(field="company", old="A", new="B", source="crm Lead 7", rule="company: {from: Company}"),
+        Change(field="phone", old="+1", new=None, source="nobody says so any more", rule=""),
+    )
