@@ -39,6 +39,8 @@ def plan_update(
             continue
         if type(theirs) is BadValue:
             theirs = record.fields.get(line.writes)
+        if theirs != ours:
+            ours = _held(line, raw, ours)
         base = record.agreed.get(name)
         if theirs == ours or (ours is None and theirs in (None, "")):
             if base is None or base[0] != ours:
@@ -74,7 +76,7 @@ def plan_create(
         if raw is ABSENT or raw is None:
             continue
         fields[line.writes] = raw
-        agrees[name] = ours
+        agrees[name] = _held(line, raw, ours)
     if asks:
         return None, asks
     return (
@@ -118,6 +120,14 @@ def _raw(line: FieldMap, ours: Any, translate: Translate, asks: list[Ask], kind_
         )
         return ABSENT, None
     return raw, ours
+
+
+def _held(line: FieldMap, raw: Any, ours: Any) -> Any:
+    """Return our value as the system holds it: what the way there cuts or joins is no difference between the sides."""
+    if ours is None or line.read_back is None or line.writes is None:
+        return ours
+    held = line.read_back({line.writes: raw})
+    return ours if held is None or held is ABSENT or type(held) is BadValue else held
 
 
 def _ours_wins(
