@@ -19,7 +19,9 @@ TEXT_LENGTH = 65_536  # characters, of every text property
 
 def describe(client: HubSpotClient, kind: str) -> list[FieldInfo]:
     """Return the properties of `kind` as they are now."""
-    return [_info(each) for each in client.properties(kind) if each.get("name") and each.get("archived") is not True]
+    return [
+        _info(kind, each) for each in client.properties(kind) if each.get("name") and each.get("archived") is not True
+    ]
 
 
 def prepare(client: HubSpotClient, wanted: Sequence[FieldWanted], *, apply: bool) -> list[str]:
@@ -68,7 +70,7 @@ _FROM = {
 }
 
 
-def _info(told: Mapping[str, Any]) -> FieldInfo:
+def _info(kind: str, told: Mapping[str, Any]) -> FieldInfo:
     type_ = _type(told)
     limits = told.get("modificationMetadata")
     read_only = isinstance(limits, dict) and limits.get("readOnlyValue") is True
@@ -81,7 +83,7 @@ def _info(told: Mapping[str, Any]) -> FieldInfo:
         label=str(told.get("label") or name),
         type=type_,
         writable=not (calculated or read_only),
-        unique=told.get("hasUniqueValue") is True,
+        unique=told.get("hasUniqueValue") is True or (kind, name) == ("contacts", "email"),
         length=TEXT_LENGTH if type_ is FieldType.TEXT else None,
         choices=choices,
         restricted=enumerated and told.get("externalOptions") is not True,

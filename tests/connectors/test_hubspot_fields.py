@@ -65,6 +65,7 @@ def test_fields_tell_type_choices_and_who_may_write(desk: Bench) -> None:
     assert not fields["lastmodifieddate"].writable
     assert fields["lastmodifieddate"].type is FieldType.DATETIME
     assert fields["email"].writable
+    assert fields["email"].unique
     assert fields["hubspot_owner_id"].type is FieldType.REFERENCE
     assert not fields["hubspot_owner_id"].restricted
 

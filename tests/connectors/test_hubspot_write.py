@@ -251,3 +251,15 @@ def test_trouble_after_the_first_call_defers_the_rest_instead_of_raising(desk: B
     results = desk.connector.write([update(i, {"firstname": "x"}) for i in ids])
     assert [type(r) for r in results] == [Written] * 100 + [Deferred] * 200
     assert desk.server.board.total() == 1 + 4
+
+
+def test_a_right_lost_in_the_middle_of_a_split_defers_what_is_left_and_keeps_what_was_written(
+    desk: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    without_traces(desk, monkeypatch)
+    ids = desk.sim.seed("contacts", people(8))
+    desk.server.board.add(Fault(kind="status", status=401, match=UPDATE, first=3, times=9))
+    results = desk.connector.write(
+        [update(i, {"email": "bad" if n == 7 else f"n{n}@example.com"}) for n, i in enumerate(ids)]
+    )
+    assert [type(r) for r in results] == [Written] * 4 + [Deferred] * 4
