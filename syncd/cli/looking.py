@@ -65,16 +65,14 @@ def refusals(config: Path, as_json: bool, who: str | None, fact: str | None, lim
 
     app = open_app(config)
     with app.engine.execution_options(syncd_reads_only=True).connect() as connection:
-        rows = [
-            dict(row._mapping) if hasattr(row, "_mapping") else row
-            for row in open_refusals(connection, limit, who, fact)
-        ]
+        found = open_refusals(connection, limit, who=who, fact=fact)
+    rows = [{"lead": row.lead, "cycle": row.cycle, "since": moment(row.at), "lacking": row.facts} for row in found]
     if as_json:
         click.echo(dump_json(rows))
         return 1 if rows else 0
     for row in rows:
-        lacking = "; ".join(f"{f['label']}: {f['lack']} ({f['who']} can fill it)" for f in _facts(row))
-        click.echo(f"{_of(row, 'lead')}  since {moment(_of(row, 'since'))}  {lacking}")
+        lacking = "; ".join(f"{f['label']}: {f['lack']} ({f['who']} can fill it)" for f in row["lacking"])
+        click.echo(f"{row['lead']}  since {row['since']}  {lacking}")
     click.echo(f"{len(rows)} refused" if rows else "nothing is refused")
     return 1 if rows else 0
 
@@ -147,11 +145,3 @@ def _on_terminal() -> bool:
     import sys
 
     return sys.stderr.isatty()
-
-
-def _of(row: Any, name: str) -> Any:
-    return row[name] if isinstance(row, dict) else getattr(row, name)
-
-
-def _facts(row: Any) -> Any:
-    return _of(row, "facts")

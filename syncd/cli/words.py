@@ -76,7 +76,8 @@ def story_json(story: Story, mappings: Mappings) -> dict[str, Any]:
 def story_words(told: Mapping[str, Any]) -> str:
     """Return the story as text; the order is the road a lead takes."""
     lines = [
-        f"{told['kind']} {told['id']}, definition {told['definition']['version']} ({told['definition']['digest'][:12]})",
+        f"{told['kind']} {told['id']}",
+        f"definition {told['definition']['version']} ({told['definition']['digest'][:12]})",
         "",
         "records",
         *(

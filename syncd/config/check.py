@@ -9,11 +9,12 @@ import re
 import types
 from collections.abc import Collection, Iterable, Mapping
 from datetime import timedelta
-from difflib import get_close_matches
 from typing import Annotated, Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, WithJsonSchema
 from pydantic_core import ErrorDetails, PydanticCustomError
+from rapidfuzz import process
+from rapidfuzz.distance import OSA
 
 from syncd.config.yaml import Document, Problem
 
@@ -62,11 +63,11 @@ def translate(
 def nearest(name: str, known: Iterable[str], *, what: str = "") -> str:
     """Return "did you mean ...?", or the known names when none is near."""
     names = sorted(set(known))
-    close = get_close_matches(name, names, n=1, cutoff=0.6) or get_close_matches(
-        name.lower(), [n for n in names if n.lower() == name.lower()], n=1
+    near = process.extractOne(
+        name.lower(), names, scorer=OSA.normalized_similarity, processor=str.lower, score_cutoff=0.55
     )
-    if close:
-        return f"did you mean {close[0]!r}?"
+    if near:
+        return f"did you mean {near[0]!r}?"
     if not names:
         return ""
     listed = ", ".join(names[:12]) + (", ..." if len(names) > 12 else "")
@@ -155,7 +156,7 @@ def _type_message(kind: str, given: Any, context: Mapping[str, Any]) -> tuple[st
         hint = (
             "put it in quotes" if kind == "string_type" and (given is None or isinstance(given, (int, float))) else ""
         )
-        if kind == "dict_type" and given is None:
+        if given is None and _EXPECTED[kind] == "a section":
             hint = "is the next line indented?"
         return f"expected {_EXPECTED[kind]}, got {kind_of(given)}", hint
     if kind in _LIMITS:

@@ -331,12 +331,19 @@ _DECIMAL = re.compile(r"-?(?:0|[1-9][0-9]{0,17})\.[0-9]{1,18}")
 
 def _syntax_problem(error: yaml.YAMLError, file: str, text: str) -> Problem:
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
-    place = Place(file, mark.line + 1, mark.column + 1) if mark else Place(file, 1, 1)
+    if "quoted scalar" in str(getattr(error, "context", "")):
+        mark = getattr(error, "context_mark", None) or mark  # where it was opened says more than where the file ends
     said = str(getattr(error, "problem", "") or getattr(error, "context", "") or "not readable")
-    line = text.split("\n")[place.line - 1] if mark and place.line <= text.count("\n") + 1 else ""
+    lines = text.rstrip().split("\n")
+    place = Place(file, mark.line + 1, mark.column + 1) if mark else Place(file, 1, 1)
+    if place.line > len(lines):
+        place = Place(file, len(lines), len(lines[-1]) + 1)
+    line = lines[place.line - 1]
     if "\t" in line[: place.column]:
         tab = Place(file, place.line, line.index("\t") + 1)
         return Problem(tab, "a tab in the indentation", "indent with spaces")
+    if "${" in line:
+        return Problem(place, "not readable as YAML from here on", 'inside { } put "${...}" in quotes')
     for phrase, message, hint in _SYNTAX:
         if phrase in said:
             return Problem(place, message, hint)

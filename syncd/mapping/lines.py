@@ -166,7 +166,8 @@ class Lines:
         kind = given[0].removeprefix("link ").strip() if len(given) == 1 and given[0].startswith("link ") else ""
         place = (name, "as") if section.as_ else (name,)
         if not kind:
-            self._say(place, f"{name!r} refers to another record", "say to which kind: as: link Account")
+            hint = "say to which kind: as: link Account"
+            self._say(place, f"{name!r} refers to another record", hint, key=not section.as_)
             return None
         target = self.kinds.get(kind) or self.kinds.get(self.context.kind_name(kind))
         if target is None:

@@ -51,6 +51,13 @@ def count_entities(connection: Connection) -> dict[str, int]:
     return {kind: int(count) for kind, count in connection.execute(query)}
 
 
+def count_placed_branches(connection: Connection) -> int:
+    """Return how many branches are matched to an account."""
+    account = entity.c["values"]["account"].as_string()
+    query = select(func.count()).where(entity.c.kind == EntityKind.BRANCH.value, account.is_not(None))
+    return int(connection.execute(query).scalar_one())
+
+
 def count_in_review(connection: Connection) -> int:
     """Return how many leads wait for a person to say who they are."""
     query = (

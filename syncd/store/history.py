@@ -51,12 +51,12 @@ def read_history(connection: Connection, entity: str) -> History:
 # ---------------------------------------------------------------------------------------------------------------------
 
 
-def _rows(connection: Connection, table: Table, where: Any, order: Any) -> list[Row]:
+def _rows(connection: Connection, table: Table, where: Any, order: Any) -> Sequence[Row]:
     query = select(table).where(where).order_by(order.desc()).limit(MOST_ROWS)
     return [dict(row._mapping) for row in connection.execute(query)][::-1]
 
 
-def _records(connection: Connection, entity: str) -> list[Row]:
+def _records(connection: Connection, entity: str) -> Sequence[Row]:
     query = (
         select(link.c.system, link.c.kind, link.c.record_id, link.c.rule, link.c.since, record.c.deleted)
         .select_from(link)

@@ -32,8 +32,8 @@ from syncd.web.figures import Figures, read_figures
 from syncd.web.page import render_page, render_trouble
 
 FRESH_SECONDS = 1.0
-# Reading the figures of a large state takes up to a fifth of one core, however many look at the page.
-REST = 5.0
+# Times the duration of a reading: 100,000 leads take about a second, and many may look at the page.
+REST = 10.0
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 HEADERS = {
     "Content-Security-Policy": "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",

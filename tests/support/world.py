@@ -1,0 +1,199 @@
+"""A small world: both CRMs simulated over real HTTP, an ERP database, the shipped mappings, the daemon's own cycle.
+
+What people do in it is written by the tests, through the simulators' own methods.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from sandbox.fields import define_hubspot, define_salesforce
+from sandbox.hubspot import HubSpot
+from sandbox.salesforce import Salesforce
+from sandbox.wire import Server
+from syncd.cli.common import make_work
+from syncd.daemon import Once, Work, cycle, opened
+from syncd.health import Health
+from syncd.wiring import App, build
+
+ROOT = Path(__file__).parents[2]
+TOKEN = "pat-na1-sandbox"
+
+# Everything the gate of the shipped definition asks for, of somebody in a target market with a score of 50 and more.
+COMPLETE: Mapping[str, str] = {
+    "email": "ann.lee@works.example",
+    "firstname": "Ann",
+    "lastname": "Lee",
+    "mobilephone": "(312) 555-0142",
+    "jobtitle": "VP Operations",
+    "company": "Works Inc.",
+    "industry": "manufacturing",
+    "numberofemployees": "500",
+    "country": "USA",
+    "problem": "Downtime of the paint line",
+    "authority": "decides",
+    "buying_group": "plant manager, purchasing",
+    "budget_amount": "50000",
+    "competitors_considered": "none considered",
+    "decision_date": "2027-03-31",
+}
+
+
+@dataclass
+class World:
+    """The simulators, their servers, and the application wired to them."""
+
+    folder: Path
+    state: str
+    hubspot: HubSpot
+    salesforce: Salesforce
+    servers: Mapping[str, Server]
+    erp: sa.Engine
+    changes: dict[str, str] = field(default_factory=dict)
+    app: App = field(init=False)
+    work: Work = field(init=False)
+
+    @property
+    def config(self) -> Path:
+        return self.folder / "config.yaml"
+
+    def contact(self, **changes: str) -> str:
+        """Seed one HubSpot contact, complete but for the changes; return its id."""
+        return self.contacts([{**COMPLETE, **changes}])[0]
+
+    def contacts(self, rows: list[dict[str, str]]) -> list[str]:
+        return list(self.hubspot.seed("contacts", rows))
+
+    def cycle(self) -> Once:
+        """One poll of every system and one handoff of all that is due."""
+        return cycle(self.work)
+
+    def settle(self, most: int = 4) -> None:
+        """Cycle until nothing is written any more."""
+        for _ in range(most):
+            before = self.writes()
+            self.cycle()
+            if self.writes() == before:
+                return
+        raise AssertionError(f"still writing after {most} cycles")
+
+    def writes(self) -> Counter[str]:
+        """Records written through the APIs so far, by system and kind; a write that changed nothing counts."""
+        counts: Counter[str] = Counter({f"hubspot {kind}": n for kind, n in self.hubspot.writes.items()})
+        for kind, one in self.salesforce.writes.items():
+            counts[f"salesforce {kind}"] = one.created + one.updated + one.unchanged + one.deleted
+        return counts
+
+    def calls(self) -> dict[str, Counter[str]]:
+        """Calls so far, by system and label; forgets them."""
+        found = {name: Counter(server.board.calls) for name, server in self.servers.items()}
+        for server in self.servers.values():
+            server.board.clear()
+        return found
+
+    def leads(self) -> list[dict[str, Any]]:
+        return [row for row in self.salesforce.all("Lead") if not row.get("IsDeleted")]
+
+    def told(self, contact: str) -> dict[str, str]:
+        """Return what syncd wrote on a contact."""
+        return {name: value for name, value in self.hubspot.get("contacts", contact).items() if "syncd" in name}
+
+    def write_config(self) -> None:
+        """Write config.example.yaml with this world's addresses, and the changes asked for (text -> text)."""
+        text = (ROOT / "config.example.yaml").read_text(encoding="utf-8")
+        text = text.replace("http://127.0.0.1:8101", self.servers["hubspot"].url)
+        text = text.replace("http://127.0.0.1:8102", self.servers["salesforce"].url)
+        text = re.sub(r"(?m)^state: .*$", f"state: {self.state}", text)
+        text = re.sub(r"(?m)^    url: .*$", f"    url: sqlite:///{self.folder}/erp.db", text)
+        text = text.replace("listen: 127.0.0.1:8080", "listen: 127.0.0.1:0")
+        for old, new in self.changes.items():
+            assert old in text, old
+            text = text.replace(old, new)
+        self.config.write_text(text, encoding="utf-8")
+
+
+@contextmanager
+def world(folder: Path, state: str, changes: Mapping[str, str] | None = None, **hubspot: Any) -> Iterator[World]:
+    """Start a world that is empty but for its fields; the daemon's engine runs while the block does."""
+    made = _make(folder, state, dict(changes or {}), hubspot)
+    try:
+        made.app = build(made.config, {})
+        made.work = make_work(made.app, Health())
+        with opened(made.work, made.state, "test"):
+            yield made
+        made.app.engine.dispose()
+        for source in made.app.sources.values():
+            close(source)
+    finally:
+        made.erp.dispose()
+        for server in made.servers.values():
+            server.stop()
+
+
+def close(source: Any) -> None:
+    """Close a connector's HTTP session or database, so that no socket outlives its test."""
+    for name in ("session", "engine"):
+        part = getattr(source, name, None)
+        if part is not None:
+            getattr(part, "close", getattr(part, "dispose", lambda: None))()
+
+
+def _make(folder: Path, state: str, changes: dict[str, str], options: Mapping[str, Any]) -> World:
+    hubspot, salesforce = HubSpot(token=TOKEN, **options), Salesforce()
+    define_hubspot(hubspot)
+    define_salesforce(salesforce)
+    shutil.copytree(ROOT / "mappings", folder / "mappings", dirs_exist_ok=True)
+    erp = sa.create_engine(f"sqlite:///{folder}/erp.db")
+    with erp.begin() as connection:
+        for statement in _ERP:
+            connection.execute(sa.text(statement))
+    servers = {"hubspot": Server(hubspot).start(), "salesforce": Server(salesforce).start()}
+    made = World(folder, state, hubspot, salesforce, servers, erp, changes)
+    made.write_config()
+    return made
+
+
+def add_branch(made: World, number: str, name: str, *, customer: str = "C1", **fields: str) -> None:
+    """Add a ship-to branch and, at its first, the customer it belongs to."""
+    row = {
+        "customer_no": customer,
+        "ship_to_no": number,
+        "name": name,
+        "street": "100 W Main St",
+        "city": "Chicago",
+        "state": "IL",
+        "postcode": "60601",
+        "country": "US",
+        "phone": "312 555 0100",
+        "changed_at": datetime.now(UTC).replace(tzinfo=None),
+        **fields,
+    }
+    with made.erp.begin() as connection:
+        there = connection.execute(sa.text("select 1 from customer where customer_no = :c"), {"c": customer}).first()
+        if there is None:
+            connection.execute(
+                sa.text("insert into customer (customer_no, name, country) values (:c, :n, 'US')"),
+                {"c": customer, "n": "Works Incorporated"},
+            )
+        columns = ", ".join(row)
+        values = ", ".join(f":{name}" for name in row)
+        connection.execute(sa.text(f"insert into ship_to ({columns}) values ({values})"), row)
+
+
+_ERP = (
+    "create table customer (customer_no text primary key, name text, street text, city text, state text, "
+    "postcode text, country text, phone text, changed_at timestamp)",
+    "create table ship_to (customer_no text, ship_to_no text, name text, street text, city text, state text, "
+    "postcode text, country text, phone text, roles text, blocked boolean, last_shipment date, "
+    "shipped_volume numeric, changed_at timestamp)",
+)

@@ -1,0 +1,175 @@
+"""The whole road, both ways: HubSpot -> shared lead -> gate -> Salesforce, and what sales learned back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from support.world import COMPLETE, World, add_branch, world
+
+pytestmark = pytest.mark.system
+
+
+@pytest.fixture
+def made(tmp_path: Path, sqlite_url: str) -> Iterator[World]:
+    with world(tmp_path, sqlite_url) as one:
+        yield one
+
+
+def test_a_complete_lead_arrives_with_all_its_context(made: World) -> None:
+    """The rep sees every fact of the handoff list, the brief, and our key; marketing sees that it was handed over."""
+    contact = made.contact()
+    made.cycle()
+    (lead,) = made.leads()
+    assert {name: lead.get(name) for name in ("FirstName", "LastName", "Email", "Phone", "Company", "Problem__c")} == {
+        "FirstName": "Ann",
+        "LastName": "Lee",
+        "Email": "ann.lee@works.example",
+        "Phone": "+13125550142",
+        "Company": "Works Inc.",
+        "Problem__c": "Downtime of the paint line",
+    }
+    assert lead["Authority__c"] == "decides"
+    assert lead["Competitors__c"] == "none considered"
+    assert lead["Decision_Date__c"] == "2027-03-31"
+    assert "50,000" in lead["Syncd_Brief__c"] or "50000" in lead["Syncd_Brief__c"]
+    assert lead["Syncd_Key__c"]
+    assert made.told(contact)["syncd_handoff_status"] == "handed over"
+    assert made.told(contact)["syncd_crm_id"] == lead["Id"]
+
+
+def test_a_refusal_stands_on_the_contact_and_releases_itself(made: World) -> None:
+    """Without budget and authority nothing reaches the CRM; filled in HubSpot, the lead goes through by itself."""
+    contact = made.contact(budget_amount="", authority="", jobtitle="CEO, VP Operations")
+    made.settle()
+    assert made.leads() == []
+    told = made.told(contact)
+    assert told["syncd_handoff_status"] == "refused"
+    assert "budget: missing, marketing can fill it" in told["syncd_handoff_missing"]
+    assert "authority: missing, marketing can fill it" in told["syncd_handoff_missing"]
+    made.hubspot.edit("contacts", contact, {"budget_amount": "75000", "authority": "decides"})
+    made.cycle()
+    (lead,) = made.leads()
+    assert lead["Email"] == COMPLETE["email"]
+    told = made.told(contact)
+    assert told["syncd_handoff_status"] == "handed over"
+    assert not told.get("syncd_handoff_missing")
+
+
+def test_a_rejection_with_its_reason_comes_back_to_marketing(made: World) -> None:
+    """What the rep entered in Salesforce stands on the contact in HubSpot."""
+    contact = made.contact()
+    made.settle()
+    (lead,) = made.leads()
+    changes = {
+        "Syncd_Decision__c": "rejected",
+        "Syncd_Reason__c": "rej.out_of_target",
+        "Syncd_Reason_Text__c": "they only rent",
+    }
+    made.salesforce.edit("Lead", lead["Id"], changes)
+    made.settle()
+    told = made.told(contact)
+    assert told["syncd_handoff_status"] == "rejected"
+    assert told["syncd_rejection_reason"] == "rej.out_of_target"
+    assert told["syncd_rejection_text"] == "outside the target markets: they only rent"
+    assert told["syncd_stage"] == "disqualified"
+
+
+def test_an_acceptance_moves_the_lead_up_the_ladder(made: World) -> None:
+    """Accepted makes it sal, and sql at once where budget, authority, problem and date are known."""
+    contact = made.contact()
+    made.settle()
+    made.salesforce.edit("Lead", made.leads()[0]["Id"], {"Syncd_Decision__c": "accepted"})
+    made.settle()
+    assert made.told(contact)["syncd_stage"] == "sql"
+    assert made.told(contact)["syncd_progress"] == "sql (cycle 1), sales accepted"
+
+
+def test_a_branch_stands_under_its_account_and_on_the_lead_who_sits_there(made: World) -> None:
+    """The ERP's ship-to address becomes a record under the Account with its customer number, and a look-up on the Lead."""
+    (account,) = made.salesforce.seed("Account", [{"Name": "Works Inc", "AccountNumber": "C1", "BillingCountry": "US"}])
+    add_branch(made, "S1", "Works Chicago")
+    add_branch(made, "S2", "Works Peoria", street="7 River Rd", postcode="61602", phone="309 555 0100")
+    contact = made.contact(address="100 West Main Street, Suite 4", zip="60601-1234", city="Chicago", state="IL")
+    made.settle()
+    branches = {row["Ship_To__c"]: row for row in made.salesforce.all("Branch__c")}
+    assert {row["Account__c"] for row in branches.values()} == {account}
+    assert branches["S1"]["Street__c"] == "100 W Main St"
+    (lead,) = made.leads()
+    assert lead["Branch__c"] == branches["S1"]["Id"]
+    assert "Works Chicago (same street and postcode)" in lead["Syncd_Brief__c"]
+    assert made.told(contact)["syncd_branch"] == "Works Chicago"
+
+
+@pytest.mark.parametrize("kind", ["Lead", "Contact"])
+def test_somebody_known_in_the_crm_is_not_made_anew(made: World, kind: str) -> None:
+    """Lead and Contact are looked at before any create; who is there is updated, not doubled."""
+    row = {"LastName": "Lee", "Email": "ANN.LEE@works.example"}
+    (there,) = made.salesforce.seed(kind, [{**row, "Company": "Works"} if kind == "Lead" else row])
+    contact = made.contact()
+    made.settle()
+    assert len(made.leads()) == (1 if kind == "Lead" else 0)
+    assert made.told(contact)["syncd_handoff_status"] == "handed over"
+    assert made.told(contact)["syncd_crm_id"] == there
+
+
+def test_what_a_rep_knew_better_is_not_overwritten(made: World) -> None:
+    """A field that the rep changed keeps the rep's value when marketing changes its own, under `theirs`."""
+    contact = made.contact()
+    made.settle()
+    (lead,) = made.leads()
+    made.salesforce.edit("Lead", lead["Id"], {"Title": "Chief Operating Officer"})
+    made.settle()
+    made.hubspot.edit("contacts", contact, {"jobtitle": "VP Ops"})
+    made.settle()
+    assert made.leads()[0]["Title"] == "Chief Operating Officer"
+
+
+def test_a_number_corrected_by_the_rep_flows_back_and_stays(made: World) -> None:
+    """Two-way: the rep's authority entry reaches HubSpot once and nothing goes to and fro."""
+    contact = made.contact()
+    made.settle()
+    made.salesforce.edit("Lead", made.leads()[0]["Id"], {"Authority__c": "recommends"})
+    made.settle()
+    assert made.hubspot.get("contacts", contact)["authority"] == "recommends"
+    assert made.leads()[0]["Authority__c"] == "recommends"
+
+
+def test_an_opt_out_on_either_side_reaches_the_crm_and_never_comes_undone(made: World) -> None:
+    """One no is a no."""
+    contact = made.contact()
+    made.settle()
+    made.hubspot.edit("contacts", contact, {"hs_email_optout": "true"})
+    made.settle()
+    assert made.leads()[0]["HasOptedOutOfEmail"] is True
+    made.hubspot.edit("contacts", contact, {"hs_email_optout": "false"})
+    made.settle()
+    assert made.leads()[0]["HasOptedOutOfEmail"] is True
+
+
+def test_a_lead_deleted_by_sales_is_not_made_anew(made: World) -> None:
+    """A tombstone blocks re-creation until a person restores it; the inbox says so."""
+    contact = made.contact()
+    made.settle()
+    made.salesforce.delete("Lead", made.leads()[0]["Id"])
+    made.settle()
+    made.hubspot.edit("contacts", contact, {"budget_amount": "90000"})
+    made.settle()
+    assert made.leads() == []
+
+
+def test_a_converted_lead_is_followed_to_its_contact(made: World) -> None:
+    """After conversion the lead lives on as the Contact; no second Lead appears and nothing is refused."""
+    contact = made.contact()
+    made.settle()
+    made.salesforce.convert(made.leads()[0]["Id"])
+    made.settle()
+    made.hubspot.edit("contacts", contact, {"budget_amount": "90000"})
+    made.settle()
+    assert [row["IsConverted"] for row in made.leads()] == [True]
+    assert made.work.engine is not None
+    with made.work.engine.connect() as connection:
+        from syncd.store.inbox import count_problems
+
+        assert count_problems(connection) == {}
