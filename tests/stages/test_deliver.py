@@ -58,7 +58,7 @@ def plan(
 @pytest.mark.parametrize("policy", list(Conflict))
 @pytest.mark.parametrize(("base", "theirs", "ours", "sent_under"), TABLE)
 def test_the_three_way_table(base: Any, theirs: Any, ours: Any, sent_under: set[Conflict], policy: Conflict) -> None:
-    write, equal, asks = plan(both("company", policy), base=base, theirs=theirs, ours=ours)
+    write, _, asks = plan(both("company", policy), base=base, theirs=theirs, ours=ours)
     sent = policy in sent_under
     assert (write.fields if write else None) == ({"company": ours} if sent else None)
     assert (write.agrees if write else None) == ({"company": ours} if sent else None)

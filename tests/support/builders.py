@@ -10,8 +10,9 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any
 
-from connectors.contract import Record
 from support.clock import NOW, moment
+
+from connectors.contract import Record
 from syncd.lead.decision import EntityView, Related, SourceRecord, Touch
 from syncd.lead.definition import (
     Agreement,
