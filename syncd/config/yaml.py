@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 import yaml
 
 MAX_BYTES = 2_000_000  # a mapping of 3,000 lines has 100 kB
-MAX_NODES = 100_000  # read in well under a second
+MAX_NODES = 50_000  # a mapping of 3,000 lines has 20,000
 MAX_DEPTH = 50
 
 Mark: TypeAlias = Any  # of PyYAML: line, column and index, from 0
