@@ -469,6 +469,32 @@ def test_two_workers_that_create_one_key_at_once_end_with_one_record() -> None:
         assert len(org.calls) == 2
 
 
+@pytest.mark.parametrize(
+    ("text", "outcome", "calls"),
+    [
+        ("LeadTrigger: execution of BeforeUpdate caused by: UNABLE_TO_LOCK_ROW", Written, 2),
+        ("LeadTrigger: execution of BeforeUpdate caused by: System.LimitException: Apex CPU time limit", Written, 2),
+        (f"LeadTrigger: execution of BeforeUpdate caused by: bad value {CANARY}", Rejected, 1),
+    ],
+)
+def test_a_trigger_that_met_a_lock_is_tried_again_and_one_that_failed_is_not(
+    text: str, outcome: type, calls: int
+) -> None:
+    """The code is the same; only the text tells. The trigger is named, what it said is not repeated."""
+    answers = [[row_error("CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", text)]]
+
+    def part(call: dict[str, Any]) -> tuple[int, Any]:
+        return (200, answers.pop()) if answers else rows_written(call)
+
+    with scripted(part) as (org, sf, _):
+        (answer,) = sf.write([lead(1)])
+        assert isinstance(answer, outcome)
+        assert len(org.calls) == calls
+        if isinstance(answer, Rejected):
+            assert "LeadTrigger" in answer.message
+            assert CANARY not in answer.message
+
+
 def test_a_refused_first_call_raises_and_sends_nothing_more() -> None:
     """With nothing tried there is no doubt: the operator gets the sentence instead of a thousand waiting rows."""
     with scripted() as (_, sf, server):
