@@ -19,7 +19,7 @@ _STREET_WORDS = {
     "terrace": "ter", "trail": "trl", "turnpike": "tpke", "north": "n", "south": "s", "east": "e", "west": "w",
     "northeast": "ne", "northwest": "nw", "southeast": "se", "southwest": "sw",
 }  # fmt: skip
-_UNIT = re.compile(r"\b(?:suite|ste|unit|apt|floor|fl|bldg|building|room|rm|dock|gate)\b.*$|#.*$")
+_UNIT = re.compile(r"\b(?:suite|ste|unit|apt|floor|fl|bldg|building|room|rm|dock|gate)\b.*$")
 _LEGAL_TAIL = frozenset({
     "inc", "incorporated", "corp", "corporation", "co", "company", "llc", "lp", "llp", "ltd", "limited", "plc", "gmbh",
     "ag", "kg", "sa", "sas", "srl", "bv", "nv", "ab", "as", "oy",
@@ -64,12 +64,12 @@ def mail_domain(email: str | None) -> str | None:
 
 @lru_cache(maxsize=65536)
 def _site_key(street: str, postcode: str) -> str | None:
-    line = _plain(street.replace("\n", " "))
+    line = _plain(street.replace("#", " unit "))
     line = _UNIT.sub("", line).strip()
     words = [_STREET_WORDS.get(word, word) for word in line.split()]
     if not any(ch.isdigit() for ch in line) or len(words) < 2:
         return None
-    zone = re.sub(r"[^0-9a-z]", "", postcode.lower())
+    zone = re.sub(r"[^0-9a-z]", "", _plain(postcode))
     if zone[:5].isdigit() and len(zone) == 9:  # ZIP+4
         zone = zone[:5]
     return f"{zone}|{' '.join(words)}" if zone else None
