@@ -1,0 +1,101 @@
+"""Which entity a record is: certain, unknown, or a person's to say."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from support.builders import definition, field
+
+from syncd.lead.definition import EntityKind
+from syncd.stages.match import RELATING, Key, Linked, Several, Unknown, keys_of, match_record
+
+MAIL: Key = ("email", "ann@plant.example")
+PHONE: Key = ("phone", "+16175550123|smith")
+
+
+def keys(kind: EntityKind, **values: Any) -> list[Key]:
+    return keys_of(definition(), kind, values)
+
+
+def test_a_leads_keys_are_ordered_from_certain_to_relating() -> None:
+    found = keys(EntityKind.LEAD, email="ann@plant.example", phone="+16175550123", last_name="Smith", account="A")
+    assert found == [MAIL, PHONE, ("account", "A"), ("company", "plant.example")]
+
+
+def test_empty_values_make_no_key() -> None:
+    assert keys(EntityKind.LEAD, email="", phone="+16175550123", last_name=None, account=None) == []
+    assert keys(EntityKind.LEAD) == []
+
+
+def test_an_account_is_found_by_its_domain_and_its_name() -> None:
+    assert keys(EntityKind.ACCOUNT, domain="plant.example", name="Plant, Inc.") == [
+        ("domain", "plant.example"),
+        ("name", "plant"),
+    ]
+
+
+def test_a_branch_is_identified_by_its_own_key_and_only_related_by_customer_and_place() -> None:
+    found = keys(EntityKind.BRANCH, branch_key="S1|7|2", customer="7", street="4 Elm St", postcode="12345", account="A")
+    assert found == [("branch_key", "S1|7|2"), ("account", "A"), ("customer", "7"), ("site", "12345|4 elm st")]
+    assert {key for key, _ in found[1:]} <= RELATING
+
+
+def test_every_identifying_field_is_a_key_in_the_order_of_the_definition() -> None:
+    known = definition(field("tax_id", identifies=True))
+    assert keys_of(known, EntityKind.LEAD, {"tax_id": 7, "email": "a@b.example"})[:2] == [
+        ("email", "a@b.example"),
+        ("tax_id", "7"),
+    ]
+
+
+def test_a_key_fits_its_column() -> None:
+    """512 characters; a value as long as an attacker likes must not stop the page it came in."""
+    found = keys(EntityKind.LEAD, email="x" * 9_000, phone="1" * 9_000, last_name="s")
+    assert [len(value) for _, value in found] == [512, 512]
+
+
+def test_nobody_known_is_a_new_entity() -> None:
+    assert match_record([MAIL, PHONE], {}, {}, "1") == Unknown()
+    assert match_record([], {MAIL: ["A"]}, {}, "1") == Unknown()
+
+
+def test_one_holder_is_certain_and_the_rule_is_the_key() -> None:
+    assert match_record([MAIL], {MAIL: ["A"]}, {}, "1") == Linked("A", "email")
+    assert match_record([PHONE], {PHONE: ["A"]}, {}, "1") == Linked("A", "phone")
+
+
+def test_a_number_speaks_only_where_an_address_is_lacking() -> None:
+    """Two people with two addresses may share a line and a last name."""
+    lone = ("lone phone", PHONE[1])
+    assert match_record([MAIL, PHONE], {PHONE: ["A"]}, {}, "1") == Unknown()
+    assert match_record([MAIL, PHONE], {PHONE: ["A"], lone: ["A"]}, {}, "1") == Linked("A", "phone")
+    assert match_record([PHONE, lone], {PHONE: ["A"]}, {}, "1") == Linked("A", "phone")
+
+
+def test_only_a_lead_without_an_address_is_known_by_its_number_alone() -> None:
+    known = {"phone": "+16175550123", "last_name": "Smith"}
+    assert keys(EntityKind.LEAD, **known) == [PHONE, ("lone phone", PHONE[1])]
+    assert keys(EntityKind.LEAD, email=MAIL[1], **known)[:2] == [MAIL, PHONE]
+
+
+def test_the_more_certain_key_decides() -> None:
+    assert match_record([MAIL, PHONE], {MAIL: ["A"], PHONE: ["B", "C"]}, {}, "1") == Linked("A", "email")
+
+
+def test_several_holders_are_for_a_person_in_a_fixed_order() -> None:
+    assert match_record([MAIL], {MAIL: ["C", "A", "B"]}, {}, "1") == Several(("A", "B", "C"), "email")
+
+
+def test_an_entity_that_has_such_a_record_takes_no_second_one() -> None:
+    assert match_record([MAIL], {MAIL: ["A"]}, {"A": "9"}, "1") == Several(("A",), "email")
+
+
+def test_a_record_meets_itself_without_trouble() -> None:
+    assert match_record([MAIL], {MAIL: ["A"]}, {"A": "1"}, "1") == Linked("A", "email")
+
+
+@pytest.mark.parametrize("kind", sorted(RELATING))
+def test_a_relating_key_never_links(kind: str) -> None:
+    """Colleagues share an account, a company, a site; they are not one person."""
+    assert match_record([(kind, "x")], {(kind, "x"): ["A"]}, {}, "1") == Unknown()
