@@ -56,6 +56,7 @@ def make_work(app: App, health: Health) -> Work:
         health=health,
         batch=app.config.handoff_batch,
         creates=brakes.creates,
+        overwrites=brakes.overwrites,
         clears=brakes.clears,
     )
 

@@ -34,11 +34,11 @@ class SystemConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class Brakes:
-    """What one run may do before it holds and asks. `overwrites` is a share (0.05) of the records known."""
+    """What one run may do before it holds and asks; None: no brake. `overwrites` is a share (0.05) of those known."""
 
-    creates: int
-    overwrites: float
-    clears: int
+    creates: int | None
+    overwrites: float | None
+    clears: int | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -161,9 +161,9 @@ class SystemSection(Section):
 
 
 class BrakesSection(Section):
-    creates: Count = Field(default=500, description="records created per run before it holds and asks")
-    overwrites: Share = Field(default=0.05, description="share of known records overwritten per run")
-    clears: Count = Field(default=20, description="field values emptied per run")
+    creates: Count | None = Field(default=None, description="records created per run before it holds and asks")
+    overwrites: Share | None = Field(default=None, description="share of known records overwritten per run")
+    clears: Count | None = Field(default=None, description="records in which a value is emptied per run")
 
 
 class WebSection(Section):
@@ -180,7 +180,7 @@ class LogSection(Section):
 
 
 class HandoffSection(Section):
-    batch: Annotated[int, Field(ge=1, le=1000)] = Field(default=200, description="leads decided and sent together")
+    batch: Annotated[int, Field(ge=1, le=1000)] = Field(default=1000, description="leads decided and sent together")
 
 
 class ConfigFile(Section):

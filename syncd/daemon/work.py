@@ -27,6 +27,8 @@ from syncd.store.database import new_id, now_ms
 PAUSES = (5.0, 15.0, 60.0, 300.0)
 # A create needs the CRM's own records to be known at least as freshly as this many polls.
 FRESH_POLLS = 3
+# A share of a small CRM would stop ordinary work.
+FEWEST_OVERWRITES = 100
 
 
 @dataclass
@@ -40,7 +42,8 @@ class Work:
     polls: Mapping[str, timedelta]
     health: Health
     batch: int = 1000
-    creates: int | None = None
+    creates: int | None = None  # brakes of one run; None: no limit
+    overwrites: float | None = None
     clears: int | None = None
     _troubles: dict[str, tuple[int, float]] = field(default_factory=dict)  # system -> (times, not before, monotonic)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -211,11 +214,11 @@ class Work:
 
     def _running_brake(self, connection: Connection) -> Brake:
         if self._brake is None:
-            unlimited = 1 << 62
-            self._brake = Brake(
-                creates=unlimited if self.creates is None else self.creates,
-                clears=unlimited if self.clears is None else self.clears,
-            )
+            overwrites = None
+            if self.overwrites is not None:
+                known = handoff.count_records(connection, list(self.destinations))
+                overwrites = max(FEWEST_OVERWRITES, int(self.overwrites * known))
+            self._brake = Brake(creates=self.creates, overwrites=overwrites, clears=self.clears)
         if not self._brake.approved and workers.take_approval(connection, "brake") is not None:
             self._brake.approved = True
             inbox.close_problems(connection, key="brake")

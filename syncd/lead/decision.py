@@ -163,10 +163,15 @@ class Write:
     fields: Mapping[str, Any]
     agrees: Mapping[str, Any]  # our field -> canonical value
     key: tuple[str, str] | None = None
+    overwrites: bool = False  # a value that was there, and not one of our own facts, is replaced
 
     @property
     def creates(self) -> bool:
         return self.record_id is None
+
+    @property
+    def clears(self) -> bool:
+        return not self.creates and any(value in (None, "") for value in self.fields.values())
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -60,6 +60,7 @@ def compile_raw_condition(text: str, place: Place | PlaceAt) -> Condition:
 
 
 _ANY: Any = None  # a variable of unknown type
+_UNKNOWN: Any = object()  # a missing value is not passed at all: null would make `industry != "Energy"` true
 
 
 @dataclass(frozen=True)
@@ -71,8 +72,12 @@ class _Compiled:
 
     def met(self, values: Mapping[str, Any]) -> bool:
         """Return whether the condition holds; never raises for missing or odd values."""
+        data = {}
         try:
-            data = {variable: convert(values.get(name)) for variable, name, convert in self._inputs}
+            for variable, name, convert in self._inputs:
+                value = convert(values.get(name))
+                if value is not _UNKNOWN:
+                    data[variable] = value
             return self._program.eval(data=data).value() is True
         except (RuntimeError, TypeError, ValueError, OverflowError):
             return False  # text that is no valid Unicode, a date that is none
@@ -253,6 +258,8 @@ def _mismatch(source: _Source, offset: int, operator: str, operands: str) -> Pro
         words = re.sub(pattern, plain, words)
     shown = operator.strip("_@") or operator
     hint = "both sides must be of one kind"
+    if _only_numbers(operands):
+        return source.problem(offset, f"{shown!r} does not mix whole and decimal numbers", "write 2.0 in place of 2")
     if "null" in words:
         hint = "ask has(name) or !has(name) for 'has a value' or 'has none'"
     elif "true/false" in words and operator in ("_&&_", "_||_", "!_"):
@@ -303,10 +310,16 @@ def _plain(name: str) -> str:
 def _input(name: str, asked: bool, kind: FieldType, none: str | None) -> tuple[str, str, Callable[[Any], Any]]:
     if asked:
         return _plain(f"has_{name}_"), name, _present
+    if kind is _ANY:
+        return _plain(name), name, _as_it_is
     convert = _CONVERT.get(kind, _as_it_is)
     if none is None:
-        return _plain(name), name, convert
-    return _plain(name), name, lambda value: None if value == none else convert(value)
+        return _plain(name), name, lambda value: _UNKNOWN if value is None else convert(value)
+
+    def convert_answer(value: Any) -> Any:
+        return _UNKNOWN if value is None else None if value == none else convert(value)
+
+    return _plain(name), name, convert_answer
 
 
 def _present(value: Any) -> bool:

@@ -28,19 +28,32 @@ LONGEST_RETRY_MS = 3_600_000
 
 @dataclass
 class Brake:
-    """How many records one run may still create and clear; what is beyond waits for `syncd approve`."""
+    """How many records one run may still create, overwrite and clear; what is beyond waits for `syncd approve`.
 
-    creates: int
-    clears: int
+    None: no limit.
+    """
+
+    creates: int | None = None
+    overwrites: int | None = None
+    clears: int | None = None
     approved: bool = False
 
-    def stops(self, write: Write) -> bool:
-        """Count a write; return whether it is one too many."""
+    def stops(self, writes: Sequence[Write]) -> bool:
+        """Count one entity's writes; return whether they are too many. What is stopped is not counted."""
         if self.approved:
             return False
-        self.creates -= write.creates
-        self.clears -= any(value in (None, "") for value in write.fields.values()) and not write.creates
-        return self.creates < 0 if write.creates else self.clears < 0
+        spent = {
+            "creates": sum(one.creates for one in writes),
+            "overwrites": sum(one.overwrites for one in writes),
+            "clears": sum(one.clears for one in writes),
+        }
+        left = {name: getattr(self, name) for name in spent}
+        if any(left[name] is not None and count > left[name] for name, count in spent.items() if count):
+            return True
+        for name, count in spent.items():
+            if left[name] is not None:
+                setattr(self, name, left[name] - count)
+        return False
 
 
 def store_decisions(
@@ -58,9 +71,7 @@ def store_decisions(
     intents: list[dict[str, Any]] = []
     for decision in decisions:
         fate = decision.fate
-        if any(write.creates or _clears(write) for write in decision.writes) and any(
-            brake.stops(write) for write in decision.writes
-        ):
+        if brake.stops(decision.writes):
             held.append(decision.entity)
             fates[Fate.HELD.value] += 1
             continue
@@ -122,10 +133,6 @@ def settle_leftovers(connection: Connection, now: int) -> int:
 
 
 # ---------------------------------------------------------------------------------------------------------------------
-
-
-def _clears(write: Write) -> bool:
-    return not write.creates and any(value in (None, "") for value in write.fields.values())
 
 
 def _intent(batch: str, decision: Decision, write: Write, now: int) -> dict[str, Any]:

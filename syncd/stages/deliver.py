@@ -27,6 +27,7 @@ def plan_update(
     agrees: dict[str, Any] = {}
     equal: dict[str, Any] = {}
     asks: list[Ask] = []
+    overwrites = False
     for name, line in kind_map.fields.items():
         if line.writes is None or line.read_back is None or name not in values:
             continue
@@ -49,10 +50,18 @@ def plan_update(
         if _ours_wins(line, name, ours, theirs, base, provenance.get(name), record, asks):
             fields[line.writes] = raw
             agrees[name] = ours
+            overwrites = overwrites or (theirs not in (None, "") and name not in HANDOFF_FACTS)
     if not fields:
         return None, equal, asks
     return (
-        Write(system=record.system, kind=record.kind, record_id=record.id, fields=fields, agrees=agrees),
+        Write(
+            system=record.system,
+            kind=record.kind,
+            record_id=record.id,
+            fields=fields,
+            agrees=agrees,
+            overwrites=overwrites,
+        ),
         equal,
         asks,
     )

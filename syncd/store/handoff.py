@@ -44,6 +44,12 @@ def count_due(connection: Connection, now: int | None = None) -> int:
     return int(connection.execute(query).scalar_one())
 
 
+def count_records(connection: Connection, systems: Sequence[str]) -> int:
+    """Return how many records of these systems are known."""
+    query = select(func.count()).where(record.c.system.in_(systems), record.c.deleted.is_(False))
+    return int(connection.execute(query).scalar_one())
+
+
 def load_views(connection: Connection, ids: Sequence[str]) -> list[EntityView]:
     """Return all that is stored about these entities, in the order given; unknown ids are left out."""
     records = _records_of(connection, ids)

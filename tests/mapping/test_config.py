@@ -44,7 +44,7 @@ def test_values_and_defaults_are_read(config: Config, tmp_path: Path) -> None:
     """What is written counts, what is left out has the default of config.example.yaml."""
     assert config.mappings == tmp_path / "maps"
     assert config.systems["hubspot"].poll == timedelta(seconds=90)
-    assert (config.brakes.creates, config.brakes.overwrites, config.brakes.clears) == (500, 0.025, 20)
+    assert (config.brakes.creates, config.brakes.overwrites, config.brakes.clears) == (None, 0.025, None)
     assert (config.web.host, config.web.port, config.web.public) == ("127.0.0.1", 8080, False)
 
 

@@ -94,27 +94,22 @@ def test_the_answer_none_counts_as_present_and_compares_with_nothing() -> None:
     assert met("budget > 0 || budget <= 0", budget="not set yet") is False
 
 
+ROBUST = [
+    "employees >= 200 && has(budget)",
+    "decision_date < now",
+    'industry in ["a"]',
+    '"a" in rivals',
+    "budget / 2.0 > 1",
+]
+ODD = st.one_of(
+    st.none(), st.booleans(), st.integers(), st.floats(), st.text(), st.lists(st.text() | st.none()), st.binary()
+)
+
+
 @settings(max_examples=300, deadline=None)
 @given(
-    st.sampled_from(
-        [
-            "employees >= 200 && has(budget)",
-            "decision_date < now",
-            'industry in ["a"]',
-            '"a" in rivals',
-            "budget / 2 > 1",
-        ]
-    ),
-    st.dictionaries(
-        st.sampled_from(sorted(TYPES)),
-        st.none()
-        | st.booleans()
-        | st.integers()
-        | st.floats()
-        | st.text()
-        | st.lists(st.text() | st.none())
-        | st.binary(),
-    ),
+    st.sampled_from(ROBUST),
+    st.dictionaries(st.sampled_from(sorted(TYPES)), ODD),
 )
 def test_no_value_makes_a_condition_fail(text: str, values: dict[str, Any]) -> None:
     """Odd values, huge numbers, half surrogates: the answer is yes or no."""
@@ -145,6 +140,7 @@ def test_references_name_the_variables_that_are_used() -> None:
             "'==' does not work on text and null; ask has(name) or !has(name) for 'has a value' or 'has none'",
         ),
         ("decision_date > 5", 15, "'>' does not work on time and number; both sides must be of one kind"),
+        ("budget / 2 > 1", 8, "'/' does not mix whole and decimal numbers; write 2.0 in place of 2"),
         ("employees", 1, "a condition must be true or false, this is a number; compare it"),
         ("employees = 4", 11, "a single '='; compare with '=='"),
         ("employees > 4)", 14, "cannot be read from here on; check quotes, brackets and operators before it"),
@@ -179,6 +175,12 @@ def test_a_condition_over_raw_fields_takes_any_name() -> None:
     assert condition.references == {"lifecyclestage", "Owner.Name", "zip"}
     assert condition.met({"lifecyclestage": "lead", "Owner.Name": "Ann", "zip": "01234"})
     assert not condition.met({"lifecyclestage": "other", "Owner.Name": "Ann", "zip": "01234"})
+
+
+def test_an_empty_raw_field_is_null() -> None:
+    """A record without a lifecycle stage is not left out by a rule about one stage."""
+    assert compile_raw_condition('lifecyclestage != "other"', AT).met({"lifecyclestage": None})
+    assert compile_raw_condition("lifecyclestage == null", AT).met({})
 
 
 @settings(max_examples=300, deadline=None)
