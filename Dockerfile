@@ -9,12 +9,15 @@ RUN python3 -c 'import ensurepip' 2>/dev/null \
 RUN python3 -m venv /opt/syncd
 WORKDIR /src
 COPY requirements.txt .
-RUN /opt/syncd/bin/pip install --no-cache-dir --no-compile --require-hashes -r requirements.txt
+# Compiled here, since nothing can be on a read-only file system; by hash, since a copy may not keep the files' times.
+RUN /opt/syncd/bin/pip install --no-cache-dir --no-compile --require-hashes -r requirements.txt \
+    && python3 -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/syncd/lib
 COPY . .
 RUN /opt/syncd/bin/pip install --no-cache-dir --no-compile --no-deps --no-build-isolation . \
-    && /opt/syncd/bin/pip uninstall --quiet --yes pip
-# Nothing can be compiled later on a read-only file system. Hashes, because a copy may not keep the files' times.
-RUN python3 -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/syncd/lib
+    && /opt/syncd/bin/pip uninstall --quiet --yes pip \
+    && cd /opt/syncd/lib/python3*/site-packages \
+    && python3 -m compileall -q --invalidation-mode unchecked-hash syncd connectors sandbox
+RUN mkdir -p /state && mkdir --mode 700 /state/syncd
 
 FROM ${BASE} AS root
 RUN python3 -c 'import sqlite3' 2>/dev/null \
@@ -26,7 +29,6 @@ RUN lib="$(python3 -c 'import sysconfig; print(sysconfig.get_path("stdlib"))')" 
         --invalidation-mode unchecked-hash "$lib" \
     && echo 'syncd:x:10001:10001::/var/lib/syncd:/usr/sbin/nologin' >> /etc/passwd \
     && echo 'syncd:x:10001:' >> /etc/group \
-    && mkdir -p /var/lib/syncd /etc/syncd \
     && rm -rf "$lib/ensurepip" "$lib/site-packages" "$lib/test" /usr/lib/apt /etc/apt /var/lib/apt /var/cache/* \
         /var/log/* /tmp/* /root/* /usr/share/doc /usr/share/man /usr/share/locale \
     && find /usr/bin /usr/sbin /usr/local/bin /usr/local/sbin ! -type d ! -name 'python3*' -delete
@@ -34,7 +36,7 @@ RUN lib="$(python3 -c 'import sysconfig; print(sysconfig.get_path("stdlib"))')" 
 # From nothing: what was removed above is in no layer either.
 FROM scratch
 COPY --from=root / /
-COPY --from=root --chown=10001:10001 /var/lib/syncd /var/lib/syncd
+COPY --from=build --chown=10001:10001 /state /var/lib
 ENV PATH=/opt/syncd/bin:/usr/local/bin:/usr/bin \
     LANG=C.UTF-8 \
     HOME=/tmp \

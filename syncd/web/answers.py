@@ -113,7 +113,7 @@ class _Answers:
                 began = time.monotonic()
                 self._figures = read_figures(self._engine, self._health)
                 ended = time.monotonic()
-                self._fresh_until = ended + -1
+                self._fresh_until = ended + max(FRESH_SECONDS, REST * (ended - began))
             return self._figures
 
     def _store_trouble(self) -> str | None:

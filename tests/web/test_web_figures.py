@@ -48,7 +48,7 @@ def test_a_lead_sits_at_a_branch_only_where_one_is_named(figures: Figures) -> No
 def test_refusals_are_grouped_by_fact_with_who_can_fill_it(figures: Figures) -> None:
     assert figures.refusals == (
         LackFigures(field="budget", label="Budget", who="marketing", leads=3, lacks={"missing": 2, "stale": 1}),
-        LackFigures(field="authority", label="Authority", who="the rep", leads=1, lacks={"missing": 1}),
+        LackFigures(field="authority", label="Authority", who="the <rep>", leads=1, lacks={"missing": 1}),
     )
 
 
@@ -123,9 +123,9 @@ def test_open_refusals_come_oldest_first_and_by_who_and_fact(engine: Engine) -> 
 
         assert leads() == ["L3", "L4", "L5"]
         assert leads(2) == ["L3", "L4"]
-        assert leads(who="the rep") == ["L3"]
+        assert leads(who="the <rep>") == ["L3"]
         assert leads(fact="budget") == ["L3", "L4", "L5"]
-        assert leads(fact="budget", who="the rep") == []
+        assert leads(fact="budget", who="the <rep>") == []
         first = store.open_refusals(connection, 1)[0]
     assert (first.cycle, first.at, first.facts) == (1, NOW - 3 * MINUTE, [BUDGET, AUTHORITY])
 

@@ -55,7 +55,7 @@ def test_the_page_shows_trouble_refusals_problems_and_runs_in_words(server: Runn
         AWAY,
         "120 of 500",
         "2 missing, 1 stale",
-        "the rep",
+        "the &lt;rep&gt;",
         "both changed name",
         "3 refused, 2 handed over",
         "still running",

@@ -20,7 +20,7 @@ MINUTE = 60_000
 CANARY = "zuzana.canary@example.com"
 BUDGET = {"field": "budget", "label": "Budget", "lack": "missing", "who": "marketing", "why": ""}
 OLD_BUDGET = {**BUDGET, "lack": "stale", "why": "older than 180 days"}
-AUTHORITY = {"field": "authority", "label": "Authority", "lack": "missing", "who": "the rep", "why": ""}
+AUTHORITY = {"field": "authority", "label": "Authority", "lack": "missing", "who": "the <rep>", "why": ""}
 AWAY = "login.example refused the connection; nothing is read from salesforce until it is back"
 
 
