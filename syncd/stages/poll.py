@@ -18,6 +18,8 @@ from syncd.mapping.model import TouchMap
 from syncd.store.database import to_ms
 from syncd.store.intake import StoredRecord
 
+YEAR_3000_MS = 32_503_680_000_000
+
 
 @dataclass(frozen=True, slots=True)
 class News:
@@ -140,17 +142,19 @@ def _clean(value: Any) -> Any:
 
 
 def _moment(value: Any) -> int | None:
-    """Read a raw time, ISO or epoch milliseconds; None when it is neither."""
+    """Read a raw time, ISO or epoch milliseconds; None when it is neither, or outside 1970 to 2999."""
     if value is None or isinstance(value, bool):
         return None
     text = str(value).strip()
     try:
-        if text.isdigit():
-            return int(text) if 0 < int(text) < 32_503_680_000_000 else None
-        moment = datetime.fromisoformat(text)
-        return to_ms(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
+        if text.isdecimal():
+            ms = int(text)
+        else:
+            moment = datetime.fromisoformat(text)
+            ms = to_ms(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
     except (ValueError, OverflowError):
         return None
+    return ms if 0 < ms < YEAR_3000_MS else None
 
 
 def _short(value: Any) -> str | None:
