@@ -127,8 +127,17 @@ def test_only_what_differs_is_sent() -> None:
     values = {"company": "A", "phone": "+2"}
     record = stored({"company": "A", "phone": "+1"}, agreed={"phone": ["+1", "w"]})
     write, equal, _ = plan_update(mapped, record, values, {}, no_translation)
-    assert write == Write(system="crm", kind="Lead", record_id="1", fields={"phone": "+2"}, agrees={"phone": "+2"})
+    assert write == Write(
+        system="crm", kind="Lead", record_id="1", fields={"phone": "+2"}, agrees={"phone": "+2"}, overwrites=True
+    )
     assert equal == {"company": "A"}
+
+
+def test_filling_what_is_empty_over_there_overwrites_nothing() -> None:
+    """The brake on overwrites counts only the loss of a value."""
+    write, _, _ = plan(both("company"), theirs=None, ours="A")
+    assert write is not None
+    assert not write.overwrites
 
 
 def test_a_field_that_was_not_read_over_there_is_not_written() -> None:
