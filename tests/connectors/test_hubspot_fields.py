@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from hubspot_bench import FIELDS, Bench, bench, old, people
 
 from connectors.contract import FieldType, FieldWanted
 from connectors.errors import ConfigProblem
+from connectors.hubspot.records import milliseconds, record, rows_of
 
 
 @pytest.fixture
@@ -33,6 +35,32 @@ def test_a_merged_id_is_fetched_as_its_survivor(desk: Bench) -> None:
     (record,) = desk.connector.fetch("contacts", [old_id], FIELDS)
     assert record.id == survivor
     assert old_id in record.merged
+
+
+def test_both_merge_properties_are_read_and_the_record_itself_is_not_among_its_merged() -> None:
+    merges = {
+        "hs_merged_object_ids": "7;8",
+        "hs_calculated_merged_vids": "8:1700000000000;9:1700000000001;5:1700000000002",
+    }
+    (row,) = rows_of("contacts", [{"id": "5", "properties": merges}])
+    assert record(row, ()).merged == ("7", "8", "9")
+
+
+@pytest.mark.parametrize(
+    ("text", "stamp"),
+    [
+        ("2026-09-11T13:27:39.356Z", 1_789_133_259_356),
+        ("2026-09-11T13:27:39Z", 1_789_133_259_000),
+        ("1789133259356", 1_789_133_259_356),
+        (1_789_133_259_356, 1_789_133_259_356),
+        ("soon", None),
+        (None, None),
+        (True, None),
+        ("9" * 40, None),
+    ],
+)
+def test_a_stamp_is_read_in_every_form_that_hubspot_sends(text: Any, stamp: int | None) -> None:
+    assert milliseconds(text) == stamp
 
 
 def test_find_returns_every_match_and_ignores_case(desk: Bench) -> None:

@@ -245,12 +245,13 @@ def test_an_unknown_object_is_a_problem_of_the_mapping(desk: Bench) -> None:
         desk.connector.write([request])
 
 
-def test_trouble_after_the_first_call_defers_the_rest_instead_of_raising(desk: Bench) -> None:
+@pytest.mark.parametrize(("status", "calls"), [(503, 4), (401, 1)])
+def test_trouble_after_the_first_call_defers_the_rest_instead_of_raising(desk: Bench, status: int, calls: int) -> None:
     ids = desk.sim.seed("contacts", people(300))
-    desk.server.board.add(Fault(kind="status", status=503, match=UPDATE, first=2, times=100))
+    desk.server.board.add(Fault(kind="status", status=status, match=UPDATE, first=2, times=100))
     results = desk.connector.write([update(i, {"firstname": "x"}) for i in ids])
     assert [type(r) for r in results] == [Written] * 100 + [Deferred] * 200
-    assert desk.server.board.total() == 1 + 4
+    assert desk.server.board.total() == 1 + calls
 
 
 def test_a_right_lost_in_the_middle_of_a_split_defers_what_is_left_and_keeps_what_was_written(
