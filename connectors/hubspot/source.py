@@ -158,7 +158,7 @@ class _Poll:
         # still in the store, by their former stamps.
         shown = tuple(row.id for row in rows if row.stamp == bottom)
         news = Range(at, bottom, 0, shown)
-        worth = len(shown) <= IN_VALUES and total <= 10 * PAGE  # it saves one page at most, and burdens every search
+        worth = len(shown) <= IN_VALUES and total <= 50 * PAGE  # it saves one page at most, and burdens every search
         if not worth or not _fits(_body(self._kind, self._within(news), END_ID, self._properties)):
             news = Range(at, bottom, counted=len(shown))
         return Pass(place=place, then=then, rest=total - len(rows), check=False, todo=(news, Range(low, at - 1)))
@@ -192,7 +192,8 @@ class _Poll:
             return
         span = Range(place.again.since, place.again.until - 1)
         for _, rows in keyset(self._client, self._reading, self._within(span)):
-            yield self._page(rows, place.cursor())
+            if rows:
+                yield self._page(rows, place.cursor())
         more = self._count(place.again.until, place.at) >= PAGE
         again = look_again(place.again.until, place.at, now, self._overlap) if more else None
         yield self._page((), replace(place, again=again).cursor())
