@@ -33,13 +33,13 @@ def json_option(command: F) -> F:
     return click.option("--json", "as_json", is_flag=True, help="Print JSON for machines.")(command)
 
 
-def open_app(config: Path) -> App:
+def open_app(config: Path, log_level: str | None = None) -> App:
     """Read everything and open the state; the log goes to stderr in the configured shape."""
     from syncd.log import set_up
     from syncd.wiring import build, read_config
 
     read = read_config(config)
-    set_up(read.log.level, read.log.format, read.secrets)
+    set_up(log_level or read.log.level, read.log.format, read.secrets)
     return build(config)
 
 

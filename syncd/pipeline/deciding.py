@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from syncd.lead.branch import mail_domain, name_key, site_key
 from syncd.lead.decision import Ask, Decision, EntityView, Fate, LeadState, Move, Related, Verdict, Write
 from syncd.lead.definition import SALES_FACTS, EntityKind
-from syncd.mapping.model import Create, FieldMap, Mappings
+from syncd.mapping.model import Create, FieldMap, Mappings, Method
 from syncd.stages.deliver import plan_create, plan_update
 from syncd.stages.enrich import account_of_branch, find_account, find_branch
 from syncd.stages.feedback import handoff_facts
@@ -157,7 +157,7 @@ def _decide(
             batch.find(EntityKind.ACCOUNT, "erp_customer", values.get("customer")),
             batch.find(EntityKind.ACCOUNT, "name", name_key(values.get("customer_name"))),
         )
-        _add_found(values, provenance, "account", found, batch.now)
+        _add_found(view, values, provenance, "account", found, batch.now)
     facts = {"key": view.id}
     writes, reads, asks = _plan(batch, view, {**values, **facts}, provenance, allowed=_placed(view.kind, values))
     return _sum_up(view, values, provenance, bad, dict(view.state), writes, reads, asks, facts)
@@ -177,7 +177,7 @@ def _decide_lead(
     bad: dict[str, str],
 ) -> Decision:
     definition, now = batch.mappings.definition, batch.now
-    branch = _enrich(batch, values, provenance)
+    branch = _enrich(batch, view, values, provenance)
     scored = score_lead(definition, values, view.touches, now)  # qualify
     sales, decided_at = sales_facts(said, SALES_FACTS)
     scope = {**values, **scored, "touches": len(view.touches), "now": now}
@@ -204,14 +204,16 @@ def _decide_lead(
     return _with_verdict(view, decision, state, moves, verdict)
 
 
-def _enrich(batch: Batch, values: dict[str, Any], provenance: dict[str, Any]) -> tuple[Related, str] | None:
+def _enrich(
+    batch: Batch, view: EntityView, values: dict[str, Any], provenance: dict[str, Any]
+) -> tuple[Related, str] | None:
     if values.get("account") is None:
         found = find_account(
             values,
             batch.find(EntityKind.ACCOUNT, "domain", mail_domain(values.get("email"))),
             batch.find(EntityKind.ACCOUNT, "name", name_key(values.get("company"))),
         )
-        _add_found(values, provenance, "account", found, batch.now)
+        _add_found(view, values, provenance, "account", found, batch.now)
     account = batch.related.get(values.get("account") or "")
     if values.get("branch") is not None and values["branch"] in batch.related:
         return batch.related[values["branch"]], "stated"
@@ -219,19 +221,34 @@ def _enrich(batch: Batch, values: dict[str, Any], provenance: dict[str, Any]) ->
     here += batch.find(EntityKind.BRANCH, "site", site_key(values.get("street"), values.get("postcode")))
     branch = find_branch(values, account, list({one.id: one for one in here}.values()))
     if branch is not None:
-        _add_found(values, provenance, "branch", (branch[0].id, branch[1]), batch.now)
+        _add_found(view, values, provenance, "branch", (branch[0].id, branch[1]), batch.now)
         if account is None and branch[0].values.get("account"):
-            _add_found(values, provenance, "account", (branch[0].values["account"], "its branch"), batch.now)
+            _add_found(view, values, provenance, "account", (branch[0].values["account"], "its branch"), batch.now)
     return branch
 
 
 def _add_found(
-    values: dict[str, Any], provenance: dict[str, Any], name: str, found: tuple[str, str] | None, now: int
+    view: EntityView,
+    values: dict[str, Any],
+    provenance: dict[str, Any],
+    name: str,
+    found: tuple[str, str] | None,
+    now: int,
 ) -> None:
+    """Add what no record states and syncd found by matching; found again, it is as old as it was."""
     if found is None:
         return
     values[name] = found[0]
-    provenance[name] = {"system": "syncd", "kind": "match", "id": "", "at": now, "rule": found[1], "method": 2}
+    before = view.provenance.get(name, {})
+    known = view.values.get(name) == found[0] and before.get("rule") == found[1]
+    provenance[name] = {
+        "system": "syncd",
+        "kind": "match",
+        "id": "",
+        "at": before["at"] if known else now,
+        "rule": found[1],
+        "method": Method.INFERRED.rank,
+    }
 
 
 def _evidence(view: EntityView, provenance: Mapping[str, Mapping[str, Any]], said: Sequence[Said]) -> int:
