@@ -33,7 +33,7 @@ def check(model: type[Model], document: Document) -> tuple[Model | None, list[Pr
     """Return the document as `model` and no problem, or None and every problem."""
     problems = list(document.problems)
     if document.data is None:
-        return None, [*problems, Problem(document.place(()), "the file is empty", "see the examples in the docs")]
+        return None, [*problems, Problem(document.place(()), "the file is empty", "write it, or delete the file")]
     try:
         return model.model_validate(document.data), problems
     except ValidationError as error:

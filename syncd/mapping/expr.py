@@ -59,6 +59,7 @@ def compile_raw_condition(text: str, place: Place | PlaceAt) -> Condition:
     return compile_condition(text, dict.fromkeys(names, _ANY), source.at)
 
 
+_FUNCTIONS = "there are: has, size, contains, startsWith, endsWith, matches, exists, all, duration, timestamp"
 _ANY: Any = None  # a variable of unknown type
 _UNKNOWN: Any = object()  # a missing value is not passed at all: null would make `industry != "Energy"` true
 
@@ -239,7 +240,7 @@ def _issue(source: _Source, offset: int, said: str, types: Mapping[str, FieldTyp
         name = missing[1]
         start = source.text.rfind(name, 0, offset + len(name)) if "." in name else offset
         if source.text[offset : offset + 1] in ("(", ".") and "." not in name:
-            return source.problem(offset, f"unknown function {name!r}", "see the docs on conditions")
+            return source.problem(offset, f"unknown function {name!r}", _FUNCTIONS)
         return _unknown(source, max(start, 0), name, types)
     if said.startswith("Syntax error"):
         if source.text[offset : offset + 1] == "=":

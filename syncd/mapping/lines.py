@@ -199,7 +199,7 @@ class Lines:
         if kind == "keyword" and section.values is None:
             self._say((name, "as"), "'keyword' needs a table of keywords", "add 'values: tables/....csv'")
             return None
-        return Wanted(
+        wanted = Wanted(
             type=field.type,
             choices=field.choices,
             or_none=field.or_none,
@@ -213,6 +213,10 @@ class Lines:
             separator=section.separator or (", " if kind == "text" else ";"),
             truncate=section.truncate,
         )
+        if section.to is not None and not transforms.holds_answer(wanted):
+            message = f"{name!r} may be {field.or_none!r}, which a {field.type.value} field cannot hold"
+            self._say((name, "to"), message, "write it 'as: text' into a text field")
+        return wanted
 
     def _transforms(self, name: str, section: FieldMapSection, field: SharedField) -> tuple[str, tuple[str, ...], bool]:
         kind, steps, ok = "", [], True

@@ -129,7 +129,7 @@ BAD: dict[str, tuple[dict[str, str], str]] = {
         {"hubspot": HUBSPOT + "---\na: 1\n"},
         "hubspot.yaml:6:1: a second document in one file; keep one document per file: delete this '---'",
     ),
-    "an empty file": ({"hubspot": ""}, "hubspot.yaml:1:1: the file is empty; see the examples in the docs"),
+    "an empty file": ({"hubspot": ""}, "hubspot.yaml:1:1: the file is empty; write it, or delete the file"),
     "a list for a file": ({"hubspot": "- a\n"}, "hubspot.yaml:1:1: expected a section, got a list"),
     "a section left empty": (
         {"hubspot": "system: hubspot\ncontact:\n"},
@@ -180,6 +180,11 @@ BAD: dict[str, tuple[dict[str, str], str]] = {
     "a default of the wrong type": (
         hubspot("    country: {from: c, default: Narnia}"),
         "hubspot.yaml:5:33: cannot be read as country: not a country; correct it",
+    ),
+    "an answer in words for a number field": (
+        {"salesforce": "system: salesforce\nLead:\n  is: lead\n  fields:\n    budget: {to: Budget__c}\n"},
+        "salesforce.yaml:5:18: 'budget' may be 'not set yet', which a money field cannot hold; "
+        "write it 'as: text' into a text field",
     ),
     "a reference without its kind": (
         hubspot("    account: {from: associatedcompanyid}"),

@@ -144,7 +144,12 @@ def test_references_name_the_variables_that_are_used() -> None:
         ("employees", 1, "a condition must be true or false, this is a number; compare it"),
         ("employees = 4", 11, "a single '='; compare with '=='"),
         ("employees > 4)", 14, "cannot be read from here on; check quotes, brackets and operators before it"),
-        ("foo(budget)", 4, "unknown function 'foo'; see the docs on conditions"),
+        (
+            "foo(budget)",
+            4,
+            "unknown function 'foo'; "
+            "there are: has, size, contains, startsWith, endsWith, matches, exists, all, duration, timestamp",
+        ),
         ("industry == 'Energy", 13, "cannot be read from here on; check quotes, brackets and operators before it"),
         ("  ", 1, "an empty condition; write one, or delete the key"),
         ("(" * 300 + "in_market" + ")" * 300, 1, "nested too deeply; make it simpler"),

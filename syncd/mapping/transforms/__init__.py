@@ -112,6 +112,11 @@ def held_type(wanted: Wanted) -> FieldType:
     return FieldType.TEXT if wanted.kind == "text" else wanted.type
 
 
+def holds_answer(wanted: Wanted) -> bool:
+    """Return whether the system's field can take the `or_none` answer, which is text."""
+    return wanted.or_none is None or wanted.style is not Style.NATIVE or held_type(wanted) not in _HOLD_NO_TEXT
+
+
 def longest(wanted: Wanted) -> int | None:
     """Return how many characters may be written, or None where that is not bounded."""
     if wanted.truncate is not None:
@@ -124,8 +129,8 @@ def longest(wanted: Wanted) -> int | None:
     return _LONGEST.get(wanted.type)
 
 
+# Not e-mail: 254 are allowed, Salesforce takes 80, and nobody has more.
 _LONGEST: Mapping[FieldType, int] = {
-    FieldType.EMAIL: 254,
     FieldType.PHONE: 16,
     FieldType.COUNTRY: 2,
     FieldType.POSTCODE: 20,
@@ -254,7 +259,7 @@ def writer(wanted: Wanted) -> Callable[[Any], Any]:
     backs = [step.back for name in reversed(wanted.steps) if (step := STEPS[name]).back not in (None, _same)]
     empty = False if wanted.type is FieldType.BOOLEAN and wanted.style is Style.NATIVE else None
     none, limit = wanted.or_none, wanted.truncate
-    unable = none is not None and wanted.style is Style.NATIVE and held_type(wanted) in _HOLD_NO_TEXT
+    unable = not holds_answer(wanted)
     refused = BadValue(f"the answer {none!r} is text, which the system's field cannot hold; map it 'as: text'")
 
     def write_value(value: Any) -> Any:

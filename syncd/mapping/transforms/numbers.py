@@ -5,6 +5,7 @@ Every function takes one raw, non-blank value and returns the canonical one, Non
 
 from __future__ import annotations
 
+import math
 import re
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
@@ -20,6 +21,9 @@ BAD_INTEGER = BadValue("not a whole number")
 BAD_BOOLEAN = BadValue("neither yes nor no")
 TOO_LARGE = BadValue("a number too large to be kept exactly")
 
+TOO_SMALL = BadValue("a number too small to be kept exactly")
+
+_SMALLEST = 1e-15
 _EXACT = 2**53  # beyond it a JSON number is not the same on all sides
 
 
@@ -33,7 +37,7 @@ def read_number(raw: Any, locale: str | None = None) -> Any:
     if kind is bool:
         return BAD_NUMBER
     if isinstance(raw, Decimal):
-        return _settled(raw)
+        return BAD_NUMBER if raw.is_snan() else _settled(raw)
     text = read_text(raw)
     return _number(text, locale) if text.__class__ is str else text
 
@@ -88,11 +92,13 @@ def _decimal(text: str, locale: str | None) -> Decimal:
 
 def _settled(value: float | Decimal) -> Any:
     """A whole number as int, else float; so 100, 100.0 and "100.00" are one."""
-    number = float(value)
-    if number != number or number in (float("inf"), float("-inf")):
+    if not math.isfinite(value):
         return BAD_NUMBER
+    number = float(value)
     if abs(number) > _EXACT:
         return TOO_LARGE
+    if 0 < abs(number) < _SMALLEST:
+        return TOO_SMALL
     return int(number) if number.is_integer() else number
 
 

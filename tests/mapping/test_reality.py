@@ -1,0 +1,149 @@
+"""A mapping against what the live system has."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+
+import pytest
+from mapping_folder import SYSTEMS, write
+
+from syncd.mapping.loader import load
+from syncd.mapping.model import SystemMap
+from syncd.mapping.reality import compare
+
+MAPPING = """\
+system: salesforce
+Lead:
+  is: lead
+  create: allowed
+  key: Syncd_Key__c
+  fields:
+    email: {from: Email, to: Email}
+    name: {to: LastName}
+    industry: {to: Industry, values: {Manufacturing: Manufacturing, Oil: Energy}}
+    decided: {to: Decided__c}
+    phone: {to: Phone}
+"""
+
+
+class Type(Enum):
+    TEXT = "text"
+    NUMBER = "number"
+    CHOICE = "choice"
+    DATE = "date"
+
+
+@dataclass(frozen=True)
+class Info:
+    name: str
+    type: Type = Type.TEXT
+    writable: bool = True
+    required: bool = False
+    length: int | None = 255
+    choices: tuple[str, ...] = ()
+    restricted: bool = False
+    unique: bool = False
+
+
+LIVE = {
+    "Email": Info("Email"),
+    "LastName": Info("LastName", required=True, length=80),
+    "Industry": Info("Industry", Type.CHOICE, choices=("Manufacturing", "Oil"), restricted=True),
+    "Decided__c": Info("Decided__c", Type.DATE, length=None),
+    "Phone": Info("Phone", length=40),
+    "Syncd_Key__c": Info("Syncd_Key__c", unique=True),
+}
+
+
+@pytest.fixture
+def system(tmp_path: Path) -> SystemMap:
+    return load(write(tmp_path, salesforce=MAPPING), SYSTEMS).systems["salesforce"]
+
+
+def told(system: SystemMap, *changed: Info, without: str = "") -> list[str]:
+    live = {**LIVE, **{info.name: info for info in changed}}
+    live.pop(without, None)
+    folder = Path(system.file).parent
+    return [str(one).replace(f"{folder}/", "") for one in compare(system, {"Lead": list(live.values())})]
+
+
+def test_a_mapping_that_fits_has_no_problems(system: SystemMap) -> None:
+    """Fields that the mapping does not name are no business of it."""
+    assert told(system, Info("Rating")) == []
+
+
+@pytest.mark.parametrize(
+    ("changed", "without", "problem"),
+    [
+        (
+            (Info("E_mail"),),
+            "Email",
+            "salesforce.yaml:7:5: salesforce Lead has no field 'Email'; did you mean 'E_mail'?",
+        ),
+        (
+            (),
+            "Decided__c",
+            "salesforce.yaml:10:5: salesforce Lead has no field 'Decided__c'; "
+            "create it (`syncd setup`), or correct the name",
+        ),
+        (
+            (),
+            "Syncd_Key__c",
+            "salesforce.yaml:2:1: salesforce Lead has no field 'Syncd_Key__c'; "
+            "create it (`syncd setup`), or correct the name",
+        ),
+        (
+            (Info("LastName", writable=False),),
+            "",
+            "salesforce.yaml:8:5: salesforce Lead.LastName cannot be written; "
+            "give syncd's user the right, or use 'from' only",
+        ),
+        (
+            (Info("Industry", Type.CHOICE, choices=("Manufacturing", "Oil & Gas"), restricted=True),),
+            "",
+            "salesforce.yaml:9:5: salesforce Lead.Industry does not allow the choice 'Oil'; "
+            "allowed: Manufacturing, Oil & Gas",
+        ),
+        (
+            (Info("Phone", length=10),),
+            "",
+            "salesforce.yaml:11:5: salesforce Lead.Phone takes 10 characters, and phone may have 16; "
+            "lengthen the field, or cut with 'truncate: 10'",
+        ),
+        (
+            (Info("Decided__c", Type.NUMBER),),
+            "",
+            "salesforce.yaml:10:5: salesforce Lead.Decided__c holds number, and decided writes date; "
+            "write it 'as: text' into a text field, or choose another field",
+        ),
+        (
+            (Info("Company", required=True),),
+            "",
+            "salesforce.yaml:2:1: salesforce Lead cannot be created without 'Company', which no line writes; "
+            "map a field: ...: {to: Company}",
+        ),
+        (
+            (Info("Syncd_Key__c"),),
+            "",
+            "salesforce.yaml:2:1: salesforce Lead.Syncd_Key__c is the key, but is not unique; make it unique",
+        ),
+    ],
+)
+def test_a_disagreement_is_told_at_the_mapping_line(
+    system: SystemMap, changed: tuple[Info, ...], without: str, problem: str
+) -> None:
+    """What is wrong, where it was mapped, and what to do."""
+    assert told(system, *changed, without=without) == [problem]
+
+
+def test_an_unrestricted_choice_takes_anything(system: SystemMap) -> None:
+    """Salesforce accepts new values in a picklist that is not restricted."""
+    assert told(system, Info("Industry", Type.CHOICE, choices=("Manufacturing",))) == []
+
+
+def test_a_kind_that_the_system_lacks_is_told(system: SystemMap) -> None:
+    """With the nearest that it has."""
+    (problem,) = compare(system, {"Leed": []})
+    assert (problem.message, problem.hint) == ("salesforce has no kind 'Lead'", "did you mean 'Leed'?")
