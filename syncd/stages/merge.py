@@ -140,10 +140,10 @@ def _choose(field: SharedField, candidates: list[Candidate]) -> tuple[Any, Candi
     if not told:
         return None, None
     if field.merge is Merge.UNION:
-        items: dict[str, None] = {}
-        for one in sorted(told, key=lambda c: (c.source.system, c.source.kind, c.source.id)):
-            items.update(dict.fromkeys(one.value if isinstance(one.value, list) else [one.value]))
-        return list(items), told[0]
+        lists = [c for c in told if isinstance(c.value, list)]
+        if not lists:  # everyone answered that there is none
+            return told[0].value, told[0]
+        return sorted({item for one in lists for item in one.value}), lists[0]
     if field.merge in (Merge.MAX, Merge.MIN):
         pick = max if field.merge is Merge.MAX else min
         best = pick(c.value for c in told)

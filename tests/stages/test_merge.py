@@ -79,8 +79,16 @@ def test_max_and_min_take_the_extreme_and_name_its_source(rule: Merge, expected:
 
 
 def test_a_union_holds_everything_anyone_said_once() -> None:
-    said = (one("a", LATE, tags=["x", "z"]), one("b", EARLY, tags=["y", "x"]))
-    assert merged_by(Merge.UNION, *said, name="tags") == ["x", "z", "y"]
+    """In the canonical order of lists, so that a system that sorts them back holds the same value."""
+    said = (one("a", LATE, tags=["x", "z"]), one("b", EARLY, tags=["x", "y"]))
+    assert merged_by(Merge.UNION, *said, name="tags") == ["x", "y", "z"]
+
+
+def test_in_a_union_nobody_is_silenced_by_the_answer_that_there_is_none() -> None:
+    """`none considered` beside a named rival is not one more rival; said by all, it stays the answer it is."""
+    answers = (one("a", LATE, tags="none considered"), one("b", EARLY, tags="none considered"))
+    assert merged_by(Merge.UNION, *answers, name="tags") == "none considered"
+    assert merged_by(Merge.UNION, *answers, one("c", EARLY, tags=["x"]), name="tags") == ["x"]
 
 
 @pytest.mark.parametrize("method", list(Method))
