@@ -1,0 +1,145 @@
+"""Laws of merging: order makes no difference, nothing is invented, an opt-out is final, twice is once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support.builders import both, definition, field, kind_map, says, stored
+from support.clock import NOW
+
+from syncd.lead.definition import EntityKind, FieldType, Merge
+from syncd.mapping.model import Conflict, KindMap, Method
+from syncd.stages.merge import Said, changes_between, merge_values
+
+RULES = {
+    "newest": field("newest"),
+    "ranked": field("ranked", merge=Merge.RANK, ranks=("b", "a")),
+    "most": field("most", FieldType.INTEGER, merge=Merge.MAX),
+    "least": field("least", FieldType.INTEGER, merge=Merge.MIN),
+    "all": field("all", FieldType.LIST, merge=Merge.UNION),
+    "opted_out": field("opted_out", FieldType.BOOLEAN, merge=Merge.ANY),
+}
+KNOWN = definition(*RULES.values())
+WORDS = st.sampled_from(["x", "y", "z"])
+NUMBERS = st.integers(0, 3)
+VALUES: dict[str, st.SearchStrategy[Any]] = {
+    "newest": WORDS,
+    "ranked": WORDS,
+    "most": NUMBERS,
+    "least": NUMBERS,
+    "all": st.just("none") | st.lists(WORDS, max_size=3, unique=True).map(sorted),
+    "opted_out": st.booleans(),
+}
+
+
+MAPS = {
+    (conflict, method): kind_map(*(both(name, conflict, method=method) for name in RULES))
+    for conflict in (Conflict.THEIRS, Conflict.OURS)
+    for method in (Method.STATED, Method.BOUGHT)
+}
+FIELDS = st.fixed_dictionaries({}, optional={name: st.none() | values for name, values in VALUES.items()})
+TIMES = st.integers(NOW, NOW + 2)
+
+
+def said_by(system: str, one: str, fields: Any, agreed: Any, way: str, at: int, changed: Any, mapped: KindMap) -> Said:
+    """Say `fields`, some of which changed `at`, when `agreed` was what both sides held."""
+    record = stored(
+        fields,
+        system=system,
+        id=one,
+        first_modified=at,
+        changed=changed,
+        agreed={name: [value, way] for name, value in agreed.items()},
+    )
+    return says(record, mapped)
+
+
+# Few systems, values and times, so that ties, echoes and corrections are common.
+ONE = st.builds(
+    said_by,
+    st.sampled_from("abc"),
+    st.sampled_from("123"),
+    FIELDS,
+    FIELDS,
+    st.sampled_from("wr"),
+    TIMES,
+    st.dictionaries(st.sampled_from(sorted(RULES)), TIMES, max_size=2),
+    st.sampled_from(list(MAPS.values())),
+)
+RECORDS = st.lists(ONE, max_size=4, unique_by=lambda one: (one.record.system, one.record.id))
+
+
+def merged(said: list[Said]) -> tuple[dict[str, Any], Any]:
+    values, provenance, _ = merge_values(KNOWN, EntityKind.LEAD, said)
+    return values, provenance
+
+
+def offered(said: list[Said], name: str) -> list[Any]:
+    return [one.values[name] for one in said if one.values.get(name) is not None]
+
+
+@given(RECORDS, st.randoms(use_true_random=False))
+def test_the_order_of_records_makes_no_difference(said: list[Said], shuffled: Any) -> None:
+    other = list(said)
+    shuffled.shuffle(other)
+    assert merged(other) == merged(said)
+
+
+@given(RECORDS)
+def test_no_value_is_invented(said: list[Said]) -> None:
+    """A golden value is one that some record holds; a list holds only what some record's list does."""
+    values, _ = merged(said)
+    for name, value in values.items():
+        if isinstance(value, list):
+            assert set(value) <= {word for words in offered(said, name) for word in words}
+        else:
+            assert value in offered(said, name)
+
+
+@given(RECORDS)
+def test_a_winner_holds_what_it_is_named_for(said: list[Said]) -> None:
+    values, provenance = merged(said)
+    assert set(values) == set(provenance)
+    held = {(one.record.system, one.record.id): one.values for one in said}
+    for name, source in provenance.items():
+        if name != "all":
+            assert held[source["system"], source["id"]][name] == values[name]
+
+
+@given(RECORDS)
+def test_an_opt_out_wins_against_everything(said: list[Said]) -> None:
+    assert merged(said)[0].get("opted_out", False) is (True in offered(said, "opted_out"))
+
+
+@given(RECORDS)
+def test_the_same_records_again_change_nothing(said: list[Said]) -> None:
+    values, provenance = merged(said)
+    assert changes_between(values, merged(said)[0], provenance) == ()
+
+
+@given(RECORDS)
+def test_carrying_the_result_over_and_reading_it_back_changes_nothing(said: list[Said]) -> None:
+    """A CRM record that holds what we wrote to it, read back as the newest of all."""
+    before, _ = merged(said)
+    echo = stored(
+        before, system="z", first_modified=NOW + 9, agreed={name: [value, "w"] for name, value in before.items()}
+    )
+    assert merged([*said, says(echo)])[0] == before
+
+
+@given(st.sampled_from(sorted(RULES)), st.data())
+def test_a_value_of_ours_does_not_outlive_its_source(name: str, data: st.DataObject) -> None:
+    """Copies of a value that nobody holds any more do not keep each other alive; an opt-out stays."""
+    value = data.draw(VALUES[name])
+    copies = [says(stored({name: value}, id=str(n), agreed={name: [value, "w"]})) for n in range(data.draw(NUMBERS))]
+    expected = {name: value} if name == "opted_out" and copies else {}
+    assert merged(copies)[0] == expected
+
+
+@pytest.mark.parametrize("name", [name for name in RULES if name not in ("all", "opted_out")])
+def test_one_source_is_believed_whatever_the_rule(name: str) -> None:
+    value = {"most": 2, "least": 2}.get(name, "x")
+    assert merged([says(stored({name: value}))])[0] == {name: value}
