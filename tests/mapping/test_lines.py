@@ -37,10 +37,7 @@ def value_of(line: Any, fields: dict[str, Any]) -> Any:
 )
 def test_the_first_field_with_a_value_wins(tmp_path: Path, fields: dict[str, Any], value: Any) -> None:
     """Blank and unreadable ones are passed over; one that was not read could hold the winner, so nothing is said."""
-    assert (
-        value_of(mapped(tmp_path, "phone: {from: [a, b]}"), fields) is value
-        or value_of(mapped(tmp_path, "phone: {from: [a, b]}"), fields) == value
-    )
+    assert value_of(mapped(tmp_path, "phone: {from: [a, b]}"), fields) == value
 
 
 def test_an_unreadable_value_is_told_when_no_other_stands_in(tmp_path: Path) -> None:
@@ -165,13 +162,8 @@ def test_a_reference_names_the_kind_it_points_at(tmp_path: Path) -> None:
     line = kind.fields["account"]
     assert line.refers_to == (EntityKind.ACCOUNT, "companies")
     assert line.type is FieldType.REFERENCE
-    assert [value_of(line, {"associatedcompanyid": raw}) for raw in ("7", 7, 7.0, None, "")] == [
-        "7",
-        "7",
-        "7",
-        None,
-        None,
-    ]
+    values = [value_of(line, {"associatedcompanyid": raw}) for raw in ("7", 7, 7.0, None, "")]
+    assert values == ["7", "7", "7", None, None]
 
 
 def test_a_kind_knows_every_field_it_needs(tmp_path: Path) -> None:
