@@ -24,9 +24,7 @@ Model = TypeVar("Model", bound="Section")
 class Section(BaseModel):
     """Base of all models of files: unknown keys and silent conversions are errors."""
 
-    model_config = ConfigDict(
-        extra="forbid", strict=True, frozen=True, populate_by_name=True, hide_input_in_errors=True
-    )
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, hide_input_in_errors=True)
 
 
 def check(model: type[Model], document: Document) -> tuple[Model | None, list[Problem]]:

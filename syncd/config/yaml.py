@@ -67,10 +67,10 @@ class Document:
     """
 
     file: str
-    data: Any
-    source: str
-    values: Mapping[Path_, Mark] = field(default_factory=dict)
-    keys: Mapping[Path_, Mark] = field(default_factory=dict)
+    data: Any = field(repr=False)  # it may hold secrets
+    source: str = field(repr=False)
+    values: Mapping[Path_, Mark] = field(default_factory=dict, repr=False)
+    keys: Mapping[Path_, Mark] = field(default_factory=dict, repr=False)
     problems: tuple[Problem, ...] = ()  # duplicate keys: the rest of the file can still be judged
 
     def place(self, path: Iterable[str | int]) -> Place:
@@ -91,16 +91,15 @@ class Document:
         return self._at(_source_index(self.source, mark.index, text, offset))
 
     def _nearest(self, path: Path_, marks: Mapping[Path_, Mark]) -> Place:
-        # Union branches and validators put names into an error's path that are in no file: those are skipped.
-        here: Path_ = ()
-        for step in path:
-            if (*here, step) in self.values:
-                here = (*here, step)
+        here = self.known(path)
         mark = marks.get(here) or self.values.get(here)
         return Place(self.file, mark.line + 1, mark.column + 1) if mark else Place(self.file, 1, 1)
 
     def known(self, path: Iterable[str | int]) -> Path_:
-        """Return the part of `path` that exists in the file."""
+        """Return the part of `path` that exists in the file.
+
+        Steps that are in no file are skipped: branches of a union and validators put their names into an error's path.
+        """
         here: Path_ = ()
         for step in path:
             if (*here, step) in self.values:

@@ -59,9 +59,9 @@ def test_secrets_come_from_variables_and_files(config: Config) -> None:
 
 def test_no_secret_is_shown_by_repr(config: Config) -> None:
     """A config in a log line or a traceback gives nothing away."""
-    shown = repr(config) + repr(config.systems) + str(config.document)
-    assert "from-environment" not in repr(config) + repr(config.systems)
-    assert "from-file" not in shown.replace(str(config.document), "")
+    shown = repr(config) + repr(config.systems) + repr(config.document)
+    assert "from-environment" not in shown
+    assert "from-file" not in shown
 
 
 def test_a_default_stands_in_for_a_variable_that_is_not_set(tmp_path: Path) -> None:
