@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
+from pathlib import Path
 
 from connectors.contract import (
     Capabilities,
@@ -105,3 +106,7 @@ class SalesforceConnector:
 
     def prepare(self, wanted: Sequence[FieldWanted], *, apply: bool) -> Sequence[str]:
         return Preparer(self._client, self._reader).prepare(wanted, apply=apply)
+
+    def write_package(self, wanted: Sequence[FieldWanted], directory: Path) -> Sequence[Path]:
+        """Write an SFDX source package that an admin deploys instead of `prepare`; return its files."""
+        return write_package(wanted, directory)

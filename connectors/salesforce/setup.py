@@ -114,14 +114,20 @@ class Preparer:
                 for row, told in zip(rows[start:], answers, strict=False):
                     lines.append(_grant_line(row["Field"], self._set, told))
         except (ConfigProblem, ContractBroken) as error:
-            lines.append(f"could not grant the new fields ({error.message}): grant them by hand in {self._set}")
+            lines.append(f"the new fields are not granted: {error.message}")
 
     def _permission_set(self, lines: list[str]) -> str:
         found = self._ids("PermissionSet", f"Name = {soql.quote(self._set)}")
         if found:
             parent = found[0]
         else:
-            parent = self._insert("PermissionSet", {"Name": self._set, "Label": self._set})
+            answer = self._client.answer("POST", "sobjects/PermissionSet", {"Name": self._set, "Label": self._set})
+            if not answer.ok:
+                raise ConfigProblem(
+                    f"there is no permission set {self._set}, and syncd's user may not create it; create it and assign "
+                    f"it to that user, or name one that the user has as permission_set"
+                )
+            parent = str(answer.body["id"])
             lines.append(f"created the permission set {self._set}")
         user = self._user()
         if not user:

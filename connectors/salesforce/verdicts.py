@@ -49,6 +49,7 @@ _STOPS = {
     "STORAGE_LIMIT_EXCEEDED": "the org's data storage is full; free some or buy more",
     "TRANSFER_REQUIRES_READ": "the new owner may not read the record; correct the owner mapping or the profile",
 }
+_FOR_EVERY_CALL = frozenset({"API_DISABLED_FOR_ORG", "API_CURRENTLY_DISABLED", "UNSUPPORTED_API_VERSION", "GONE"})
 _ROW_WORDS = {
     "REQUIRED_FIELD_MISSING": "a required field is empty",
     "STRING_TOO_LONG": "a text is longer than the field",
@@ -121,7 +122,7 @@ def judge(system: str) -> Judge:
             return Wait(reason, DAILY_WAIT, now_or_later=False)
         if status >= 500 or status in (420, 429) or code in TRANSIENT:
             return Wait(f"{system} cannot answer now (HTTP {status}{f', {code}' if code else ''})", retry_after(answer))
-        if code in _STOPS:
+        if code in _FOR_EVERY_CALL:
             return ConfigProblem(f"{system}: {_STOPS[code]} ({code})")
         return None
 

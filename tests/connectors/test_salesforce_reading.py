@@ -548,6 +548,15 @@ def test_prepare_creates_grants_and_sees_the_field() -> None:
         assert box.sf.prepare(wanted("New__c", "Other__c"), apply=True) == []
 
 
+def test_prepare_says_when_there_is_nothing_to_grant_in() -> None:
+    """The field is there and nobody sees it; the admin reads what to create, assign or name."""
+    with sandbox() as box:
+        lines = box.sf.prepare(wanted("New__c"), apply=True)
+        assert lines[0] == "created Lead.New__c (Text, 64 characters)"
+        assert "there is no permission set syncd, and syncd's user may not create it" in lines[1]
+        assert "Lead.New__c exists, but syncd's user still cannot see it" in lines[2]
+
+
 def test_prepare_grants_a_field_that_is_there_but_hidden() -> None:
     """Describe shows no difference between a hidden field and a missing one."""
     with sandbox() as box:
