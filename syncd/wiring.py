@@ -14,12 +14,12 @@ from sqlalchemy import Engine
 from connectors import registry
 from connectors.contract import Destination, FieldWanted, Source
 from connectors.contract import FieldType as WireType
-from connectors.errors import ConnectorError
+from connectors.errors import ConfigProblem, ConnectorError
 from syncd import config as config_files
 from syncd.config import Config, Problem, Problems
-from syncd.lead.definition import FieldType
+from syncd.lead.definition import SALES_DECISIONS, SALES_FACTS, FieldType
 from syncd.mapping.loader import load as load_mappings
-from syncd.mapping.model import KindMap, Mappings
+from syncd.mapping.model import FieldMap, KindMap, Mappings
 from syncd.mapping.reality import compare
 from syncd.store.database import now_ms, open_store
 from syncd.store.inbox import calls_since, save_version
@@ -111,26 +111,31 @@ def find_problems(app_config: Config, mappings: Mappings, sources: Mapping[str, 
     return problems, notes
 
 
-def fields_wanted(mappings: Mappings, system: str) -> list[FieldWanted]:
-    """Return the fields of our own that a mapping writes to, or reads sales' answers from, in a system."""
-    found: list[FieldWanted] = []
+def fields_wanted(mappings: Mappings, system: str, source: Source) -> list[FieldWanted]:
+    """Return the fields that a mapping needs of a system and may have to be made there.
+
+    Those it writes, those in which sales answers, our keys; of those it only reads the ones that are not there.
+    """
     known = mappings.systems.get(system)
+    found: dict[tuple[str, str], FieldWanted] = {}
     for kind_map in known.kinds.values() if known else ():
+        there = _names_in(source, kind_map.kind)
         if kind_map.key:
-            found.append(
-                FieldWanted(
-                    kind=kind_map.kind,
-                    name=kind_map.key,
-                    label="Syncd Key",
-                    type=WireType.TEXT,
-                    length=64,
-                    unique=True,
-                )
+            found[(kind_map.kind, kind_map.key)] = FieldWanted(
+                kind=kind_map.kind, name=kind_map.key, label="Syncd Key", type=WireType.TEXT, length=64, unique=True
             )
         for line in kind_map.fields.values():
-            for name in {line.writes, *line.reads} - {None, kind_map.key}:
-                found.append(_wanted(mappings, kind_map, cast(str, name), line.name, line.type))
-    return found
+            read = [name for name in line.reads if line.name in SALES_FACTS or name not in there]
+            for name in dict.fromkeys([*([line.writes] if line.writes else []), *read]):
+                if name not in there or not _is_standard(name):
+                    found.setdefault((kind_map.kind, name), _wanted(mappings, kind_map, name, line))
+    return list(found.values())
+
+
+def write_package(wanted: Sequence[FieldWanted], source: Source, directory: Path) -> list[str]:
+    """Write what an admin can deploy instead of `setup`; return what was written, empty when the system takes none."""
+    write = getattr(source, "write_package", None)
+    return [str(path) for path in write(wanted, directory)] if write is not None else []
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -144,32 +149,47 @@ _WIRE_TYPES = {
     FieldType.BOOLEAN: WireType.BOOLEAN,
     FieldType.DATE: WireType.DATE,
     FieldType.DATETIME: WireType.DATETIME,
-    FieldType.CHOICE: WireType.CHOICE,
     FieldType.REFERENCE: WireType.REFERENCE,
 }
 _LONG = frozenset({"brief", "last_touches", "handoff_missing", "problem", "rejection_text", "sales_reason_text"})
 
 
-def _wanted(mappings: Mappings, kind_map: KindMap, name: str, ours: str, kind: FieldType) -> FieldWanted:
-    line = kind_map.fields[ours]
-    shared = mappings.definition.fields[kind_map.entity].get(ours)
-    choices = shared.choices if shared is not None else ()
-    if ours == "sales_decision":
-        choices = ("accepted", "rejected", "recycled", "disqualified")
-    if ours == "sales_reason":
-        choices = tuple(mappings.definition.reasons)
-    wire = _WIRE_TYPES.get(kind, WireType.TEXT)
-    if ours == "sales_reason" and choices:
-        wire = WireType.CHOICE
+def _names_in(source: Source, kind: str) -> frozenset[str]:
+    """Return the fields that are there; none when the whole kind is not."""
+    try:
+        return frozenset(info.name for info in source.fields(kind))
+    except ConfigProblem:
+        return frozenset()
+
+
+def _is_standard(name: str) -> bool:
+    """Return whether a field that is there is the vendor's own, which nobody sets up."""
+    return not name.endswith("__c") and not name.startswith("syncd_")
+
+
+def _wanted(mappings: Mappings, kind_map: KindMap, name: str, line: FieldMap) -> FieldWanted:
+    choices = _choices(mappings, kind_map, line)
+    wire = WireType.CHOICE if choices else _WIRE_TYPES.get(line.holds, WireType.TEXT)
     return FieldWanted(
         kind=kind_map.kind,
         name=name,
         label=name.removesuffix("__c").replace("_", " ").strip().title(),
-        type=wire if wire is not WireType.CHOICE or choices else WireType.TEXT,
-        length=32_000 if ours in _LONG else 255,
+        type=wire,
+        length=32_000 if line.name in _LONG else 255,
         choices=choices,
         references=line.refers_to[1] if line.refers_to else None,
     )
+
+
+def _choices(mappings: Mappings, kind_map: KindMap, line: FieldMap) -> tuple[str, ...]:
+    if line.name == "sales_decision":
+        return SALES_DECISIONS
+    if line.name == "sales_reason":
+        return tuple(mappings.definition.reasons)
+    shared = mappings.definition.fields[kind_map.entity].get(line.name)
+    if shared is None or line.holds is not FieldType.CHOICE:
+        return ()
+    return line.choices or shared.choices
 
 
 def _define_tables(source: Source, mappings: Mappings, name: str) -> None:

@@ -20,7 +20,7 @@ from syncd.cli.common import config_option
 )
 def setup(config: Path, system: str, dry_run: bool, package: Path | None) -> int:
     """Create the fields that the mapping needs in SYSTEM where its API allows; list what an admin must do by hand."""
-    from syncd.wiring import connect, fields_wanted, read_config, read_mappings
+    from syncd.wiring import connect, fields_wanted, read_config, read_mappings, write_package
 
     read = read_config(config)
     mappings = read_mappings(read)
@@ -29,13 +29,13 @@ def setup(config: Path, system: str, dry_run: bool, package: Path | None) -> int
     source = connect(read, mappings)[system]
     if not source.capabilities.writes:
         raise click.ClickException(f"{system} is only read; there is nothing to set up")
-    wanted = fields_wanted(mappings, system)
+    wanted = fields_wanted(mappings, system, source)
     if package is not None:
-        write_package = getattr(source, "write_package", None)
-        if write_package is None:
+        written = write_package(wanted, source, package)
+        if not written:
             raise click.ClickException(f"{system} takes no package; run without --package")
-        for line in write_package(wanted, package):
-            click.echo(line)
+        for path in written:
+            click.echo(path)
         return 0
     lines = source.prepare(wanted, apply=not dry_run)  # type: ignore[attr-defined]
     for line in lines:

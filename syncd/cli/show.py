@@ -171,7 +171,7 @@ def _summary(figures: Figures, url: str | None) -> str:
         lines.append(f"           {one.leads:7,}  {one.label} ({lacks}); {one.who} can fill it")
     lines += [
         f"  {figures.branches:7,}  ship-to branches read from the ERP",
-        f"  {figures.branches_placed:7,}  of them matched to an account, and under it in Salesforce unless the ERP blocks them",
+        f"  {figures.branches_placed:7,}  of them matched to an account; under it in Salesforce unless blocked",
         f"  {figures.leads_with_branch:7,}  people found to sit at one of them",
         f"  {figures.open_problems:7,}  questions for a person (syncd problems -c config.example.yaml)",
         "",

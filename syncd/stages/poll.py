@@ -21,6 +21,11 @@ from syncd.store.intake import StoredRecord
 YEAR_3000_MS = 32_503_680_000_000
 
 
+# An index that lags may show a record as it was before what we know of it. What is older than this was put back on
+# purpose, from a backup.
+LONGEST_LAG_MS = 15 * 60 * 1000
+
+
 @dataclass(frozen=True, slots=True)
 class News:
     """A record that differs from what is stored. `changed` names the fields that do."""
@@ -60,8 +65,10 @@ def sift(
     for one in {record.id: record for record in records}.values():  # the last of two is the later read
         fields, digest = digest_record(one)
         old = stored.get(one.id)
+        modified = to_ms(one.modified)
+        if old is not None and modified < old.modified <= modified + LONGEST_LAG_MS:
+            continue
         if old is not None and old.digest == digest:
-            modified = to_ms(one.modified)
             if modified != old.modified:
                 stamps.append({"b_system": system, "b_kind": kind, "b_id": one.id, "b_modified": modified})
             continue
