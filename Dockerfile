@@ -40,6 +40,7 @@ COPY --from=build --chown=10001:10001 /state /var/lib
 ENV PATH=/opt/syncd/bin:/usr/local/bin:/usr/bin \
     LANG=C.UTF-8 \
     HOME=/tmp \
+    SYNCD_CONFIG=/etc/syncd/config.yaml \
     PYTHONDONTWRITEBYTECODE=1
 LABEL org.opencontainers.image.title="syncd"
 USER 10001:10001
