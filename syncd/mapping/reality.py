@@ -91,7 +91,7 @@ def _compare_written(system: str, kind: KindMap, line: FieldMap, info: LiveField
             f"{where} holds {held}, and {line.name} writes {line.holds.value}",
             "write it 'as: text' into a text field, or choose another field",
         )
-    if info.choices:
+    if info.restricted and info.choices:
         allowed = set(info.choices)
         for raw in line.choices:
             if raw not in allowed:

@@ -123,7 +123,7 @@ def mutate(text: str, random: Random) -> str:
     return text
 
 
-@settings(max_examples=1000, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=700, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(seed=st.integers(0, 2**32))
 def test_a_mutated_folder_loads_or_tells_problems(folder: Path, seed: int) -> None:
     """Each problem names a file of the folder and a line that exists in it."""
