@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
-from connectors.contract import Policy, WriteRequest
+from connectors.contract import Policy, Reading, WriteRequest
 from connectors.salesforce import SalesforceConnector, Settings, connect
 from sandbox.wire import Request, Response, Server
 
@@ -15,6 +15,8 @@ SECRET = "canary-secret-4711"
 TOKEN = "canary-token-4712"
 ORG = "00Dxx0000001gPLEAY"
 USER = "005xx000001SwiUAAS"
+CANARY = "canary.person@example.test"  # a value that may stand in no message
+TOKENS, COMPOSITE = "oauth2/token", "/composite"  # parts of labels
 
 PartAnswer = tuple[int, Any]
 Part = Callable[[dict[str, Any]], PartAnswer]
@@ -114,6 +116,14 @@ class Stored:
 
     def forget(self, kind: str, id: str) -> None:
         del self.records[kind][id]
+
+
+def row(number: int, stamp: str = "2026-01-02T03:04:05.000+0000", **fields: Any) -> dict[str, Any]:
+    return {"attributes": {}, "Id": f"00Q00000000{number:04}AAA", "SystemModstamp": stamp, "IsDeleted": False, **fields}
+
+
+def reading(kind: str = "Lead", fields: tuple[str, ...] = ("Email",), after: Any = None) -> Reading:
+    return Reading(kind=kind, fields=fields, after=after)
 
 
 def lead(number: int, **fields: Any) -> WriteRequest:
