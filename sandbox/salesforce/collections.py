@@ -158,7 +158,6 @@ def _each(
         try:
             saved = act(place)
         except RequestRefused:
-            org.undo(start)
             raise
         except Refused as refusal:
             org.undo(before)

@@ -61,7 +61,7 @@ class Salesforce:
         """Answer one call."""
         with self.lock:
             response = self._gate(request)
-        usage = f"api-usage={self.org.calls_today()}/{self.router.daily}"
+            usage = f"api-usage={self.org.calls_today()}/{self.router.daily}"
         if request.path.startswith("/services/data/v"):
             response = Response(response.status, response.body, {**response.headers, "Sforce-Limit-Info": usage})
         return response

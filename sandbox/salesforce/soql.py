@@ -234,11 +234,9 @@ class _Parser:
         word = self.here.word
         if word not in ("and", "or"):
             return parts[0]
+        # AND and OR side by side need parentheses in SOQL: the other word ends the condition and is then unexpected.
         while self._take(word):
             parts.append(self._negation())
-        if self.here.word in ("and", "or"):
-            # AND and OR side by side need parentheses in SOQL.
-            raise self._unexpected()
         return Logic(op=word, parts=tuple(parts))
 
     def _negation(self) -> Condition:

@@ -188,6 +188,8 @@ def test_parents_come_nested_or_null(account: Account) -> None:
         ("Source_Key__c = 'kA'", ["Ann"]),
         ("Source_Key__c = 'ka'", []),
         ("Lead.LastName = 'Ann'", ["Ann"]),
+        ("Email = 'ann@acme.test' OR HasOptedOutOfEmail = true", ["Ann", "Bob"]),
+        ("Email = 'ann@acme.test' AND LastName = 'Bob'", []),
     ],
 )
 def test_conditions(account: Account, where: str, found: list[str]) -> None:

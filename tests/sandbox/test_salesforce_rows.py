@@ -219,7 +219,9 @@ def test_a_unique_key_cannot_be_given_twice(account: Account) -> None:
     assert answer.json()[0]["message"].endswith(f"{KEY} duplicates value on record with id: {first}")
     assert account.lead(Source_Key__c="K1") != first, "case-sensitive keys differ by case"
     account.call("DELETE", f"sobjects/Lead/{first}")
-    assert account.lead(Source_Key__c="k1") != first
+    second = account.lead(Source_Key__c="k1")
+    account.call("PATCH", f"sobjects/Lead/{second}", {KEY: "k2"})
+    assert account.lead(Source_Key__c="k1") != second, "a key that was given up is free again"
 
 
 def test_a_deleted_row_is_404_and_unknown_or_wrong_ids_have_their_own_codes(account: Account) -> None:

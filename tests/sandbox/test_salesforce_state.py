@@ -101,10 +101,12 @@ def test_seeded_rows_have_the_stamps_they_were_given() -> None:
     org = Salesforce(clock=Clock())
     first, second = org.seed(
         "Lead",
-        [{"LastName": "A", "Company": "C"}, {"LastName": "B", "Company": "C", "SystemModstamp": START - 9}],
+        [{"LastName": "A", "Company": "C"}, {"LastName": "B", "Company": "C", "SystemModstamp": START - 90}],
         modified="2027-01-15T07:59:00Z",
     )
-    assert [org.get("Lead", key)["SystemModstamp"] for key in (first, second)] == [START - 60, START - 9]
+    assert [org.get("Lead", key)["SystemModstamp"] for key in (first, second)] == [START - 60, START - 90]
+    older = org.get("Lead", second)
+    assert older["CreatedDate"] == older["LastModifiedDate"] == START - 90
     assert org.get("Lead", first)["LastModifiedById"] != org.org.people.integration
     assert org.writes == {}
     with pytest.raises(KeyError, match="no field Nope"):
