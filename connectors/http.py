@@ -123,7 +123,8 @@ class Session(requests.Session):
         self._lanes = {name: _limiter((n, 1.0)) for name, n in (settings.per_second or {}).items()}
         if settings.ca:
             self.verify = settings.ca
-        self.trust_env = True
+        # The environment may name a proxy. Without this, a ~/.netrc entry for the host would replace our token.
+        self.auth = _leave_alone
         adapter = HTTPAdapter(pool_maxsize=16, max_retries=0)
         self.mount("https://", adapter)
         self.mount("http://", adapter)
@@ -198,13 +199,9 @@ class Session(requests.Session):
             answer = super().request(method, url, *args, **options)
             self._read_body(answer, started)
         except requests.exceptions.SSLError as error:
-            raise ConfigProblem(
-                f"{self.system}: the certificate of {origin(url)} was not accepted; set `ca` to the file of your own "
-                f"authority, or mend the address",
-                system=self.system,
-            ) from error
+            raise ConfigProblem(f"{self.system}: {_tls_words(url, error)}", system=self.system) from error
         except requests.exceptions.RequestException as error:
-            raise _Again(Wait(f"{self.system} at {origin(url)} did not answer ({_network_words(error)})")) from error
+            raise _Again(Wait(_no_answer(self.system, url, error))) from error
         if 300 < answer.status_code < 400 and answer.status_code != 304:
             raise ConfigProblem(
                 f"{self.system} at {origin(url)} answered with a redirect, which is not followed; set the address it "
@@ -283,6 +280,8 @@ def origin(url: str) -> str:
 def refuse_plain_http(url: str, settings: HttpSettings) -> None:
     """Raise ConfigProblem for http:// to anywhere but this machine, unless the operator said so aloud."""
     parts = urlsplit(url)
+    if parts.scheme not in ("https", "http") or not parts.hostname:
+        raise ConfigProblem("the address must begin with https:// and name a host, such as https://api.example.com")
     if parts.scheme == "https" or settings.insecure_http:
         return
     if parts.scheme == "http" and parts.hostname in ("127.0.0.1", "localhost", "::1"):
@@ -339,6 +338,10 @@ class _Again(Exception):
         self.wait = wait
 
 
+def _leave_alone(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    return request
+
+
 def _wait_as_told(state: RetryCallState) -> float:
     """Wait as long as the system asked; otherwise 0.5, 1, 2, ... seconds."""
     error = state.outcome.exception() if state.outcome else None
@@ -357,6 +360,26 @@ def _with_bearer(headers: Mapping[str, Any] | None, token: str | None) -> dict[s
     if token is not None:
         kept["Authorization"] = f"Bearer {token}"
     return kept
+
+
+def _no_answer(system: str, url: str, error: requests.exceptions.RequestException) -> str:
+    return (
+        f"{system} at {origin(url)} did not answer ({_network_words(error)}); if it stays so, check the address in the "
+        f"config and the network in between"
+    )
+
+
+def _tls_words(url: str, error: requests.exceptions.SSLError) -> str:
+    if any(sign in str(error) for sign in _NO_TLS):
+        return f"what answers at {origin(url)} does not speak https; correct the address or its port"
+    return (
+        f"the certificate of {origin(url)} was not accepted; set `ca` to the file of your own authority, or correct "
+        f"the address"
+    )
+
+
+# How OpenSSL's versions say that the first bytes of the other side were no TLS.
+_NO_TLS = ("WRONG_VERSION_NUMBER", "wrong version number", "RECORD_LAYER_FAILURE", "record layer failure")
 
 
 def _network_words(error: requests.exceptions.RequestException) -> str:

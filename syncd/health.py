@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
+
+
+def named(system: str, message: str) -> str:
+    """Return a trouble's message with the system's name in front, unless it begins with that name."""
+    return message if re.match(rf"{re.escape(system)}\b", message, re.IGNORECASE) else f"{system}: {message}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,7 +86,7 @@ class Health:
         reasons = [self.store_trouble] if self.store_trouble else []
         with self._lock:
             systems = list(self.systems.values())
-        reasons += [f"{one.name}: {one.trouble}" for one in systems if one.trouble]
+        reasons += [named(one.name, one.trouble) for one in systems if one.trouble]
         reasons += [f"{one.name}: not polled yet" for one in systems if one.last_poll is None and not one.trouble]
         return reasons
 

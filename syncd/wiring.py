@@ -17,6 +17,7 @@ from connectors.contract import FieldType as WireType
 from connectors.errors import ConfigProblem, ConnectorError
 from syncd import config as config_files
 from syncd.config import Config, Problem, Problems
+from syncd.health import named
 from syncd.lead.definition import SALES_DECISIONS, SALES_FACTS, FieldType
 from syncd.mapping.loader import load as load_mappings
 from syncd.mapping.model import FieldMap, KindMap, Mappings
@@ -73,7 +74,7 @@ def connect(config: Config, mappings: Mappings) -> dict[str, Source]:
             sources[system.name] = connector.connect(system.name, settings)
             _define_tables(sources[system.name], mappings, system.name)
         except ConnectorError as error:
-            problems.append(Problem(system.place, f"{system.name}: {error.message}"))
+            problems.append(Problem(system.place, named(system.name, error.message)))
     if problems:
         raise Problems(problems)
     return sources
@@ -99,13 +100,13 @@ def find_problems(app_config: Config, mappings: Mappings, sources: Mapping[str, 
         place = app_config.systems[name].place
         try:
             readiness = source.check()
-            problems += [f"{place}: {name}: {text}" for text in readiness.problems]
-            notes += [f"{name}: {text}" for text in readiness.notes]
+            problems += [f"{place}: {named(name, text)}" for text in readiness.problems]
+            notes += [named(name, text) for text in readiness.notes]
             if readiness.problems or name not in mappings.systems:
                 continue
             infos = {kind: source.fields(kind) for kind in mappings.systems[name].kinds}
         except ConnectorError as error:
-            problems.append(f"{place}: {name}: {error.message}")
+            problems.append(f"{place}: {named(name, error.message)}")
             continue
         problems += [str(problem) for problem in compare(mappings.systems[name], infos)]
     return problems, notes

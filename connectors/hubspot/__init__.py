@@ -68,7 +68,7 @@ class HubSpotConnector:
                 self._client.judge.utc_offset = timedelta(milliseconds=offset)
             self._client.properties("contacts")
         except (AuthExpired, ConfigProblem) as error:
-            return Readiness(problems=(f"{self.name}: {error.message}",), account=account)
+            return Readiness(problems=(error.message,), account=account)
         return Readiness(account=account)
 
     def fields(self, kind: str) -> Sequence[FieldInfo]:

@@ -58,7 +58,7 @@ def run(config: Path) -> int:
 def once(config: Path, as_json: bool) -> int:
     """Do one whole cycle and exit: 0 all well, 1 something needs a person, 2 could not run."""
     from syncd.daemon import run_once
-    from syncd.health import Health
+    from syncd.health import Health, named
 
     app = open_app(config)
     health = Health()
@@ -82,7 +82,7 @@ def once(config: Path, as_json: bool) -> int:
         click.echo(f"leads:   {_counts(result.fates) or 'none due'}")
         click.echo(f"writes:  {_counts(result.outcomes) or 'none'}")
         for system, trouble in result.troubles.items():
-            click.echo(f"{system}: {trouble}", err=True)
+            click.echo(named(system, trouble), err=True)
     if result.troubles and len(result.troubles) == len(app.sources):
         return 2
     return 1 if person or result.troubles else 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 from connectors.errors import ConnectorError
 from syncd.config import Problems
 from syncd.daemon.engine import EngineUnusable
+from syncd.health import named
 from syncd.store.database import StoreUnusable
 from syncd.web.serve import WebUnusable
 
@@ -19,5 +20,5 @@ def explain_trouble(error: Exception) -> str | None:
         return f"syncd: {error}"
     if isinstance(error, ConnectorError):
         reference = f" (their request id: {error.request_id})" if error.request_id else ""
-        return f"syncd: {error.message}{reference}"
+        return f"syncd: {named(error.system, error.message) if error.system else error.message}{reference}"
     return None

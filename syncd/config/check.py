@@ -144,7 +144,9 @@ def _in_words(
                 return Problem(document.place(path), f"{given!r} is not allowed here", _one_of(given, choices))
             return Problem(document.place(path), f"expected {_listed(choices)}, got {kind_of(given)}")
         case "value_error":
-            return Problem(document.place(path), str(context.get("error", detail["msg"])))
+            words = str(context.get("error", detail["msg"]))
+            subject = f"{name} " if words.startswith(("must ", "is ")) else ""
+            return Problem(document.place(path), subject + words)
         case kind:
             return Problem(document.place(path), *_type_message(kind, detail["input"], context))
 

@@ -80,6 +80,9 @@ class Config:
 
 def load(path: Path, environ: Mapping[str, str]) -> Config:
     """Read a config file; raise Problems with everything that is wrong with it."""
+    if not path.exists():
+        hint = "name yours with --config or SYNCD_CONFIG, or begin with a copy of config.example.yaml"
+        raise Problems([Problem(Place(str(path), 1, 1), "cannot be read: No such file or directory", hint)])
     document, secrets, problems = resolve_secrets(read(path), environ)
     model, found = check(ConfigFile, document)
     unresolved = {problem.place.line for problem in problems}
@@ -199,7 +202,7 @@ class ConfigFile(Section):
     @classmethod
     def _a_url(cls, value: str) -> str:
         if not re.match(r"(sqlite|postgresql)(\+\w+)?://", value):
-            raise plain_error("is no database URL; write sqlite:///path/state.db or postgresql://user@host/name")
+            raise plain_error("not a database URL; write sqlite:///path/state.db or postgresql://user@host/name")
         return value
 
     @field_validator("systems")

@@ -126,6 +126,11 @@ def _prepare_file(path: Path) -> None:
             f"the state file {path} cannot be created ({error.strerror}); nothing was read or written. "
             f"Give this user the right to write there, or name another place under `state`"
         ) from error
+    if path.is_dir():
+        raise StoreUnusable(
+            f"the state file {path} is a folder; nothing was read or written. Name a file in it under `state`, such as "
+            f"sqlite:///{path}/state.db"
+        )
     if mode & 0o077:
         raise StoreUnusable(
             f"the state file {path} can be read by other users (mode {mode:04o}) and holds personal data; "
@@ -169,7 +174,7 @@ def _migrate(engine: Engine, shown: str) -> None:
     except (OperationalError, DBAPIError) as error:
         raise StoreUnusable(
             f"the state database {shown} cannot be used ({_first_line(error)}); nothing was read or written. "
-            f"Check that it is there, not locked by another process and that its disk has room"
+            f"Check that it is there and is syncd's, that no other process locks it, and that its disk has room"
         ) from error
     except Exception as error:
         if type(error).__name__ == "CommandError" or "Can't locate revision" in str(error):

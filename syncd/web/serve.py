@@ -109,8 +109,8 @@ def _reason(error: OSError) -> str:
 
 def _refusal(host: str, port: int, reason: str) -> str:
     return (
-        f"the status page cannot be served on {_pair(host, port)}: {reason}; "
-        f"name another host:port under `web.listen` in the config, or set `web.enabled: false`"
+        f"the status page cannot be served on {_pair(host, port)}: {reason}; syncd did not start. "
+        f"Name another host:port under `web.listen` in the config, or set `web.enabled: false`"
     )
 
 

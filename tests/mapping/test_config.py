@@ -128,7 +128,7 @@ BAD = {
     ),
     "a state that is no URL": (
         "state: var/state.db\nsystems:\n  a: {connector: sql}\n",
-        "config.yaml:1:8: is no database URL; write sqlite:///path/state.db or postgresql://user@host/name",
+        "config.yaml:1:8: not a database URL; write sqlite:///path/state.db or postgresql://user@host/name",
     ),
     "a page for everybody": (
         HEAD + "  a: {connector: sql}\nweb: {listen: 0.0.0.0:8080}\n",
