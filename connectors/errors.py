@@ -5,12 +5,15 @@ Deciding to wait, park, pause or stop is the caller's business (syncd.daemon); a
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 
 class ConnectorError(Exception):
     """Base of all kinds.
 
-    `system` is the configured name of the system, `request_id` the remote side's own id of the failed call (for its
-    support), when it sent one. The text holds ids and field names only, never a field's value.
+    `kinds` names the kinds of record that are in trouble; empty: the whole system is. `system` is the configured name
+    of the system, `request_id` the remote side's own id of the failed call (for its support), when it sent one. The
+    text holds ids and field names only, never a field's value.
     """
 
     def __init__(self, message: str, *, system: str = "", request_id: str | None = None) -> None:
@@ -18,6 +21,7 @@ class ConnectorError(Exception):
         self.message = message
         self.system = system
         self.request_id = request_id
+        self.kinds: tuple[str, ...] = ()
 
 
 class ConfigProblem(ConnectorError):
@@ -57,3 +61,16 @@ class RecordRefused(ConnectorError):
 
 class ContractBroken(ConnectorError):
     """The system answered what its contract rules out, or we asked what it forbids: a defect to report."""
+
+
+def joined(found: Mapping[str, ConnectorError]) -> ConnectorError:
+    """Make one error of those that single kinds of record met (kind -> error), so that the other kinds go on."""
+    first = next((error for error in found.values() if not isinstance(error, Unavailable)), None)
+    first = first or next(iter(found.values()))
+    words = "; ".join(dict.fromkeys(error.message for error in found.values()))
+    if isinstance(first, Unavailable):
+        one: ConnectorError = Unavailable(words, system=first.system, retry_after=first.retry_after)
+    else:
+        one = ConfigProblem(words, system=first.system, request_id=first.request_id)
+    one.kinds = tuple(found)
+    return one

@@ -48,12 +48,10 @@ def plan(
     """Decide for every entity and yield those for whom something would change. `on_progress`: (done, all)."""
     with engine.execution_options(syncd_reads_only=True).connect() as connection:
         ids = list(connection.execute(select(entity.c.id).order_by(entity.c.kind, entity.c.id)).scalars())
-        systems = [
-            one.system for kind in EntityKind for one in mappings.of_entity(kind) if one.create is Create.ALLOWED
-        ]
+        made = _made(mappings)
         for start in range(0, len(ids), BATCH):
             part = ids[start : start + BATCH]
-            for decision in decide_batch(connection, mappings, part, now_ms(), systems):
+            for decision in decide_batch(connection, mappings, part, now_ms(), made):
                 if decision.writes or decision.changes or decision.moves or decision.verdict:
                     yield Planned(decision=decision, held=_held(connection, decision))
             on_progress(min(start + BATCH, len(ids)), len(ids))
@@ -63,14 +61,17 @@ def tell(engine: Engine, mappings: Mappings, name: str) -> Story:
     """Follow one entity; `name` is its id, a record id of any system, or an e-mail address. Raises NotFound."""
     with engine.execution_options(syncd_reads_only=True).connect() as connection:
         found = _find(connection, name)
-        systems = [
-            one.system for kind in EntityKind for one in mappings.of_entity(kind) if one.create is Create.ALLOWED
-        ]
-        decisions = decide_batch(connection, mappings, [found], now_ms(), systems)
+        made = _made(mappings)
+        decisions = decide_batch(connection, mappings, [found], now_ms(), made)
         return Story(decision=decisions[0], history=read_history(connection, found))
 
 
 # ---------------------------------------------------------------------------------------------------------------------
+
+
+def _made(mappings: Mappings) -> list[tuple[str, str]]:
+    kinds = [one for kind in EntityKind for one in mappings.of_entity(kind)]
+    return [(one.system, one.kind) for one in kinds if one.create is Create.ALLOWED]
 
 
 def _find(connection: Any, name: str) -> str:

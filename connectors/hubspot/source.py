@@ -18,7 +18,7 @@ from dataclasses import replace
 from typing import Any
 
 from connectors.contract import Page, Reading, Record, Seen
-from connectors.errors import ContractBroken
+from connectors.errors import ConfigProblem, ConnectorError, ContractBroken, joined
 from connectors.hubspot.client import BATCH, IN_VALUES, PAGE, SEARCH_BODY, Found, HubSpotClient, body_length
 from connectors.hubspot.place import END, Loading, Pass, Place, Range, last_id, look_again, place_of, top_of
 from connectors.hubspot.records import EPOCH, Row, modified_property, properties_to_read, record, rows_of, time_of
@@ -35,8 +35,14 @@ class HubSpotReader:
 
     def changes(self, readings: Sequence[Reading], seen: Seen) -> Iterator[Page]:
         """Read each kind in turn; see the module."""
+        troubles: dict[str, ConnectorError] = {}
         for reading in readings:
-            yield from _Poll(self._client, reading, seen, self._overlap).pages()
+            try:
+                yield from _Poll(self._client, reading, seen, self._overlap).pages()
+            except ConfigProblem as error:
+                troubles[reading.kind] = error
+        if troubles:
+            raise joined(troubles)
 
     def fetch(self, kind: str, ids: Sequence[str], fields: Sequence[str]) -> list[Record]:
         """Return the records; for an id that was merged away, the survivor with that id among its `merged`."""

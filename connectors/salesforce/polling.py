@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from connectors.contract import Page, Reading, Record, Seen
-from connectors.errors import ConfigProblem, ConnectorError, Unavailable
+from connectors.errors import ConnectorError, joined
 from connectors.salesforce import soql
 from connectors.salesforce.client import LISTS, Answer, Client
 from connectors.salesforce.lookback import LookBack, Window
@@ -47,7 +47,9 @@ class Poller:
                 lane.trouble = error
             if self._should_tell(lane):
                 yield lane.page(())
-        _raise_all([lane.trouble for lane in lanes if lane.trouble is not None])
+        troubles = {lane.reading.kind: lane.trouble for lane in lanes if lane.trouble is not None}
+        if troubles:
+            raise joined(troubles)
 
     def _lane(self, reading: Reading) -> _Lane:
         kind, after = soql.object_name(reading.kind), reading.after
@@ -159,14 +161,3 @@ class _Lane:
             return
         self.trouble = refused_call(system, answer.status, answer.body, self.reading.kind)
         self.more = False
-
-
-def _raise_all(found: Sequence[ConnectorError]) -> None:
-    if not found:
-        return
-    if len(found) == 1:
-        raise found[0]
-    words = "; ".join(dict.fromkeys(error.message for error in found))
-    if any(not isinstance(error, Unavailable) for error in found):
-        raise ConfigProblem(words, system=found[0].system)
-    raise Unavailable(words, system=found[0].system, retry_after=30.0)

@@ -16,7 +16,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from connectors.contract import Capabilities, FieldInfo, FieldType, Page, Readiness, Reading, Record, Seen
-from connectors.errors import ConfigProblem, ConnectorError, Unavailable
+from connectors.errors import ConfigProblem, ConnectorError, Unavailable, joined
 from connectors.table import changes as finding
 from connectors.table.rows import Row, TableKind, make_row, parse_time, pick_columns, table_kind
 
@@ -84,8 +84,14 @@ class CsvSource:
     def changes(self, readings: Sequence[Reading], seen: Seen) -> Iterator[Page]:
         """Yield changed rows; a file that was not touched is not opened."""
         del seen  # an equal count would hide a row that changed
+        troubles: dict[str, ConnectorError] = {}
         for reading in readings:
-            yield from self._changes(reading)
+            try:
+                yield from self._changes(reading)
+            except ConfigProblem as error:
+                troubles[reading.kind] = error
+        if troubles:
+            raise joined(troubles)
 
     def fetch(self, kind: str, ids: Sequence[str], fields: Sequence[str]) -> Sequence[Record]:
         wanted = set(ids)

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
 from connectors.contract import Capabilities, FieldInfo, FieldType, Page, Readiness, Reading, Record, Seen
-from connectors.errors import ConfigProblem, ConnectorError
+from connectors.errors import ConfigProblem, ConnectorError, joined
 from connectors.table import changes as finding
 from connectors.table.database import in_words, open_read_only
 from connectors.table.query import single_select
@@ -102,13 +102,22 @@ class SqlSource:
     def changes(self, readings: Sequence[Reading], seen: Seen) -> Iterator[Page]:
         """Yield changed rows; see connectors.table.changes. A kind without a change costs one query."""
         del seen  # an equal count would hide a row whose time moved inside the look-back
+        troubles: dict[str, ConnectorError] = {}
         for reading in readings:
-            kind = self._kind(reading.kind)
-            scan = _Scan(self, kind, reading.fields)
-            if kind.modified is None:
-                yield from finding.by_fingerprint(reading, scan.all, self.settings.page)
-            else:
-                yield from finding.by_time(reading, scan, self.settings.page, self.settings.look_back)
+            try:
+                yield from self._changes(reading)
+            except ConfigProblem as error:
+                troubles[reading.kind] = error
+        if troubles:
+            raise joined(troubles)
+
+    def _changes(self, reading: Reading) -> Iterator[Page]:
+        kind = self._kind(reading.kind)
+        scan = _Scan(self, kind, reading.fields)
+        if kind.modified is None:
+            yield from finding.by_fingerprint(reading, scan.all, self.settings.page)
+        else:
+            yield from finding.by_time(reading, scan, self.settings.page, self.settings.look_back)
 
     def fetch(self, kind: str, ids: Sequence[str], fields: Sequence[str]) -> Sequence[Record]:
         table = self._kind(kind)

@@ -16,7 +16,6 @@ from sqlalchemy.exc import DBAPIError
 from connectors.contract import Destination, Page, Reading, Source
 from connectors.errors import AuthExpired, ConfigProblem, ConnectorError, ContractBroken, Unavailable
 from syncd.health import Health
-from syncd.lead.definition import EntityKind
 from syncd.log import logger
 from syncd.mapping.model import Create, Mappings
 from syncd.pipeline import Brake, decide_batch, send_batch, settle_leftovers, store_decisions, take_in
@@ -46,6 +45,7 @@ class Work:
     overwrites: float | None = None
     clears: int | None = None
     _troubles: dict[str, tuple[int, float]] = field(default_factory=dict)  # system -> (times, not before, monotonic)
+    _partly: dict[str, str] = field(default_factory=dict)  # system -> why some of its kinds cannot be read
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _brake: Brake | None = None
 
@@ -59,18 +59,20 @@ class Work:
         if not even_if_paused and time.monotonic() < self._troubles.get(system, (0, 0.0))[1]:
             return 0
         source, started, calls = self.sources[system], now_ms(), _calls(self.sources[system])
-        news, error = 0, None
-        try:
-            news = self._read(system, source, started)
+        news, error = self._read(system, source, started)
+        if error is None or error.kinds:
             self._recovered(system)
-        except ConnectorError as trouble:
-            error = trouble
-            self._troubled(system, trouble)
-        spent = _calls(source) - calls
-        self._note_poll(system, started, news, spent, error)
+        if error is None:
+            self._partly.pop(system, None)
+        elif error.kinds:
+            self._partly_troubled(system, error)
+        else:
+            self._troubled(system, error)
+        self._note_poll(system, started, news, _calls(source) - calls, error)
         return news
 
-    def _read(self, system: str, source: Source, started: int) -> int:
+    def _read(self, system: str, source: Source, started: int) -> tuple[int, ConnectorError | None]:
+        """Read all kinds; return (entities that became due, the trouble if any: its kinds were not read to the end)."""
         kinds = self.mappings.systems[system].kinds if system in self.mappings.systems else {}
         with self.engine.begin() as connection:
             cursors = intake.read_cursors(connection, system)
@@ -81,18 +83,25 @@ class Work:
             # A newly mapped field was never read; without it every decision would take it for empty.
             known = position if set(wanted) <= set(fields) else None
             readings.append(Reading(kind=kind, fields=wanted, after=known))
-        if not readings:
-            return 0
-        news = 0
         asked = {one.kind: one.fields for one in readings}
-        for page in source.changes(readings, intake.SeenRecords(self.engine, system)):
-            news += self._store(system, page, asked[page.kind], started)
+        news, error = 0, None
+        try:
+            for page in source.changes(readings, intake.SeenRecords(self.engine, system)) if readings else ():
+                news += self._store(system, page, asked[page.kind], started)
+        except ConnectorError as trouble:
+            error = trouble
+        if error is None or error.kinds:
+            done = [kind for kind in kinds if error is None or kind not in error.kinds]
+            self._mark_read(system, done, asked, started)
+        return news, error
+
+    def _mark_read(self, system: str, kinds: Sequence[str], asked: Mapping[str, Sequence[str]], started: int) -> None:
         with self.engine.begin() as connection:
-            missing = [kind for kind in kinds if kind not in intake.read_cursors(connection, system)]
-            for kind in missing:
-                intake.save_cursor(connection, system, kind, None, asked[kind], started, complete=True)
-            intake.mark_polled(connection, system, list(kinds), started)
-        return news
+            there = intake.read_cursors(connection, system)
+            for kind in kinds:
+                if kind not in there:
+                    intake.save_cursor(connection, system, kind, None, asked[kind], started, complete=True)
+            intake.mark_polled(connection, system, kinds, started)
 
     def _store(self, system: str, page: Page, fields: Sequence[str], started: int) -> int:
         with self.engine.begin() as connection:
@@ -198,18 +207,21 @@ class Work:
         with self.engine.begin() as connection:
             return settle_leftovers(connection, now_ms())
 
-    def _may_create(self, connection: Connection, now: int) -> list[str]:
-        """Return the systems whose own leads are known freshly enough to say that somebody is not among them."""
+    def _may_create(self, connection: Connection, now: int) -> list[tuple[str, str]]:
+        """Return (system, kind) of which records may be made: those of the same entity there are known freshly enough.
+
+        Without that, nobody could say that somebody is not among them.
+        """
         fresh = []
         for system in self.destinations:
             kinds = self.mappings.systems[system].kinds if system in self.mappings.systems else {}
-            if not any(one.create is Create.ALLOWED for one in kinds.values()):
-                continue
-            cursors = intake.read_cursors(connection, system)
+            makes = [one for one in kinds.values() if one.create is Create.ALLOWED]
+            cursors = intake.read_cursors(connection, system) if makes else {}
             age = max(self.polls[system].total_seconds() * FRESH_POLLS, 120.0) * 1000
-            own = [kind for kind, one in kinds.items() if one.entity in (EntityKind.LEAD, EntityKind.BRANCH)]
-            if all(kind in cursors and cursors[kind][3] and cursors[kind][2] > now - age for kind in own):
-                fresh.append(system)
+            known = {kind for kind, (_, _, at, complete) in cursors.items() if complete and at > now - age}
+            for made in makes:
+                if all(kind in known for kind, one in kinds.items() if one.entity is made.entity):
+                    fresh.append((system, made.kind))
         return fresh
 
     def _running_brake(self, connection: Connection) -> Brake:
@@ -233,14 +245,15 @@ class Work:
             pause = PAUSES[min(times, len(PAUSES) - 1)]
             told = getattr(error, "retry_after", None)
             self._troubles[system] = (times + 1, time.monotonic() + max(pause, min(told or 0.0, 3600.0)))
-        new = self.health.troubled(system, type(error).__name__, error.message)
+        reason = error.message.removeprefix(f"{system}: ")
+        new = self.health.troubled(system, type(error).__name__, reason)
         if new:
             logger().warning(
                 "a system cannot be used; the others go on",
                 action="pause",
                 system=system,
                 kind=type(error).__name__,
-                reason=error.message,
+                reason=reason,
                 request_id=error.request_id,
             )
         if isinstance(error, (AuthExpired, ConfigProblem, ContractBroken)) or (
@@ -252,10 +265,33 @@ class Work:
                     key=f"system|{system}",
                     kind="system",
                     system=system,
-                    message=f"{system} cannot be used: {error.message}. Its data waits, nothing is lost; it goes on by "
+                    message=f"{system} cannot be used: {reason}. Its data waits, nothing is lost; it goes on by "
                     f"itself once this is mended",
                     now=now_ms(),
                 )
+
+    def _partly_troubled(self, system: str, error: ConnectorError) -> None:
+        """Leave out the kinds of record that cannot be read; the system's others go on."""
+        names = ", ".join(error.kinds)
+        if self._partly.get(system) != error.message:
+            self._partly[system] = error.message
+            logger().warning(
+                "some kinds of record cannot be read; the others go on",
+                action="pause",
+                system=system,
+                kinds=names,
+                reason=error.message,
+            )
+        with self.engine.begin() as connection:
+            inbox.open_problem(
+                connection,
+                key=f"system|{system}",
+                kind="mapping",
+                system=system,
+                message=f"{system} {names} cannot be read: {error.message}. Their data waits, nothing is lost; the "
+                f"other kinds go on, and these do by themselves once this is mended",
+                now=now_ms(),
+            )
 
     def _recovered(self, system: str) -> None:
         source = self.sources[system]

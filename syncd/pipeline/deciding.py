@@ -32,7 +32,7 @@ class Batch:
     references: Mapping[tuple[str, str, str], str] = field(default_factory=dict)  # (system, kind, id) -> entity
     related: Mapping[str, Related] = field(default_factory=dict)
     holders: Mapping[tuple[EntityKind, Key], Sequence[str]] = field(default_factory=dict)
-    may_create: frozenset[str] = frozenset()  # systems whose own records are known freshly enough
+    may_create: frozenset[tuple[str, str]] = frozenset()  # (system, kind) whose like are known freshly enough
 
     def find(self, kind: EntityKind, key: str, value: str | None) -> list[Related]:
         if not value:
@@ -41,7 +41,7 @@ class Batch:
 
 
 def decide_batch(
-    connection: Connection, mappings: Mappings, ids: Sequence[str], now: int, may_create: Iterable[str]
+    connection: Connection, mappings: Mappings, ids: Sequence[str], now: int, may_create: Iterable[tuple[str, str]]
 ) -> list[Decision]:
     """Read all that is known about these entities and decide for each; writes nothing."""
     views = handoff.load_views(connection, ids)
@@ -338,7 +338,7 @@ def _plan_creates(batch: Batch, view: EntityView, values: Mapping[str, Any]) -> 
     for kind_map in batch.mappings.of_entity(view.kind):
         if kind_map.system in there or kind_map.create is not Create.ALLOWED:
             continue
-        if kind_map.system not in batch.may_create:
+        if (kind_map.system, kind_map.kind) not in batch.may_create:
             continue
         write, asked = plan_create(kind_map, view.id, values, _translator(batch, kind_map.system))
         writes += [write] if write is not None else []
