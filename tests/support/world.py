@@ -125,8 +125,7 @@ class World:
 @contextmanager
 def world(folder: Path, state: str, changes: Mapping[str, str] | None = None, **hubspot: Any) -> Iterator[World]:
     """Start a world that is empty but for its fields; the daemon's engine runs while the block does."""
-    made = _make(folder, state, dict(changes or {}), hubspot)
-    try:
+    with laid_out(folder, state, changes, **hubspot) as made:
         made.app = build(made.config, {})
         made.work = make_work(made.app, Health())
         with opened(made.work, made.state, "test"):
@@ -134,6 +133,14 @@ def world(folder: Path, state: str, changes: Mapping[str, str] | None = None, **
         made.app.engine.dispose()
         for source in made.app.sources.values():
             close(source)
+
+
+@contextmanager
+def laid_out(folder: Path, state: str, changes: Mapping[str, str] | None = None, **hubspot: Any) -> Iterator[World]:
+    """Start the systems and write the files, for commands to work on: no daemon, no state."""
+    made = _make(folder, state, dict(changes or {}), hubspot)
+    try:
+        yield made
     finally:
         made.erp.dispose()
         for server in made.servers.values():
