@@ -47,7 +47,11 @@ def open_store(url: str, *, migrate: bool = True) -> Engine:
             f"`state` names a {parsed.get_backend_name()} database; use sqlite:///path or postgresql://host/name"
         )
     if migrate:
-        _migrate(engine, _shown(url))
+        try:
+            _migrate(engine, _shown(url))
+        except BaseException:
+            engine.dispose()  # nobody else can close what it opened
+            raise
     return engine
 
 
