@@ -1,0 +1,334 @@
+"""Handoff on both databases: decided, committed, sent, answered - and what a crash between any two of them leaves."""
+
+from __future__ import annotations
+
+import pytest
+from seam import ANN, Seam
+from support.builders import polled
+from support.clock import MINUTE, NOW, SECOND
+
+from connectors.contract import Deferred, Policy, Rejected, WriteRequest, WriteResult, Written
+from connectors.errors import Unavailable
+from syncd.lead.decision import Fate
+from syncd.pipeline import Brake, decide_batch, store_decisions
+from syncd.store import handoff
+from syncd.store.tables import agreed, due, entity, ledger, problem, stage_event, verdict
+
+
+def created(seam: Seam) -> list[WriteRequest]:
+    return [one for one in seam.crm.requests if one.policy is Policy.CREATE]
+
+
+# --- the straight road
+
+
+def test_a_complete_lead_is_created_once_under_our_key_and_marketing_hears_its_id(seam: Seam) -> None:
+    seam.contact("51")
+    seam.until_quiet()
+    (ann,) = seam.entities()
+    assert [(one.kind, one.key, dict(one.fields)) for one in seam.crm.requests] == [
+        ("Lead", ("Key__c", ann), {"Email": ANN["email"], "LastName": "Smith", "Company": "Plant", "Budget": "5"})
+    ]
+    assert [(one.id, dict(one.fields)) for one in seam.hub.requests] == [("51", {"crm_id": "00Q0"})]
+    assert seam.links() == {"hub contacts 51": ann, "crm Lead 00Q0": ann}
+    assert seam.rows(entity)[0].state["handed_at"] == NOW
+    assert [(row.from_stage, row.to_stage) for row in seam.rows(stage_event)] == [(None, "inquiry"), ("inquiry", "mql")]
+
+
+def test_our_own_writes_polled_back_wake_nobody(seam: Seam) -> None:
+    seam.contact("51")
+    seam.until_quiet()
+    seam.later()
+    assert (seam.contact("51"), seam.crm_lead("00Q0"), seam.due()) == (0, 0, [])
+
+
+def test_two_quiet_turns_write_nothing(seam: Seam) -> None:
+    seam.contact("51")
+    seam.until_quiet()
+    asked = len(seam.crm.requests) + len(seam.hub.requests)
+    for _ in range(2):
+        seam.later()
+        seam.contact("51")
+        seam.crm_lead("00Q0")
+        seam.turn()
+    assert len(seam.crm.requests) + len(seam.hub.requests) == asked
+
+
+def test_an_incomplete_lead_is_refused_told_and_released_by_itself_when_filled(seam: Seam) -> None:
+    seam.contact("51", {"budget": None})
+    seam.until_quiet()
+    assert seam.crm.requests == []
+    assert seam.hub.requests[0].fields == {"missing": "budget: missing, marketing can fill it"}
+    seam.later()
+    seam.contact("51", {"budget": 7})
+    seam.until_quiet()
+    assert len(created(seam)) == 1
+    assert seam.hub.held["51"]["missing"] is None
+    assert [(row.outcome, row.released_at) for row in seam.rows(verdict)] == [
+        ("refused", seam.now),
+        ("passed", None),
+    ]
+
+
+def test_a_change_in_marketing_updates_only_that_field(seam: Seam) -> None:
+    seam.contact("51")
+    seam.until_quiet()
+    seam.later()
+    seam.contact("51", {"company": "Plant Two"})
+    seam.until_quiet()
+    last = seam.crm.requests[-1]
+    assert (last.policy, last.id, last.fields) == (Policy.UPDATE, "00Q0", {"Company": "Plant Two"})
+
+
+def test_a_correction_by_sales_stays_and_is_not_overwritten(seam: Seam) -> None:
+    seam.contact("51")
+    seam.until_quiet()
+    seam.later()
+    seam.crm_lead("00Q0", {"Company": "Plant GmbH"})
+    seam.until_quiet()
+    assert len(seam.crm.requests) == 1
+    assert seam.values(seam.entities()[0])["company"] == "Plant GmbH"
+
+
+def test_every_change_stands_in_the_ledger_with_its_source(seam: Seam) -> None:
+    seam.contact("51")
+    seam.until_quiet()
+    seam.later()
+    seam.contact("51", {"company": "Plant Two"})
+    seam.until_quiet()
+    last = seam.rows(ledger)[-1]
+    assert (last.at, last.changes["company"][:3]) == (seam.now, ["Plant", "Plant Two", "hub contacts 51"])
+
+
+def test_a_lead_without_a_fresh_look_at_the_crm_is_not_created_and_tried_again(seam: Seam) -> None:
+    """The CRM may hold this person already; what is known of it is too old to say no."""
+    seam.contact("51")
+    seam.turn(may_create=())
+    assert (seam.crm.requests, dict(seam.fates), seam.due()) == ([], {Fate.DEFERRED.value: 1}, [])
+    seam.later(30 * SECOND)
+    seam.until_quiet()
+    assert len(created(seam)) == 1
+
+
+def test_a_lead_that_the_crm_has_already_is_handed_over_there_and_not_created(seam: Seam) -> None:
+    seam.crm_lead("00Q7", {"Email": "ann@plant.example"})
+    seam.contact("51")
+    seam.until_quiet()
+    assert created(seam) == []
+    assert seam.hub.held["51"]["crm_id"] == "00Q7"
+
+
+def test_a_person_known_as_a_contact_in_the_crm_is_not_created_as_a_lead(seam: Seam) -> None:
+    seam.hears("Contact", polled("0031", {"Email": "ann@plant.example"}), system="crm")
+    seam.contact("51")
+    seam.until_quiet()
+    assert seam.crm.requests == []
+
+
+# --- a record deleted over there
+
+
+def test_a_lead_deleted_in_the_crm_is_never_made_anew(seam: Seam) -> None:
+    seam.contact("51")
+    seam.until_quiet()
+    seam.later()
+    seam.crm_lead("00Q0", deleted=True)
+    seam.until_quiet()
+    seam.later()
+    seam.contact("51", {"company": "Plant Two"})
+    seam.until_quiet()
+    assert len(seam.crm.requests) == 1
+
+
+def test_a_lead_deleted_in_the_crm_before_it_was_ready_is_asked_about(seam: Seam) -> None:
+    seam.crm_lead("00Q7", {"Email": "ann@plant.example"})
+    seam.crm_lead("00Q7", deleted=True)
+    seam.contact("51")
+    seam.turn()
+    (ann,) = seam.entities()
+    assert dict(seam.fates) == {Fate.GONE.value: 1}
+    assert [(kind, one) for kind, _, one in seam.problems()] == [("deleted", ann)]
+    assert seam.crm.requests == []
+
+
+def test_a_record_found_gone_by_a_write_is_buried(seam: Seam) -> None:
+    seam.contact("51")
+    seam.until_quiet()
+    seam.crm.answer = lambda _: Rejected("ENTITY_IS_DELETED", "entity is deleted", gone=True)
+    seam.contact("51", {"company": "Plant Two"})
+    assert seam.turn()["gone"] == 1
+    assert seam.stored("00Q0", "Lead", "crm").deleted
+    assert [kind for kind, _, _ in seam.problems()] == ["deleted"]
+
+
+# --- answers
+
+
+def test_a_rejected_row_is_a_problem_and_is_not_sent_again_until_it_changes(seam: Seam) -> None:
+    seam.crm.answer = lambda _: Rejected("FIELD_INTEGRITY", "no such value", field="Company")
+    seam.contact("51")
+    seam.until_quiet()
+    assert seam.intents()[0] == "refused"
+    assert [(kind, record) for kind, record, _ in seam.problems()] == [("rejected", "crm Lead (new)")]
+    assert seam.message() == (
+        "crm Lead (new): crm refused it: FIELD_INTEGRITY (field Company): no such value. What is known of it is kept; "
+        "it is tried again when a value of it changes"
+    )
+    seam.later(60 * MINUTE)
+    assert (seam.contact("51"), seam.due(), len(created(seam))) == (0, [], 1)
+    seam.crm.answer = seam.crm.writes
+    seam.contact("51", {"company": "Plant Two"})
+    seam.until_quiet()
+    assert (len(created(seam)), seam.problems()) == (2, [])
+
+
+def test_a_refusal_as_duplicate_names_whom_it_duplicates(seam: Seam) -> None:
+    seam.crm.answer = lambda _: Rejected("DUPLICATES_DETECTED", "a duplicate", matches=(("Lead", "00Q9"),))
+    seam.contact("51")
+    seam.until_quiet()
+    assert "it is said to duplicate Lead 00Q9" in seam.message()
+
+
+def test_one_bad_row_fails_alone(seam: Seam) -> None:
+    def picky(request: WriteRequest) -> WriteResult:
+        return Rejected("BAD", "no") if request.fields["LastName"] == "Bad" else Written("00Q9", created=True)
+
+    seam.crm.answer = picky
+    seam.contact("51", {"lastname": "Bad"})
+    seam.contact("52", {"email": "bob@plant.example"})
+    assert seam.turn() == {"created": 1, "rejected": 1}
+    links = seam.links()
+    assert links["crm Lead 00Q9"] == links["hub contacts 52"]
+    assert [one for _, _, one in seam.problems()] == [links["hub contacts 51"]]
+
+
+@pytest.mark.parametrize(("told", "wait"), [(90.0, 90 * SECOND), (0.0, 30 * SECOND), (99_999.0, 60 * MINUTE)])
+def test_a_deferred_row_is_due_again_when_the_system_said(seam: Seam, told: float, wait: int) -> None:
+    """After 30 s where it named no time, and within the hour in any case."""
+    seam.crm.answer = lambda _: Deferred("row lock", told)
+    seam.contact("51")
+    assert seam.turn() == {"deferred": 1}
+    assert [(row.not_before, row.why) for row in seam.rows(due)] == [(NOW + wait, "a system could not take it")]
+    seam.crm.answer = seam.crm.writes
+    seam.later(wait - 1)
+    assert seam.due() == []
+    seam.later(1)
+    seam.until_quiet()
+    assert seam.intents()[:2] == ["deferred", "done"]
+    assert len({one.key for one in created(seam)}) == 1
+
+
+def test_a_system_in_trouble_defers_its_rows_and_only_those(seam: Seam) -> None:
+    seam.crm.trouble = Unavailable("crm does not answer", system="crm", retry_after=45.0)
+    seam.contact("51")
+    seam.contact("52", {"email": "bob@plant.example", "budget": None})
+    assert seam.turn() == {"deferred": 1, "written": 1}
+    assert [str(one) for one in seam.troubles] == ["crm does not answer"]
+    assert [row.not_before for row in seam.rows(due)] == [NOW + 45 * SECOND]
+
+
+# --- crashes
+
+
+def test_what_was_answered_is_not_sent_again(seam: Seam) -> None:
+    seam.contact("51")
+    batch = seam.decide()
+    assert seam.send(batch) == {"created": 1}
+    assert seam.send(batch) == {}
+    assert len(seam.crm.requests) == 1
+
+
+def test_a_decision_is_committed_before_it_is_sent(seam: Seam) -> None:
+    seam.contact("51")
+    seam.decide()
+    assert (seam.intents(), seam.crm.requests, seam.due()) == (["planned"], [], [])
+
+
+def test_a_batch_left_unsent_ends_in_one_create_under_the_same_key(seam: Seam) -> None:
+    seam.contact("51")
+    seam.decide()
+    assert seam.settle() == 1
+    assert len(seam.due()) == 1
+    seam.until_quiet()
+    (ann,) = seam.entities()
+    assert [one.key for one in created(seam)] == [("Key__c", ann)]
+    assert seam.intents().count("lapsed") == 1
+
+
+def test_an_answer_that_was_lost_ends_in_one_record(seam: Seam) -> None:
+    """Sent, written, and the process died before it could commit the id: the key finds it again."""
+    seam.contact("51")
+    seam.decide()
+    (row,) = seam.planned()
+    key = ("Key__c", row.entity)
+    seam.crm.write([WriteRequest(token=row.id, kind="Lead", policy=Policy.CREATE, fields={}, key=key)])
+    seam.settle()
+    seam.until_quiet()
+    assert [one.key for one in created(seam)] == [key, key]
+    assert set(seam.links()) == {"hub contacts 51", "crm Lead 00Q0"}
+
+
+def test_a_lapsed_intent_is_never_sent(seam: Seam) -> None:
+    """A batch whose worker was slow, not dead, finds nothing left to send."""
+    seam.contact("51")
+    batch = seam.decide()
+    seam.settle()
+    assert seam.send(batch) == {}
+
+
+def test_settling_with_nothing_left_does_nothing(seam: Seam) -> None:
+    assert (seam.settle(), seam.due()) == (0, [])
+
+
+def test_an_entity_that_became_due_again_while_it_was_decided_stays_due(seam: Seam) -> None:
+    seam.contact("51")
+    with seam.engine.begin() as connection:
+        looked_at = handoff.next_due(connection, seam.now, 10)
+    seam.later()
+    seam.contact("51", {"company": "Plant Two"})
+    with seam.engine.begin() as connection:
+        decisions = decide_batch(connection, seam.mappings, list(looked_at), seam.now, [("crm", "Lead")])
+        store_decisions(connection, seam.mappings, decisions, looked_at, seam.now, Brake())
+    assert len(seam.due()) == 1
+
+
+# --- brakes
+
+
+def three(seam: Seam) -> None:
+    for one in ("51", "52", "53"):
+        seam.contact(one, {"email": f"{one}@plant.example"})
+
+
+def test_the_brake_lets_through_as_many_as_it_may_and_holds_the_others(seam: Seam) -> None:
+    three(seam)
+    seam.turn(brake=Brake(creates=2))
+    assert len(created(seam)) == 2
+    assert seam.fates == {Fate.HANDED_OVER.value: 2, Fate.HELD.value: 1}
+    assert [kind for kind, _, _ in seam.problems()] == ["brake"]
+
+
+def test_what_is_held_leaves_no_trace_and_goes_through_with_an_approval(seam: Seam) -> None:
+    three(seam)
+    seam.turn(brake=Brake(creates=0))
+    assert (seam.rows(ledger), seam.rows(agreed), seam.intents(), seam.crm.requests) == ([], [], [], [])
+    assert seam.due() == []
+    seam.later(30 * SECOND)
+    seam.turn(brake=Brake(creates=0, approved=True))
+    assert len(created(seam)) == 3
+
+
+def test_a_refused_lead_costs_the_brake_nothing(seam: Seam) -> None:
+    seam.contact("51", {"budget": None})
+    seam.turn(brake=Brake(creates=0))
+    assert seam.fates == {Fate.REFUSED.value: 1}
+
+
+def test_a_problem_that_is_settled_is_closed_and_kept(seam: Seam) -> None:
+    seam.crm.answer = lambda _: Rejected("BAD", "no")
+    seam.contact("51")
+    seam.until_quiet()
+    seam.crm.answer = seam.crm.writes
+    seam.contact("51", {"company": "Plant Two"})
+    seam.until_quiet()
+    assert [(row.kind, row.open) for row in seam.rows(problem)] == [("rejected", False)]
