@@ -170,10 +170,9 @@ def test_a_rejected_row_is_a_problem_and_is_not_sent_again_until_it_changes(seam
     seam.until_quiet()
     assert seam.intents()[0] == "refused"
     assert [(kind, record) for kind, record, _ in seam.problems()] == [("rejected", "crm Lead (new)")]
-    assert seam.message() == (
-        "crm Lead (new): crm refused it: FIELD_INTEGRITY (field Company): no such value. What is known of it is kept; "
-        "it is tried again when a value of it changes"
-    )
+    told = seam.message()
+    assert all(part in told for part in ("crm Lead (new)", "field Company", "FIELD_INTEGRITY: no such value"))
+    assert told.endswith("What is known of it is kept; it is tried again when a value of it changes")
     seam.later(60 * MINUTE)
     assert (seam.contact("51"), seam.due(), len(created(seam))) == (0, [], 1)
     seam.crm.answer = seam.crm.writes
