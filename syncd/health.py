@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
@@ -37,6 +37,12 @@ class Health:
     systems: dict[str, SystemHealth] = field(default_factory=dict)
     store_trouble: str | None = None
     started: float = field(default_factory=time.time)
+
+    def expect(self, names: Iterable[str]) -> None:
+        """Say which systems there are; each is not ready until it was polled."""
+        with self._lock:
+            for name in names:
+                self.systems.setdefault(name, SystemHealth(name=name))
 
     def __post_init__(self) -> None:
         self._lock = threading.Lock()

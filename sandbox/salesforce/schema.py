@@ -13,9 +13,7 @@ TEXT_TYPES = frozenset({"string", "textarea", "phone", "url", "email", "picklist
 NUMBER_TYPES = frozenset({"double", "currency", "percent"})
 ID_TYPES = frozenset({"id", "reference"})
 # Set up by an admin, never written as rows by this API's user.
-READ_ONLY_OBJECTS = frozenset(
-    {"LeadStatus", "OpportunityStage", "User", "Group", "Organization", "RecordType", "PermissionSet"}
-)
+READ_ONLY_OBJECTS = frozenset({"LeadStatus", "OpportunityStage", "User", "Group", "Organization", "RecordType"})
 LONG_TEXT = 255  # a textarea above this length can be neither filtered nor sorted
 
 

@@ -49,6 +49,9 @@ class Work:
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _brake: Brake | None = None
 
+    def __post_init__(self) -> None:
+        self.health.expect(self.polls)
+
     # --- intake
 
     def poll(self, system: str, *, even_if_paused: bool = False) -> int:

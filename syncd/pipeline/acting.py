@@ -380,6 +380,10 @@ def _hand_over(connection: Connection, leads: Sequence[str], now: int) -> None:
     intake.mark_due(connection, dict.fromkeys(leads, RANK[EntityKind.LEAD]), now, "handed over")
 
 
+def _why_refused(result: Rejected) -> str:
+    return result.message if result.code in result.message else f"{result.code}: {result.message}"
+
+
 def _remember_refused(connection: Connection, refused: Sequence[tuple[Any, Rejected]], now: int) -> None:
     for row, result in refused:
         name = f"{row.system} {row.kind} {row.record_id or '(new)'}"
@@ -392,7 +396,7 @@ def _remember_refused(connection: Connection, refused: Sequence[tuple[Any, Rejec
             system=row.system,
             entity=row.entity,
             record=name,
-            message=f"{name}: {row.system} refused it: {result.code}{where}: {result.message}"
+            message=f"{name}{where}: {_why_refused(result)}"
             + (f"; it is said to duplicate {twins}" if twins else "")
             + ". What is known of it is kept; it is tried again when a value of it changes",
             now=now,

@@ -60,8 +60,8 @@ class World:
     servers: Mapping[str, Server]
     erp: sa.Engine
     changes: dict[str, str] = field(default_factory=dict)
-    app: App = field(init=False)
-    work: Work = field(init=False)
+    app: App = field(init=False, repr=False)
+    work: Work = field(init=False, repr=False)
 
     @property
     def config(self) -> Path:
@@ -108,6 +108,11 @@ class World:
         """Return what syncd wrote on a contact."""
         return {name: value for name, value in self.hubspot.get("contacts", contact).items() if "syncd" in name}
 
+    def stop(self) -> None:
+        self.erp.dispose()
+        for server in self.servers.values():
+            server.stop()
+
     def write_config(self) -> None:
         """Write config.example.yaml with this world's addresses, and the changes asked for (text -> text)."""
         text = (ROOT / "config.example.yaml").read_text(encoding="utf-8")
@@ -138,13 +143,11 @@ def world(folder: Path, state: str, changes: Mapping[str, str] | None = None, **
 @contextmanager
 def laid_out(folder: Path, state: str, changes: Mapping[str, str] | None = None, **hubspot: Any) -> Iterator[World]:
     """Start the systems and write the files, for commands to work on: no daemon, no state."""
-    made = _make(folder, state, dict(changes or {}), hubspot)
+    made = make(folder, state, changes, **hubspot)
     try:
         yield made
     finally:
-        made.erp.dispose()
-        for server in made.servers.values():
-            server.stop()
+        made.stop()
 
 
 def close(source: Any) -> None:
@@ -155,7 +158,8 @@ def close(source: Any) -> None:
             getattr(part, "close", getattr(part, "dispose", lambda: None))()
 
 
-def _make(folder: Path, state: str, changes: dict[str, str], options: Mapping[str, Any]) -> World:
+def make(folder: Path, state: str, changes: Mapping[str, str] | None = None, **options: Any) -> World:
+    """Start the systems and write the config; the daemon is not built."""
     hubspot, salesforce = HubSpot(token=TOKEN, **options), Salesforce()
     define_hubspot(hubspot)
     define_salesforce(salesforce)
@@ -165,7 +169,7 @@ def _make(folder: Path, state: str, changes: dict[str, str], options: Mapping[st
         for statement in _ERP:
             connection.execute(sa.text(statement))
     servers = {"hubspot": Server(hubspot).start(), "salesforce": Server(salesforce).start()}
-    made = World(folder, state, hubspot, salesforce, servers, erp, changes)
+    made = World(folder, state, hubspot, salesforce, servers, erp, dict(changes or {}))
     made.write_config()
     return made
 
