@@ -10,7 +10,7 @@ import io
 import json
 import re
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,7 +62,7 @@ class HubSpotClient:
             self.session.credential = OAuthToken(self.session, base + self._path("/oauth/v1/token"), settings.oauth)
         elif settings.access_token is not None:
             self.session.credential = StaticToken(settings.access_token.get_secret_value().strip(), REMEDY)
-        self._apis: dict[tuple[str, str], Any] = {}
+        self._left_out: set[tuple[str, str]] = set()  # (kind, property) that exists although answers lack it
         self._api_clients: dict[str, Any] = {}
         crm = hubspot.HubSpot(retry=False, api_factory=self._api).crm
         self._search_api, self._batch_api = crm.objects.search_api, crm.objects.batch_api
@@ -107,6 +107,15 @@ class HubSpotClient:
     def properties(self, kind: str) -> Sequence[Mapping[str, Any]]:
         """Describe every property; raise ConfigProblem for a kind that the account does not have."""
         return _rows(self._asked(kind, lambda: self._properties.get_all(kind, _preload_content=False)))
+
+    def unknown(self, kind: str, names: Iterable[str]) -> list[str]:
+        """Return those properties that the account does not have; costs a call unless all were asked about before."""
+        doubtful = [name for name in names if (kind, name) not in self._left_out]
+        if not doubtful:
+            return []
+        known = {each.get("name") for each in self.properties(kind)}
+        self._left_out |= {(kind, name) for name in doubtful if name in known}
+        return [name for name in doubtful if name not in known]
 
     def create_group(self, kind: str, name: str, label: str) -> None:
         """Create a property group unless it is there."""

@@ -261,7 +261,9 @@ def records_of(client: HubSpotClient, reading: Reading, rows: Sequence[Row]) -> 
         batch = client.read(reading.kind, bare[start : start + BATCH], properties_to_read(reading.kind, reading.fields))
         read |= {row.id: row for row in rows_of(reading.kind, batch.rows)}
     full = [row if row.complete else read.get(row.id) for row in rows]
-    return [record(row, reading.fields) for row in full if row is not None]
+    found = [record(row, reading.fields) for row in full if row is not None]
+    _check_properties(client, reading, found)
+    return found
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -276,6 +278,23 @@ def _body(kind: str, filters: Sequence[Filter], after: str | None, properties: S
         filters = [*filters, {"propertyName": "hs_object_id", "operator": "GT", "value": after}]
     groups = [{"filters": list(filters)}]
     return {"filterGroups": groups, "sorts": [order], "properties": list(properties), "limit": PAGE}
+
+
+def _check_properties(client: HubSpotClient, reading: Reading, found: Sequence[Record]) -> None:
+    """Raise ConfigProblem for a property that the account lacks: reads leave such a name out without a word.
+
+    One that merely has no value comes as null, so a name that no record of a page has is looked up.
+    """
+    if not found:
+        return
+    absent = [name for name in reading.fields if all(name not in each.fields for each in found)]
+    unknown = client.unknown(reading.kind, absent) if absent else []
+    if unknown:
+        raise ConfigProblem(
+            f"HubSpot {reading.kind} has no property {', '.join(unknown)}; create it (`syncd setup`), or correct the "
+            f"mapping",
+            system=client.session.system,
+        )
 
 
 def _fits(body: Mapping[str, Any]) -> bool:

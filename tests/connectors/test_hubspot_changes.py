@@ -11,7 +11,7 @@ import pytest
 from hubspot_bench import Bench, bench, old, people
 
 from connectors.contract import Policy, Reading, WriteRequest
-from connectors.errors import ContractBroken
+from connectors.errors import ConfigProblem, ContractBroken
 
 SEARCH = "POST contacts/search"
 
@@ -278,9 +278,23 @@ def test_properties_that_do_not_fit_a_search_are_read_in_batches(desk: Bench) ->
 
 def test_a_record_holds_the_fields_asked_for_and_no_other(desk: Bench) -> None:
     desk.sim.seed("contacts", [{"email": "a@example.com", "lastname": "B"}])
-    desk.poll(fields=("email", "firstname", "no_such_property"))
+    desk.poll(fields=("email", "firstname"))
     (record,) = desk.store.records.values()
     assert dict(record.fields) == {"email": "a@example.com", "firstname": None}
+
+
+def test_a_property_that_the_account_lacks_is_never_taken_for_an_empty_one(desk: Bench) -> None:
+    """HubSpot leaves an unknown name out of its answers without a word; nothing of such a page is stored."""
+    desk.sim.seed("contacts", people(3))
+    wanted = ("email", "no_such_property")
+    with pytest.raises(ConfigProblem, match="HubSpot contacts has no property no_such_property; create it") as caught:
+        desk.poll(fields=wanted)
+    assert caught.value.kinds == ("contacts",)
+    assert desk.store.records == {}
+    desk.sim.define_property("contacts", "no_such_property")
+    desk.poll(fields=wanted)
+    assert [dict(each.fields)["no_such_property"] for each in desk.store.records.values()] == [None] * 3
+    assert desk.server.board.total("properties") == 1
 
 
 def test_a_merge_is_told_by_the_survivor(desk: Bench) -> None:
