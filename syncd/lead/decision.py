@@ -80,7 +80,12 @@ class SourceRecord:
 
     def changed_at(self, names: Sequence[str]) -> int:
         """Return when one of these fields last changed, in ms, as far as was seen."""
-        return max((self.changed.get(name, self.first_modified) for name in names), default=self.first_modified)
+        changed, first = self.changed, self.first_modified
+        if not changed:
+            return first
+        if len(names) == 1:
+            return changed.get(names[0], first)
+        return max((changed.get(name, first) for name in names), default=first)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,11 +127,14 @@ class LeadState:
 
     @staticmethod
     def load(stored: Mapping[str, Any]) -> LeadState:
-        known: dict[str, Any] = {name: stored[name] for name in LeadState.__slots__ if stored.get(name) is not None}
+        known: dict[str, Any] = {name: value for name, value in stored.items() if name in _STATE and value is not None}
         return LeadState(**known)
 
     def dump(self) -> dict[str, Any]:
         return {name: value for name in self.__slots__ if (value := getattr(self, name)) is not None}
+
+
+_STATE = frozenset(LeadState.__slots__)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

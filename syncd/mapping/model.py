@@ -62,9 +62,10 @@ class Method(StrEnum):
     INFERRED = "inferred"
     BOUGHT = "bought"
 
-    @property
-    def rank(self) -> int:
-        return list(Method).index(self)
+    rank: int
+
+    def __init__(self, _: str) -> None:
+        self.rank = len(type(self).__members__)
 
 
 @dataclass(frozen=True, slots=True)

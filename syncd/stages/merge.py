@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from syncd.lead.decision import Change, SourceRecord
 from syncd.lead.definition import Definition, EntityKind, Merge, SharedField
@@ -24,8 +24,9 @@ class Said:
     bad: Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(NamedTuple):
+    """What one record says of one field. A tuple, because a batch makes tens of thousands."""
+
     value: Any
     source: SourceRecord
     at: int
@@ -106,22 +107,19 @@ def changes_between(
 
 
 def _collect(one: Said, offers: dict[str, list[Candidate]]) -> None:
-    record, maps = one.record, one.kind_map.fields
+    record, maps, agreed = one.record, one.kind_map.fields, one.record.agreed
     for name, value in one.values.items():
         if value is None:
             continue
         line = maps[name]
-        base = record.agreed.get(name) if record.agreed else None
-        same = base is not None and base[0] == value
-        candidate = Candidate(
-            value=value,
-            source=record,
-            at=record.changed_at(line.reads),
-            method=line.method.rank,
-            rule=line.rule,
-            echo=same and base is not None and base[1] == "w",
-            insists=base is not None and not same and line.writes is not None and line.conflict is Conflict.THEIRS,
-        )
+        echo = insists = False
+        base = agreed.get(name)
+        if base is not None:
+            same = base[0] == value
+            echo = same and base[1] == "w"
+            insists = not same and line.writes is not None and line.conflict is Conflict.THEIRS
+        at = record.changed_at(line.reads)
+        candidate = Candidate(value, record, at, line.method.rank, line.rule, echo, insists)
         if name in offers:
             offers[name].append(candidate)
         else:
@@ -136,7 +134,9 @@ def _choose(field: SharedField, candidates: list[Candidate]) -> tuple[Any, Candi
     if len(candidates) == 1:
         only = candidates[0]
         return (None, None) if only.echo else (only.value, only)
-    told = sorted((c for c in candidates if not c.echo), key=lambda c: c.order)
+    told = [c for c in candidates if not c.echo]
+    if len(told) > 1:
+        told.sort(key=lambda c: c.order)
     if not told:
         return None, None
     if field.merge is Merge.UNION:
