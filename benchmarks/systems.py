@@ -6,6 +6,7 @@ Their contacts come from benchmarks.people; who calls them is the parent's.
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -32,6 +33,7 @@ class Systems:
             self.salesforce.define_field("Lead", theirs, kind, length=0 if number or date else 255)
         self.servers = {"hubspot": Server(self.hubspot).start(), "salesforce": Server(self.salesforce).start()}
         self.ids: list[str] = []
+        self.written: Counter[str] = Counter()
 
     def urls(self) -> dict[str, Any]:
         return {name: server.url for name, server in self.servers.items()}
@@ -57,16 +59,15 @@ class Systems:
         return {}
 
     def counters(self) -> dict[str, Any]:
-        """Return calls by system and label and the records written since the last asking."""
+        """Return calls by system and label, and records written through the APIs, all since the last asking."""
         calls = {name: dict(server.board.calls) for name, server in self.servers.items()}
-        writes = {f"hubspot {kind}": count for kind, count in self.hubspot.writes.items()}
-        for kind, one in self.salesforce.writes.items():
-            writes[f"salesforce {kind}"] = one.created + one.updated + one.unchanged
-            one.created = one.updated = one.unchanged = 0
-        self.hubspot.writes.clear()
         for server in self.servers.values():
             server.board.clear()
-        return {"calls": calls, "writes": {name: count for name, count in writes.items() if count}}
+        writes = Counter({f"hubspot {kind}": count for kind, count in self.hubspot.writes.items()})
+        for kind, one in self.salesforce.writes.items():
+            writes[f"salesforce {kind}"] = one.created + one.updated + one.unchanged
+        fresh, self.written = writes - self.written, writes
+        return {"calls": calls, "writes": dict(fresh)}
 
     def first_call(self) -> dict[str, Any]:
         """Wait for a call to any system; return when it came, by the clock that all processes share."""
