@@ -46,6 +46,7 @@ class Work:
     clears: int | None = None
     _troubles: dict[str, tuple[int, float]] = field(default_factory=dict)  # system -> (times, not before, monotonic)
     _partly: dict[str, str] = field(default_factory=dict)  # system -> why some of its kinds cannot be read
+    _well: set[str] = field(default_factory=set)  # systems about which the inbox asks nothing
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _brake: Brake | None = None
 
@@ -63,11 +64,11 @@ class Work:
             return 0
         source, started, calls = self.sources[system], now_ms(), _calls(self.sources[system])
         news, error = self._read(system, source, started)
-        if error is None or error.kinds:
-            self._recovered(system)
         if error is None:
-            self._partly.pop(system, None)
+            self._recovered(system)
+            self._close_trouble(system)
         elif error.kinds:
+            self._recovered(system)
             self._partly_troubled(system, error)
         else:
             self._troubled(system, error)
@@ -93,6 +94,8 @@ class Work:
                 news += self._store(system, page, asked[page.kind], started)
         except ConnectorError as trouble:
             error = trouble
+            if set(error.kinds) == set(kinds):
+                error.kinds = ()  # nothing of the system is left that could go on
         if error is None or error.kinds:
             done = [kind for kind in kinds if error is None or kind not in error.kinds]
             self._mark_read(system, done, asked, started)
@@ -248,6 +251,7 @@ class Work:
             pause = PAUSES[min(times, len(PAUSES) - 1)]
             told = getattr(error, "retry_after", None)
             self._troubles[system] = (times + 1, time.monotonic() + max(pause, min(told or 0.0, 3600.0)))
+        self._well.discard(system)
         reason = error.message.removeprefix(f"{system}: ")
         new = self.health.troubled(system, type(error).__name__, reason)
         if new:
@@ -275,7 +279,9 @@ class Work:
 
     def _partly_troubled(self, system: str, error: ConnectorError) -> None:
         """Leave out the kinds of record that cannot be read; the system's others go on."""
+        self._well.discard(system)
         names = ", ".join(error.kinds)
+        reason = error.message.removeprefix(f"{system}: ")
         if self._partly.get(system) != error.message:
             self._partly[system] = error.message
             logger().warning(
@@ -283,7 +289,7 @@ class Work:
                 action="pause",
                 system=system,
                 kinds=names,
-                reason=error.message,
+                reason=reason,
             )
         with self.engine.begin() as connection:
             inbox.open_problem(
@@ -291,7 +297,7 @@ class Work:
                 key=f"system|{system}",
                 kind="mapping",
                 system=system,
-                message=f"{system} {names} cannot be read: {error.message}. Their data waits, nothing is lost; the "
+                message=f"{system} {names} cannot be read: {reason}. Their data waits, nothing is lost; the "
                 f"other kinds go on, and these do by themselves once this is mended",
                 now=now_ms(),
             )
@@ -309,9 +315,16 @@ class Work:
             had = self._troubles.pop(system, None)
         if was or had:
             logger().info("a system can be used again", action="resume", system=system)
-        if was or had or not self.health.systems[system].calls:
-            with self.engine.begin() as connection:
-                inbox.close_problems(connection, key=f"system|{system}")
+
+    def _close_trouble(self, system: str) -> None:
+        """Close what was asked about a system; at the first poll also what an earlier process asked."""
+        if self._partly.pop(system, None) is not None:
+            logger().info("all kinds of record can be read again", action="resume", system=system)
+        if system in self._well:
+            return
+        self._well.add(system)
+        with self.engine.begin() as connection:
+            inbox.close_problems(connection, key=f"system|{system}")
 
     def store_is_well(self) -> bool:
         """Try the store; note the answer for /healthz."""
