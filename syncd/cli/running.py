@@ -64,8 +64,8 @@ def once(config: Path, as_json: bool) -> int:
     health = Health()
     result = run_once(make_work(app, health), app.config.state, app.config.executor)
     asked = Counter(result.fates)
-    person = sum(asked[fate] for fate in NEEDS_A_PERSON) + result.outcomes.get("rejected", 0)
-    person += _open_problems(app.engine)
+    problems = _open_problems(app.engine)
+    person = sum(asked[fate] for fate in NEEDS_A_PERSON) + result.outcomes.get("rejected", 0) + problems
     if as_json:
         click.echo(
             dump_json(
@@ -74,6 +74,7 @@ def once(config: Path, as_json: bool) -> int:
                     "fates": dict(result.fates),
                     "writes": dict(result.outcomes),
                     "troubles": dict(result.troubles),
+                    "problems": problems,
                 }
             )
         )
@@ -81,6 +82,8 @@ def once(config: Path, as_json: bool) -> int:
         click.echo(f"read:    {_counts(result.news) or 'nothing new'}")
         click.echo(f"leads:   {_counts(result.fates) or 'none due'}")
         click.echo(f"writes:  {_counts(result.outcomes) or 'none'}")
+        if problems:
+            click.echo(f"asks:    {problems} open for a person, see `syncd problems`")
         for system, trouble in result.troubles.items():
             click.echo(named(system, trouble), err=True)
     if result.troubles and len(result.troubles) == len(app.sources):

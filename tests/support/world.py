@@ -24,6 +24,8 @@ from sandbox.wire import Server
 from syncd.cli.common import make_work
 from syncd.daemon import Once, Work, cycle, opened
 from syncd.health import Health
+from syncd.store.inbox import list_problems
+from syncd.store.tables import due, record
 from syncd.wiring import App, build
 
 ROOT = Path(__file__).parents[2]
@@ -78,6 +80,11 @@ class World:
         """One poll of every system and one handoff of all that is due."""
         return cycle(self.work)
 
+    def wait_is_over(self) -> None:
+        """Let all that is put off be due now."""
+        with self.app.engine.begin() as connection:
+            connection.execute(due.update().values(not_before=0))
+
     def settle(self, most: int = 4) -> None:
         """Cycle until nothing is written any more."""
         for _ in range(most):
@@ -113,6 +120,33 @@ class World:
         for server in self.servers.values():
             server.stop()
 
+    def problems(self) -> list[str]:
+        """Return what the inbox asks, in words."""
+        with self.app.engine.connect() as connection:
+            return [row.message for row in list_problems(connection)]
+
+    def stored(self, system: str) -> dict[str, list[str]]:
+        """Return the records of a system that syncd has stored: kind -> ids."""
+        query = sa.select(record.c.kind, record.c.id).where(record.c.system == system).order_by(record.c.id)
+        found: dict[str, list[str]] = {}
+        with self.app.engine.connect() as connection:
+            for kind, key in connection.execute(query):
+                found.setdefault(kind, []).append(key)
+        return found
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Let the daemon's engine run on the files as they are now."""
+        self.app = build(self.config, {})
+        self.work = make_work(self.app, Health())
+        try:
+            with opened(self.work, self.state, "test"):
+                yield
+        finally:
+            self.app.engine.dispose()
+            for source in self.app.sources.values():
+                close(source)
+
     def write_config(self) -> None:
         """Write config.example.yaml with this world's addresses, and the changes asked for (text -> text)."""
         text = (ROOT / "config.example.yaml").read_text(encoding="utf-8")
@@ -130,14 +164,8 @@ class World:
 @contextmanager
 def world(folder: Path, state: str, changes: Mapping[str, str] | None = None, **hubspot: Any) -> Iterator[World]:
     """Start a world that is empty but for its fields; the daemon's engine runs while the block does."""
-    with laid_out(folder, state, changes, **hubspot) as made:
-        made.app = build(made.config, {})
-        made.work = make_work(made.app, Health())
-        with opened(made.work, made.state, "test"):
-            yield made
-        made.app.engine.dispose()
-        for source in made.app.sources.values():
-            close(source)
+    with laid_out(folder, state, changes, **hubspot) as made, made.running():
+        yield made
 
 
 @contextmanager

@@ -14,10 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from support.commands import Said, say
-from support.world import TOKEN, World, laid_out, world
+from support.commands import Said, process_as_before, say
+from support.world import TOKEN, World, add_branch, laid_out, world
 
-pytestmark = pytest.mark.system
+__all__ = ["process_as_before"]
+pytestmark = [pytest.mark.system, pytest.mark.usefixtures("process_as_before")]
 
 WRONG_TOKEN = "pat-na1-00000000-wrong"
 WRONG_SECRET = "0000-not-the-secret"
@@ -368,7 +369,9 @@ def test_once_says_which_system_failed_and_does_the_rest(made: World, capsys: py
         made,
     )
     assert said.code == 1
-    assert said.out == "read:    1 hubspot\nleads:   1 deferred\nwrites:  none\n"
+    assert said.out == (
+        "read:    1 hubspot\nleads:   1 deferred\nwrites:  none\nasks:    1 open for a person, see `syncd problems`\n"
+    )
     *lines, last = said.err.splitlines()
     assert last == f"salesforce: {refused}"
     assert [json.loads(line)["action"] for line in lines] == ["pause", "handoff"]
@@ -379,3 +382,64 @@ def test_once_says_which_system_failed_and_does_the_rest(made: World, capsys: py
         f"salesforce cannot be used: {refused}. Its data waits, nothing is lost; it goes on by itself once this is "
         "mended" in problems.out
     )
+
+
+def test_a_mapped_field_that_salesforce_lacks_stops_leads_and_nothing_else(tmp_path: Path, sqlite_url: str) -> None:
+    """Somebody starts the daemon without `syncd check`: that kind waits, a person is asked once, branches still arrive.
+
+    When the admin has made the field, the lead goes through and the question is closed.
+    """
+    with laid_out(tmp_path, sqlite_url) as made:
+        mend(tmp_path / "mappings" / "salesforce.yaml", "{to: Problem__c}", "{to: Pains__c}")
+        made.salesforce.seed("Account", [{"Name": "Works Inc", "AccountNumber": "C1"}])
+        add_branch(made, "S1", "Works Chicago")
+        contact = made.contact()
+        with made.running():
+            for _ in range(3):
+                made.cycle()
+            assert (len(made.leads()), len(made.salesforce.all("Branch__c"))) == (0, 1)
+            assert made.told(contact) == {}
+            (problem,) = made.problems()
+            assert problem == (
+                "salesforce Lead cannot be read: Lead has no field Pains__c that syncd's user may see. Correct the "
+                "mapping, or grant the field in the permission set (a field that nobody was granted looks like a "
+                "missing one). Their data waits, nothing is lost; the other kinds go on, and these do by themselves "
+                "once this is mended"
+            )
+            made.salesforce.define_field("Lead", "Pains__c", "textarea", length=32_768)
+            made.cycle()
+            made.wait_is_over()
+            made.settle()
+            assert [lead["Pains__c"] for lead in made.leads()] == ["Downtime of the paint line"]
+            assert made.problems() == []
+
+
+def test_a_mapped_property_that_hubspot_lacks_stops_contacts_and_nothing_else(tmp_path: Path, sqlite_url: str) -> None:
+    """It is never taken for an empty one: no lead is refused for a fact that nobody could see."""
+    with laid_out(tmp_path, sqlite_url) as made:
+        mend(tmp_path / "mappings" / "hubspot.yaml", "{from: problem, as: html}", "{from: pains, as: html}")
+        contact = made.contact()
+        (company,) = made.hubspot.seed("companies", [{"name": "Works Inc", "domain": "works.example"}])
+        with made.running():
+            for _ in range(2):
+                made.cycle()
+            assert (made.leads(), made.told(contact)) == ([], {})
+            assert made.stored("hubspot") == {"companies": [company]}
+            (problem,) = made.problems()
+            assert problem.startswith(
+                "hubspot contacts cannot be read: HubSpot contacts has no property pains; create it (`syncd setup`), "
+                "or correct the mapping. Their data waits, nothing is lost"
+            )
+
+
+def test_a_question_about_a_system_is_closed_by_a_start_that_works(tmp_path: Path, sqlite_url: str) -> None:
+    """Mended by an edit of the config and a restart, as most are."""
+    with laid_out(tmp_path, sqlite_url) as made:
+        mend(made.config, "sandbox-secret", WRONG_SECRET)
+        with made.running():
+            made.cycle()
+            assert len(made.problems()) == 1
+        mend(made.config, WRONG_SECRET, "sandbox-secret")
+        with made.running():
+            made.cycle()
+            assert made.problems() == []
