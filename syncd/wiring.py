@@ -152,7 +152,7 @@ _WIRE_TYPES = {
     FieldType.DATETIME: WireType.DATETIME,
     FieldType.REFERENCE: WireType.REFERENCE,
 }
-_LONG = frozenset({"brief", "last_touches", "handoff_missing", "problem", "rejection_text", "sales_reason_text"})
+_LONG = frozenset({"brief", "last_touches", "refusal", "problem", "rejection_text", "sales_reason_text"})
 
 
 def _names_in(source: Source, kind: str) -> frozenset[str]:

@@ -199,7 +199,7 @@ HANDOFF_FACTS: Mapping[str, FieldType] = {
     "in_market": FieldType.BOOLEAN,
     "market": FieldType.TEXT,
     "handoff_status": FieldType.TEXT,  # not due | refused | handed over | accepted | rejected | recycled | disqualified
-    "handoff_missing": FieldType.TEXT,  # the refusal in words; empty when nothing is missing
+    "refusal": FieldType.TEXT,  # the refusal in words; empty when nothing is missing
     "handed_over_at": FieldType.DATETIME,
     "rejection_reason": FieldType.TEXT,
     "rejection_text": FieldType.TEXT,

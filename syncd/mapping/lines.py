@@ -67,10 +67,12 @@ class Lines:
         self.kinds = kinds
         self.style = STYLES.get(context.connector, Style.PLAIN)
         self.readers: dict[str, ReadField] = {}
+        self.sections: Mapping[str, FieldMapSection] = {}
 
     def compile(self, sections: Mapping[str, FieldMapSection]) -> dict[str, FieldMap]:
         """Return the lines by our field; those with problems are left out."""
         fields: dict[str, FieldMap] = {}
+        self.sections = sections
         # A line that takes its region from another line needs that one's reader first.
         for name in sorted(sections, key=lambda one: self._needs_region(one, sections[one])):
             target = self._target(name)
@@ -135,6 +137,7 @@ class Lines:
             method=Method(section.method) if section.method else self.method,
             type=field.type,
             truncate=section.truncate,
+            needs=self._raw_region(section),
             holds=transforms.held_type(wanted),
             choices=_raw_choices(wanted),
             longest=transforms.longest(wanted),
@@ -308,11 +311,22 @@ class Lines:
         country = self.readers.get(given)
         if country is not None and self._kind_of(given, sections[given]) is FieldType.COUNTRY:
             return readers.region_of(country, usual)
+        if self._raw_region(section):
+            raw = Wanted(type=FieldType.COUNTRY, kind="country")
+            return readers.region_of(readers.reader((given,), readers.converter(raw, None), None, joined=False), usual)
         known = [one for one in self.readers if self._kind_of(one, sections[one]) is FieldType.COUNTRY]
         self._say(
             (name, "region"), f"{given!r} is no country that this kind reads", nearest(given, [*known, "US", "DE"])
         )
         return readers.fixed_region(usual)
+
+    def _raw_region(self, section: FieldMapSection) -> tuple[str, ...]:
+        """Return the system's own field that a region is taken from, where this kind maps no country for it."""
+        given = section.region
+        if given is None or given in self.sections or (given.isupper() and len(given) == 2) or not given.isidentifier():
+            return ()
+        mapped = any(self._kind_of(one, section) is FieldType.COUNTRY for one, section in self.sections.items())
+        return () if mapped else (given,)
 
     def _fixed(self, name: str, key: str, value: Any, wanted: Wanted) -> Any:
         if value is None:

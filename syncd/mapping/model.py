@@ -115,6 +115,7 @@ class FieldMap:
     type: FieldType = FieldType.TEXT
     refers_to: tuple[EntityKind, str] | None = None
     truncate: int | None = None
+    needs: tuple[str, ...] = ()  # further fields of the system that reading it takes, such as a country
     holds: FieldType = FieldType.TEXT
     choices: tuple[str, ...] = ()  # the raw values it may write, where those are known
     longest: int | None = None  # characters that it may write, where that is bounded
@@ -172,7 +173,7 @@ class KindMap:
         """Return every field of the system that must be read: mapped, written, watched, judged by `only`, the key."""
         names: dict[str, None] = {}
         for one in self.fields.values():
-            names.update(dict.fromkeys(one.reads))
+            names.update(dict.fromkeys((*one.reads, *one.needs)))
             if one.writes:
                 names[one.writes] = None
         for touch in self.touches:

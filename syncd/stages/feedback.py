@@ -34,7 +34,7 @@ def handoff_facts(
         "cycle": state.cycle,
         "stage_since": _moment(state.since),
         "handoff_status": _status(state, verdict),
-        "handoff_missing": verdict.words() if verdict is not None and not verdict.passed else None,
+        "refusal": verdict.words() if verdict is not None and not verdict.passed else None,
         "handed_over_at": _moment(state.handed_at),
         "rejection_reason": None if state.decision in (None, "accepted") else state.reason,
         "rejection_text": None if state.decision in (None, "accepted") else _reason_words(code, state),

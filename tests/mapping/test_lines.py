@@ -120,7 +120,7 @@ def test_steps_are_taken_in_order(tmp_path: Path) -> None:
         ("hubspot", "name: {to: n, as: html}", "a < b\nc", "a &lt; b<br>c"),
         ("hubspot", "name: {to: n}", None, None),
         ("hubspot", "score: {to: n}", 55, "55"),
-        ("hubspot", "handoff_missing: {to: n}", "budget, authority", "budget, authority"),
+        ("hubspot", "refusal: {to: n}", "budget, authority", "budget, authority"),
         ("salesforce", "in_market: {to: n}", True, True),
     ],
 )

@@ -74,7 +74,7 @@ def test_the_three_way_table(base: Any, theirs: Any, ours: Any, sent_under: set[
     ("A", None, None, {"company": None}),
 ])  # fmt: skip
 def test_what_both_hold_is_agreed_without_a_write(base: Any, theirs: Any, ours: Any, noted: dict[str, Any]) -> None:
-    mapped = replace(both("company"), name="handoff_missing") if ours is None else both("company")
+    mapped = replace(both("company"), name="refusal") if ours is None else both("company")
     write, equal, _ = plan(mapped, base=base, theirs=theirs, ours=ours)
     assert write is None
     assert list(equal.values()) == list(noted.values())
@@ -111,13 +111,13 @@ def test_what_is_agreed_is_what_the_system_can_hold() -> None:
 
 
 def test_nobody_else_has_a_say_in_our_own_facts() -> None:
-    fact = line("handoff_missing", writes="missing")
+    fact = line("refusal", writes="missing")
     assert plan(fact, base="A", theirs="edited", ours="A")[0] is not None
 
 
 def test_our_own_facts_may_be_emptied() -> None:
     """A refusal that is over is taken off the contact."""
-    write, _, _ = plan(line("handoff_missing", writes="missing"), base="A", theirs="A", ours=None)
+    write, _, _ = plan(line("refusal", writes="missing"), base="A", theirs="A", ours=None)
     assert write is not None
     assert write.fields == {"missing": None}
 

@@ -45,9 +45,9 @@ def test_the_status_is_where_the_lead_stands(state: LeadState, verdict: Verdict 
 
 
 def test_a_refusal_stands_in_words_and_is_gone_when_nothing_is_missing() -> None:
-    assert facts(WAITING, REFUSAL)["handoff_missing"] == "budget: missing, marketing can fill it"
-    assert facts(WAITING, PASSED)["handoff_missing"] is None
-    assert facts(HANDED)["handoff_missing"] is None
+    assert facts(WAITING, REFUSAL)["refusal"] == "budget: missing, marketing can fill it"
+    assert facts(WAITING, PASSED)["refusal"] is None
+    assert facts(HANDED)["refusal"] is None
 
 
 def test_a_rejection_is_told_with_its_code_its_label_and_the_reps_words() -> None:

@@ -68,7 +68,7 @@ contact:
     last_name: {from: lastname}
     company: {from: company}
     budget: {from: budget}
-    handoff_missing: {to: missing}
+    refusal: {to: missing}
     crm_id: {to: crm_id}
 """
 CRM = """\
