@@ -173,3 +173,19 @@ def test_a_converted_lead_is_followed_to_its_contact(made: World) -> None:
         from syncd.store.inbox import count_problems
 
         assert count_problems(connection) == {}
+
+
+def test_the_same_road_on_postgresql(tmp_path: Path, postgres_url: str) -> None:
+    """Refused, filled, handed over, rejected, told: with the state on PostgreSQL."""
+    with world(tmp_path, postgres_url) as made:
+        contact = made.contact(budget_amount="", jobtitle="CEO, VP Operations")
+        made.settle()
+        assert (made.leads(), made.told(contact)["syncd_handoff_status"]) == ([], "refused")
+        made.hubspot.edit("contacts", contact, {"budget_amount": "75000"})
+        made.settle()
+        (lead,) = made.leads()
+        changes = {"Syncd_Decision__c": "rejected", "Syncd_Reason__c": "rej.too_early"}
+        made.salesforce.edit("Lead", lead["Id"], changes)
+        made.settle()
+        assert made.told(contact)["syncd_rejection_reason"] == "rej.too_early"
+        assert made.told(contact)["syncd_stage"] == "recycled"
