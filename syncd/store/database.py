@@ -6,6 +6,7 @@ import os
 import secrets
 import stat
 import time
+from base64 import b32encode
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,7 +22,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
 BUSY_SECONDS = 60
 # Any number will do, as long as every worker on this database uses the same one.
 INTAKE_LOCK = 7_203_101
-CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_CROCKFORD = bytes.maketrans(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", b"0123456789ABCDEFGHJKMNPQRSTVWXYZ")
 
 
 class StoreUnusable(Exception):
@@ -73,7 +74,7 @@ def from_ms(ms: int) -> datetime:
 def new_id(ms: int | None = None) -> str:
     """Return a ULID: 26 letters and digits that sort by time."""
     number = ((ms if ms is not None else now_ms()) << 80) | secrets.randbits(80)
-    return "".join(CROCKFORD[(number >> shift) & 31] for shift in range(125, -1, -5))
+    return b32encode(number.to_bytes(20, "big"))[-26:].translate(_CROCKFORD).decode()
 
 
 def serialise_intake(connection: Connection) -> None:

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, and_, bindparam, delete, func, select, update
 
 from syncd.lead.decision import EntityView, Related, SourceRecord, Touch
 from syncd.lead.definition import EntityKind
-from syncd.store.rows import chunks, upsert
+from syncd.store.rows import chunks, execute_many, insert_rows, upsert
 from syncd.store.tables import (
     agreed,
     due,
@@ -105,21 +105,18 @@ def save_decisions(
     changes: Sequence[Mapping[str, Any]],
 ) -> None:
     """Store everything that a batch of decisions changed, before any of it is acted on."""
-    if entities:
-        connection.execute(_SAVE_ENTITY, list(entities))
+    execute_many(connection, _SAVE_ENTITY, entities)
     upsert(connection, agreed, agreements)
     for table, rows in ((intent, intents), (stage_event, moves), (ledger, changes)):
-        if rows:
-            connection.execute(table.insert(), list(rows))
-    if verdicts:
-        connection.execute(_RELEASE, [{"b_lead": row["lead"], "b_at": row["at"]} for row in verdicts])
-        connection.execute(verdict.insert(), list(verdicts))
+        insert_rows(connection, table, rows)
+    execute_many(connection, _RELEASE, [{"b_lead": row["lead"], "b_at": row["at"]} for row in verdicts])
+    insert_rows(connection, verdict, verdicts)
 
 
 def forget_due(connection: Connection, looked_at: Mapping[str, int]) -> None:
     """Take entities off the list, unless they became due again meanwhile. `looked_at`: entity -> since."""
-    if looked_at:
-        connection.execute(_FORGET_DUE, [{"b_entity": one, "b_since": since} for one, since in looked_at.items()])
+    rows = [{"b_entity": one, "b_since": since} for one, since in looked_at.items()]
+    execute_many(connection, _FORGET_DUE, rows)
 
 
 def planned_intents(connection: Connection, batch: str) -> list[Any]:
@@ -143,8 +140,7 @@ def lapse_intents(connection: Connection) -> list[str]:
 
 def answer_intents(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
     """Store answers: rows of b_id, b_state, b_answer, b_record_id, b_at."""
-    if rows:
-        connection.execute(_ANSWER, list(rows))
+    execute_many(connection, _ANSWER, rows)
 
 
 def load_agreed(connection: Connection, keys: Iterable[tuple[str, str, str]]) -> dict[tuple[str, str, str], Any]:
@@ -173,8 +169,8 @@ def load_states(connection: Connection, ids: Iterable[str]) -> dict[str, Any]:
 
 
 def save_states(connection: Connection, states: Mapping[str, Any], now: int) -> None:
-    if states:
-        connection.execute(_SAVE_STATE, [{"b_id": one, "b_state": state, "b_at": now} for one, state in states.items()])
+    rows = [{"b_id": one, "b_state": state, "b_at": now} for one, state in states.items()]
+    execute_many(connection, _SAVE_STATE, rows)
 
 
 def save_agreed(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, and_, func, select, update
 
 from syncd.store.database import to_ms
-from syncd.store.rows import chunks, insert_missing, upsert
+from syncd.store.rows import chunks, execute_many, insert_missing, upsert
 from syncd.store.tables import cursor, due, entity, link, match_key, record, touch
 
 
@@ -161,8 +161,7 @@ def save_records(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> N
 
 def move_stamps(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
     """Note new modified times of records whose mapped fields did not change."""
-    if rows:
-        connection.execute(_MOVE_STAMP, list(rows))
+    execute_many(connection, _MOVE_STAMP, rows)
 
 
 def save_entities(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:

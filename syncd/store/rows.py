@@ -1,17 +1,33 @@
-"""Two statements every group of queries needs: insert-or-update of many rows, and rows by a list of keys."""
+"""What every group of queries needs: a statement for many rows, insert-or-update, and rows by a list of keys."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import Connection, Table
+from sqlalchemy import Connection, Dialect, Table
 from sqlalchemy.dialects import postgresql, sqlite
 
 # SQLite takes 32,766 bound values in a statement; a tenth of it keeps statements small enough to be cached.
 MOST_KEYS = 1_000
+
+
+def execute_many(connection: Connection, statement: Any, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Run a statement for each of the rows, which all have the same keys; `statement` is made once and kept.
+
+    The driver is given its own form of the rows: SQLAlchemy takes longer to make that anew than SQLite to write them.
+    """
+    if rows:
+        prepared = _prepared(statement, connection.dialect, tuple(rows[0]))
+        connection.exec_driver_sql(prepared.sql, prepared.parameters(rows))
+
+
+def insert_rows(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert rows that are not there."""
+    execute_many(connection, _insert(table, connection.dialect.name), rows)
 
 
 def upsert(
@@ -22,13 +38,12 @@ def upsert(
     One executemany: six times as fast as one statement with many VALUES on SQLite.
     """
     if rows:
-        connection.execute(_upsert(table, connection.dialect.name, tuple(sorted(rows[0])), tuple(keep)), list(rows))
+        execute_many(connection, _upsert(table, connection.dialect.name, tuple(sorted(rows[0])), tuple(keep)), rows)
 
 
 def insert_missing(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
     """Insert rows; leave those alone that are there."""
-    if rows:
-        connection.execute(_insert_missing(table, connection.dialect.name), list(rows))
+    execute_many(connection, _insert_missing(table, connection.dialect.name), rows)
 
 
 def chunks(values: Iterable[Any], size: int = MOST_KEYS) -> Iterator[list[Any]]:
@@ -39,6 +54,42 @@ def chunks(values: Iterable[Any], size: int = MOST_KEYS) -> Iterator[list[Any]]:
 
 
 # ---------------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Prepared:
+    """A statement in a driver's words. `places`: (name of the parameter, what makes the driver's value of ours)."""
+
+    sql: str
+    places: Sequence[tuple[str, Callable[[Any], Any] | None]]
+    constants: Mapping[str, Any]
+    by_position: bool
+
+    def parameters(self, rows: Sequence[Mapping[str, Any]]) -> list[Any]:
+        columns = [self._column(name, convert, rows) for name, convert in self.places]
+        if self.by_position:
+            return list(zip(*columns, strict=True))
+        names = [name for name, _ in self.places]
+        return [dict(zip(names, values, strict=True)) for values in zip(*columns, strict=True)]
+
+    def _column(self, name: str, convert: Callable[[Any], Any] | None, rows: Sequence[Mapping[str, Any]]) -> list[Any]:
+        if name in self.constants:
+            value = self.constants[name]
+            return [convert(value) if convert else value] * len(rows)
+        return [convert(row[name]) for row in rows] if convert else [row[name] for row in rows]
+
+
+@lru_cache(maxsize=256)
+def _prepared(statement: Any, dialect: Dialect, names: tuple[str, ...]) -> _Prepared:
+    compiled = statement.compile(dialect=dialect, column_keys=list(names), for_executemany=True)
+    types = {name: bound.type.dialect_impl(dialect) for bound, name in compiled.bind_names.items()}
+    order = compiled.positiontup if compiled.positional else list(types)
+    return _Prepared(
+        sql=str(compiled),
+        places=[(name, types[name].bind_processor(dialect)) for name in order],
+        constants={name: value for name, value in compiled.params.items() if name not in names},
+        by_position=bool(compiled.positional),
+    )
 
 
 @lru_cache(maxsize=64)
@@ -56,5 +107,6 @@ def _insert_missing(table: Table, dialect: str) -> Any:
     return _insert(table, dialect).on_conflict_do_nothing()
 
 
+@lru_cache(maxsize=64)
 def _insert(table: Table, dialect: str) -> Any:
     return postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
