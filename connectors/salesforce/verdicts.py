@@ -51,14 +51,14 @@ _STOPS = {
 }
 _FOR_EVERY_CALL = frozenset({"API_DISABLED_FOR_ORG", "API_CURRENTLY_DISABLED", "UNSUPPORTED_API_VERSION", "GONE"})
 _ROW_WORDS = {
-    "REQUIRED_FIELD_MISSING": "a required field is empty",
-    "STRING_TOO_LONG": "a text is longer than the field",
-    "INVALID_EMAIL_ADDRESS": "not an e-mail address as Salesforce checks it",
-    "NUMBER_OUTSIDE_VALID_RANGE": "a number is outside the field's range",
+    "REQUIRED_FIELD_MISSING": "a required field is empty; map a value to it, or let the org do without",
+    "INVALID_EMAIL_ADDRESS": "not an e-mail address as Salesforce checks it; correct it at its source",
+    "NUMBER_OUTSIDE_VALID_RANGE": "a number is outside the field's range; correct it at its source, or widen the field",
     "JSON_PARSER_ERROR": "a value has the wrong type for its field",
     "INVALID_TYPE_ON_FIELD_IN_RECORD": "a value has the wrong type for its field",
     "MALFORMED_ID": "an id has the wrong form",
-    "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST": "a value is not among those of a restricted picklist",
+    "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST": "a value is not among those of a restricted picklist; add it there, or translate "
+    "it with `values` in the mapping",
     "FIELD_FILTER_VALIDATION_EXCEPTION": "a lookup filter of the org forbids the reference",
     "FIELD_INTEGRITY_EXCEPTION": "a value does not fit the org's lists or the parent (often state and country)",
     "INVALID_CROSS_REFERENCE_KEY": "a record referred to is missing, deleted or invisible to the integration user",
@@ -75,7 +75,7 @@ _ROW_WORDS = {
     "INVALID_ASSIGNEE_TYPE": "the owner cannot own such a record; correct the owner mapping",
     "DUPLICATE_VALUE": "another record holds the same value of a unique field",
     "DUPLICATE_EXTERNAL_ID": "several records hold the same key",
-    "DUPLICATES_DETECTED": "a duplicate rule of the org found records like this one",
+    "DUPLICATES_DETECTED": "a duplicate rule of the org found records like this one; merge them, or relax the rule",
     "STORAGE_LIMIT_EXCEEDED": "the org's data storage is full",
 }
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.]*")
@@ -221,7 +221,8 @@ def _row_words(trouble: Trouble) -> str:
         return f"a validation rule of the org says: {trouble.text}"
     if trouble.code == "STRING_TOO_LONG":
         length = re.search(r"\(max length=(\d+)\)\s*$", trouble.text)
-        return _ROW_WORDS[trouble.code] + (f" takes ({length.group(1)} characters)" if length else " takes")
+        takes = f"{length.group(1)} characters that the field takes" if length else "field takes"
+        return f"a text is longer than the {takes}; lengthen the field, or cut with `truncate` in the mapping"
     if trouble.code in _AUTOMATION:
         name = re.match(r"([A-Za-z][A-Za-z0-9_]*): execution of", trouble.text)
         return "a trigger or flow of the org failed" + (f": {name.group(1)}" if name else "; its log says why")

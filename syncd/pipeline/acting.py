@@ -389,14 +389,15 @@ def _remember_refused(connection: Connection, refused: Sequence[tuple[Any, Rejec
         name = f"{row.system} {row.kind} {row.record_id or '(new)'}"
         where = f" (field {result.field})" if result.field else ""
         twins = ", ".join(f"{kind} {record}" for kind, record in result.matches)
+        kind = "deleted" if result.gone else "rejected"
         inbox.open_problem(
             connection,
-            key=f"rejected|{row.entity}|{row.system}|{row.kind}",
-            kind="deleted" if result.gone else "rejected",
+            key=f"{kind}|{row.entity}|{row.system}|{row.kind}",
+            kind=kind,
             system=row.system,
             entity=row.entity,
             record=name,
-            message=f"{name}{where}: {_why_refused(result)}"
+            message=f"{name} of {row.request['of']} {row.entity}{where}: {_why_refused(result)}"
             + (f"; it is said to duplicate {twins}" if twins else "")
             + ". What is known of it is kept; it is tried again when a value of it changes",
             now=now,
