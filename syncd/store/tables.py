@@ -256,3 +256,40 @@ approval = Table(
     Column("by", String(128), nullable=False),
     Column("at", BigInteger, nullable=False),
 )
+
+# How a system described a kind of record when last asked, so that a change is seen. `fields`: name -> type, label, and
+# for a mapped one that is gone since when and by which other it seems to be replaced. `gaps`: what cannot be used now.
+# `mapping` is the digest of the mapping that the types are remembered under: an edit takes what it finds as given.
+description = Table(
+    "description",
+    metadata,
+    Column("system", String(64), primary_key=True),
+    Column("kind", String(64), primary_key=True),
+    Column("fields", Json, nullable=False),
+    Column("gaps", Json, nullable=False),
+    Column("mapping", String(32), nullable=False),
+    Column("seen_at", BigInteger, nullable=False),
+)
+
+# Whose data this state holds: ids of one account say nothing in another. `seal` is a keyed hash of the settings under
+# which the account was last asked, so that it is asked again only when they change.
+account = Table(
+    "account",
+    metadata,
+    Column("system", String(64), primary_key=True),
+    Column("account", String(255), nullable=False),
+    Column("seal", String(128), nullable=False),
+    Column("since", BigInteger, nullable=False),
+)
+
+# API calls that all workers on this state spent, by hour. `allowed` is our own budget of a day, `remaining` what the
+# system said is left for everybody; both as last known, null when not.
+budget = Table(
+    "budget",
+    metadata,
+    Column("system", String(64), primary_key=True),
+    Column("hour", BigInteger, primary_key=True, autoincrement=False),
+    Column("used", Integer, nullable=False),
+    Column("allowed", Integer),
+    Column("remaining", Integer),
+)
