@@ -57,8 +57,8 @@ _ROW_WORDS = {
     "JSON_PARSER_ERROR": "a value has the wrong type for its field",
     "INVALID_TYPE_ON_FIELD_IN_RECORD": "a value has the wrong type for its field",
     "MALFORMED_ID": "an id has the wrong form",
-    "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST": "a value is not among those of a restricted picklist; add it there, or translate "
-    "it with `values` in the mapping",
+    "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST": "a value is not among those of a restricted picklist; add it there, or "
+    "translate it with `values` in the mapping",
     "FIELD_FILTER_VALIDATION_EXCEPTION": "a lookup filter of the org forbids the reference",
     "FIELD_INTEGRITY_EXCEPTION": "a value does not fit the org's lists or the parent (often state and country)",
     "INVALID_CROSS_REFERENCE_KEY": "a record referred to is missing, deleted or invisible to the integration user",
