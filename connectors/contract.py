@@ -43,6 +43,14 @@ class Page:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Roll:
+    """Part of the list of all ids of one kind: those alive, and those that the system still lists as deleted."""
+
+    alive: Sequence[str]
+    deleted: Sequence[str] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Reading:
     """What to read of one kind: the fields, and where the last read ended (None: read everything once)."""
 
@@ -119,6 +127,7 @@ class Capabilities:
     reads: bool = True
     writes: bool = False
     deletes: bool = False  # deleted records are reported
+    erases: bool = False  # what is listed neither as alive nor as deleted was erased for good, for privacy's sake
     write_batch: int = 0  # rows that one call takes
     upsert: bool = False  # by a unique external id
 
@@ -201,6 +210,13 @@ class Source(Protocol):
 
     def fetch(self, kind: str, ids: Sequence[str], fields: Sequence[str]) -> Sequence[Record]:
         """Return these records as they are now; missing ids are left out."""
+        ...
+
+    def ids(self, kind: str) -> Iterator[Roll]:
+        """Yield the ids of all records; a list that ends without an error is complete.
+
+        A record that is created, deleted or restored meanwhile may be on it or not.
+        """
         ...
 
 

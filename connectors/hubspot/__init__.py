@@ -6,8 +6,9 @@ Which object is a lead, and what its properties mean, is left to the mapping.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
+from typing import Any
 
 from connectors.contract import (
     Capabilities,
@@ -17,6 +18,7 @@ from connectors.contract import (
     Readiness,
     Reading,
     Record,
+    Roll,
     Seen,
     Usage,
     WriteRequest,
@@ -43,7 +45,7 @@ def connect(name: str, settings: HubSpotSettings, *, sleep: Callable[[float], No
 class HubSpotConnector:
     """connectors.contract.Destination for one HubSpot account."""
 
-    capabilities = Capabilities(reads=True, writes=True, deletes=False, write_batch=BATCH, upsert=True)
+    capabilities = Capabilities(reads=True, writes=True, deletes=False, erases=True, write_batch=BATCH, upsert=True)
 
     def __init__(self, name: str, settings: HubSpotSettings, *, sleep: Callable[[float], None] = time.sleep) -> None:
         self.name = name
@@ -58,14 +60,18 @@ class HubSpotConnector:
     def usage(self) -> Usage:
         return self._client.usage()
 
+    def account(self) -> str:
+        """Return the id of the account that the token belongs to; one call."""
+        told = self._client.account()
+        self._note_offset(told)
+        return str(told["portalId"])
+
     def check(self) -> Readiness:
         account = ""
         try:
             told = self._client.account()
             account = str(told["portalId"])
-            offset = told.get("utcOffsetMilliseconds")
-            if isinstance(offset, int):
-                self._client.judge.utc_offset = timedelta(milliseconds=offset)
+            self._note_offset(told)
             self._client.properties("contacts")
         except (AuthExpired, ConfigProblem) as error:
             return Readiness(problems=(error.message,), account=account)
@@ -80,11 +86,19 @@ class HubSpotConnector:
     def fetch(self, kind: str, ids: Sequence[str], fields: Sequence[str]) -> Sequence[Record]:
         return self._reader.fetch(kind, ids, fields)
 
+    def ids(self, kind: str) -> Iterator[Roll]:
+        return self._reader.ids(kind)
+
     def find(self, kind: str, field: str, values: Sequence[str], fields: Sequence[str]) -> Sequence[Record]:
         return self._reader.find(kind, field, values, fields)
 
     def write(self, requests: Sequence[WriteRequest]) -> Sequence[WriteResult]:
         return self._writer.write(requests)
+
+    def _note_offset(self, told: Mapping[str, Any]) -> None:
+        offset = told.get("utcOffsetMilliseconds")
+        if isinstance(offset, int):
+            self._client.judge.utc_offset = timedelta(milliseconds=offset)
 
     def prepare(self, wanted: Sequence[FieldWanted], *, apply: bool) -> Sequence[str]:
         return prepare(self._client, wanted, apply=apply)

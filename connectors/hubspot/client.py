@@ -58,6 +58,7 @@ class HubSpotClient:
         self._version = settings.api_version
         self.judge = HubSpotJudge()
         self.session = Session(name, settings.http(), origins=[base], judge=self.judge, sleep=sleep)
+        self.session.allowance = self.judge.allowance
         if settings.oauth is not None:
             self.session.credential = OAuthToken(self.session, base + self._path("/oauth/v1/token"), settings.oauth)
         elif settings.access_token is not None:
@@ -95,6 +96,22 @@ class HubSpotClient:
                 return None
             raise self._as_problem(refused, kind) from refused
         return self._json(raw)
+
+    def listed(self, kind: str, after: str | None, *, archived: bool) -> tuple[list[str], str | None]:
+        """Return up to BATCH ids in ascending order, and where to go on; the list knows no index that could lag."""
+        more = {"after": after} if after else {}
+        answer = self._asked(
+            kind,
+            lambda: self._basic_api.get_page(
+                kind, limit=BATCH, archived=archived, properties=["hs_object_id"], _preload_content=False, **more
+            ),
+        )
+        paging = answer.get("paging")
+        told = paging.get("next") if isinstance(paging, dict) else None
+        then = str(told.get("after") or "") if isinstance(told, dict) else ""
+        if then and then == after:
+            raise ContractBroken(f"HubSpot's list of {kind} does not go on", system=self.session.system)
+        return [str(row["id"]) for row in _rows(answer) if row.get("id")], then or None
 
     def update(self, kind: str, inputs: Sequence[Mapping[str, Any]]) -> Batch:
         """Update up to BATCH records by id; raise CallRefused when the whole call was refused."""

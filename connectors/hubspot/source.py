@@ -17,7 +17,7 @@ from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from connectors.contract import Page, Reading, Record, Seen
+from connectors.contract import Page, Reading, Record, Roll, Seen
 from connectors.errors import ConfigProblem, ConnectorError, ContractBroken, joined
 from connectors.hubspot.client import BATCH, IN_VALUES, PAGE, SEARCH_BODY, Found, HubSpotClient, body_length
 from connectors.hubspot.place import END, Loading, Pass, Place, Range, last_id, look_again, place_of, top_of
@@ -51,6 +51,16 @@ class HubSpotReader:
         for start in range(0, len(wanted), BATCH):
             found += self._fetch(kind, wanted[start : start + BATCH], fields)
         return found
+
+    def ids(self, kind: str) -> Iterator[Roll]:
+        """List the living records, then the recycle bin; merged and erased ones are in neither."""
+        for archived in (False, True):
+            after: str | None = None
+            while True:
+                found, after = self._client.listed(kind, after, archived=archived)
+                yield Roll(alive=(), deleted=found) if archived else Roll(alive=found)
+                if after is None:
+                    break
 
     def find(self, kind: str, field: str, values: Sequence[str], fields: Sequence[str]) -> list[Record]:
         """Return every record with one of the values, ignoring case; a change of the last seconds may be missing."""

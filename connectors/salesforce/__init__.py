@@ -18,6 +18,7 @@ from connectors.contract import (
     Readiness,
     Reading,
     Record,
+    Roll,
     Seen,
     Usage,
     WriteRequest,
@@ -68,6 +69,10 @@ class SalesforceConnector:
         """Return what the org has spent of its daily calls, as its latest answer told."""
         return self._client.meter.usage()
 
+    def account(self) -> str:
+        """Return the id of the org that the token belongs to; costs no call of its own."""
+        return self._client.identity().org
+
     def check(self) -> Readiness:
         """Log in, check the org, and look at its limits where the user may see them."""
         notes: list[str] = []
@@ -97,6 +102,9 @@ class SalesforceConnector:
 
     def fetch(self, kind: str, ids: Sequence[str], fields: Sequence[str]) -> Sequence[Record]:
         return self._reader.fetch(kind, ids, fields)
+
+    def ids(self, kind: str) -> Iterator[Roll]:
+        return self._reader.ids(kind)
 
     def find(self, kind: str, field: str, values: Sequence[str], fields: Sequence[str]) -> Sequence[Record]:
         return self._reader.find(kind, field, values, fields)

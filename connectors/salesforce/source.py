@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from connectors.contract import FieldInfo, Record
+from connectors.contract import FieldInfo, Record, Roll
 from connectors.salesforce import soql
 from connectors.salesforce.client import LISTS, Client
 from connectors.salesforce.records import columns, field_info, is_full, read_records, rows_of
@@ -40,6 +40,23 @@ class Reader:
             rows = self._client.call("POST", f"composite/sobjects/{kind}", body, what=kind)
             found += read_records([row for row in rows if row is not None], fields)
         return found
+
+    def ids(self, kind: str) -> Iterator[Roll]:
+        """List every row, PAGE in a call; a purged row, or one that sharing hides, is not among them."""
+        last, more = "", True
+        while more:
+            where = f"Id > {soql.quote(last)}" if last else ""
+            text = soql.select(kind, ("Id", "IsDeleted"), where, "Id ASC", PAGE)
+            (answer,), _ = self._client.queries([text], deleted_too=True)
+            if not answer.ok:
+                raise refused_call(self._client.name, answer.status, answer.body, kind)
+            rows = rows_of(answer)
+            yield Roll(
+                alive=[row["Id"] for row in rows if not row["IsDeleted"]],
+                deleted=[row["Id"] for row in rows if row["IsDeleted"]],
+            )
+            more = bool(rows) and is_full(answer)
+            last = rows[-1]["Id"] if rows else ""
 
     def find(self, kind: str, field: str, values: Sequence[str], fields: Sequence[str]) -> list[Record]:
         """Return the records, deleted ones left out, whose text field equals a value as Salesforce compares texts.

@@ -15,10 +15,10 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from connectors.contract import Capabilities, FieldInfo, FieldType, Page, Readiness, Reading, Record, Seen
+from connectors.contract import Capabilities, FieldInfo, FieldType, Page, Readiness, Reading, Record, Roll, Seen
 from connectors.errors import ConfigProblem, ConnectorError, Unavailable, joined
 from connectors.table import changes as finding
-from connectors.table.rows import Row, TableKind, make_row, parse_time, pick_columns, table_kind
+from connectors.table.rows import Row, TableKind, batches, make_row, parse_time, pick_columns, table_kind
 
 _SETTLED = 2.0  # seconds: a file touched later than that may change again within the same tick of its clock
 csv.field_size_limit(64 * 1024 * 1024)  # characters; the module's own limit of 128 KB refuses long notes
@@ -96,6 +96,10 @@ class CsvSource:
     def fetch(self, kind: str, ids: Sequence[str], fields: Sequence[str]) -> Sequence[Record]:
         wanted = set(ids)
         return [row.record for row in _File(self, self._kind(kind), fields).rows() if row.record.id in wanted]
+
+    def ids(self, kind: str) -> Iterator[Roll]:
+        for records in batches(_File(self, self._kind(kind), ()).rows(), self.settings.page):
+            yield Roll(alive=[record.id for record in records])
 
     def _changes(self, reading: Reading) -> Iterator[Page]:
         file = _File(self, self._kind(reading.kind), reading.fields)

@@ -15,12 +15,12 @@ from typing import Annotated, Any
 import sqlalchemy as sa
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
-from connectors.contract import Capabilities, FieldInfo, FieldType, Page, Readiness, Reading, Record, Seen
+from connectors.contract import Capabilities, FieldInfo, FieldType, Page, Readiness, Reading, Record, Roll, Seen
 from connectors.errors import ConfigProblem, ConnectorError, joined
 from connectors.table import changes as finding
 from connectors.table.database import in_words, open_read_only
 from connectors.table.query import single_select
-from connectors.table.rows import Row, TableKind, make_row, parse_time, pick_columns, split_id, table_kind
+from connectors.table.rows import Row, TableKind, batches, make_row, parse_time, pick_columns, split_id, table_kind
 
 _FETCH = 200  # ids in one query: some databases take no more than 999 parameters
 _SAMPLE = 100
@@ -127,6 +127,10 @@ class SqlSource:
         for start in range(0, len(wanted), _FETCH):
             found += scan.by_ids([parts for _, parts in wanted[start : start + _FETCH]])
         return found
+
+    def ids(self, kind: str) -> Iterator[Roll]:
+        for records in batches(_Scan(self, self._kind(kind), ()).all(), self.settings.page):
+            yield Roll(alive=[record.id for record in records])
 
     def close(self) -> None:
         self._engine.dispose()
