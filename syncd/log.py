@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
-from collections.abc import Collection, Mapping, MutableMapping
+from collections.abc import Collection, MutableMapping
 from typing import Any, TextIO
 
 import structlog
@@ -21,8 +22,8 @@ def set_up(level: str, shape: str, secrets: Collection[str] = (), stream: TextIO
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         _name_errors_only,
-        _masker(frozenset(s for s in secrets if len(s) >= SHORTEST_SECRET)),
     ]
+    mask = _masker(secrets)
     last: Any = (
         structlog.dev.ConsoleRenderer(colors=target.isatty()) if console else structlog.processors.JSONRenderer()
     )
@@ -36,7 +37,7 @@ def set_up(level: str, shape: str, secrets: Collection[str] = (), stream: TextIO
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, last],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, last, mask],
         )
     )
     root = logging.getLogger()
@@ -76,18 +77,15 @@ def _name_errors_only(_: Any, __: str, event: MutableMapping[str, Any]) -> Mutab
     return event
 
 
-def _masker(secrets: frozenset[str]) -> Any:
-    def mask(_: Any, __: str, event: MutableMapping[str, Any]) -> Mapping[str, Any]:
-        for name, value in event.items():
-            if isinstance(value, str):
-                event[name] = _masked(value, secrets)
-        return event
+def _masker(secrets: Collection[str]) -> Any:
+    """Return what masks a finished line; the longest secret first, since one may hold another."""
+    known = sorted({one for one in secrets if len(one) >= SHORTEST_SECRET}, key=len, reverse=True)
+    # JSON writes some characters of a secret differently.
+    forms = [(one, json.dumps(one)[1:-1]) for one in known]
+
+    def mask(_: Any, __: str, line: str) -> str:
+        for plain, escaped in forms:
+            line = line.replace(plain, MASK).replace(escaped, MASK)
+        return line
 
     return mask
-
-
-def _masked(text: str, secrets: frozenset[str]) -> str:
-    for secret in secrets:
-        if secret in text:
-            text = text.replace(secret, MASK)
-    return text

@@ -198,7 +198,7 @@ def _decide_lead(
     passed = bool(facts["handoff.passed"])
     waiting = passed and state.handed_at is None and bool(_crm_systems(batch))
     writes, reads, asks = _plan(batch, view, {**values, **facts}, provenance, allowed=passed, waiting=waiting)
-    if waiting and _buried(batch, view):
+    if passed and _buried(batch, view):
         asks.append(_ask_buried(view))
     decision = _sum_up(view, values, provenance, bad, state.dump(), writes, reads, asks, facts)
     return _with_verdict(view, decision, state, moves, verdict)
@@ -281,8 +281,8 @@ def _ask_buried(view: EntityView) -> Ask:
         kind="deleted",
         system=record.system,
         record=f"{record.system} {record.kind} {record.id}",
-        message=f"{record.system} {record.kind} {record.id} was deleted there; the lead is ready to be handed over and "
-        f"is not made anew. Restore the record there if sales should have it",
+        message=f"{record.system} {record.kind} {record.id} was deleted there; the lead is complete and is not made "
+        f"anew. Restore the record there if sales should have it",
     )
 
 

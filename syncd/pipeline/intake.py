@@ -49,6 +49,7 @@ def take_in(connection: Connection, mappings: Mappings, system: str, page: Page,
     intake.save_touches(connection, touched)
     intake.mark_due(connection, due, now, f"{system} {page.kind}")
     _wake_referrers(connection, kind_map, news, now)
+    _settle_gone(connection, kind_map, news, now)
     return len(due)
 
 
@@ -225,6 +226,15 @@ def _key_rows(
 def _retire_merged(connection: Connection, kind_map: KindMap, news: Sequence[News]) -> None:
     gone = {merged: one.record.id for one in news for merged in one.record.merged}
     intake.retire_records(connection, kind_map.system, kind_map.kind, gone)
+
+
+def _settle_gone(connection: Connection, kind_map: KindMap, news: Sequence[News], now: int) -> None:
+    """A twin that was merged away or deleted is no question any more; whoever waited for the answer goes on."""
+    gone = [one.record.id for one in news if one.record.deleted]
+    gone += [merged for one in news for merged in one.record.merged]
+    for record in gone:
+        waited = inbox.settle_record(connection, f"{kind_map.system} {kind_map.kind} {record}")
+        intake.mark_due(connection, dict.fromkeys(waited, RANK[kind_map.entity]), now, "its twin is gone")
 
 
 def _wake_referrers(connection: Connection, kind_map: KindMap, news: Sequence[News], now: int) -> None:

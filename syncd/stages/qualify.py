@@ -102,6 +102,9 @@ def _hear_sales(
         )
         if decision in ("rejected", "recycled", "disqualified"):
             state = _send_back(definition, state, moves, str(decision), now)
+        elif decision == "accepted" and state.handed_at is not None and definition.stage_order(state.stage or "") < 0:
+            # Sales takes its word back: the lead stands again where it was handed over.
+            state = _move(state, moves, definition.handoff_from, state.cycle, "sales", now)
     wanted = sales.get("sales_stage")
     if wanted and definition.stage_order(wanted) > definition.stage_order(state.stage or "") >= 0:
         state = _move(state, moves, wanted, state.cycle, "sales", now)
@@ -111,9 +114,10 @@ def _hear_sales(
 def _send_back(definition: Definition, state: LeadState, moves: list[Move], decision: str, now: int) -> LeadState:
     """A rejection comes before contact, a disqualification after; the code says where the lead goes."""
     code: ReasonCode | None = definition.reasons.get(state.reason or "")
-    closed = decision == "disqualified" or (code is not None and code.goes_to == "closed")
-    stage = DISQUALIFIED if closed and decision != "recycled" else RECYCLED
-    state = _move(state, moves, stage, state.cycle, "sales", now, state.reason, state.reason_text)
+    closed = decision != "recycled" and (code.goes_to == "closed" if code is not None else decision == "disqualified")
+    stage = DISQUALIFIED if closed else RECYCLED
+    if stage != state.stage:
+        state = _move(state, moves, stage, state.cycle, "sales", now, state.reason, state.reason_text)
     wait = code.retry_after.total_seconds() * 1000 if code is not None and code.retry_after else 0
     return replace(state, retry_from=int(now + wait))
 

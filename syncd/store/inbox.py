@@ -36,6 +36,15 @@ def open_problem(
     )
 
 
+def settle_record(connection: Connection, record: str) -> list[str]:
+    """Close the problems about a record that is gone or found its place; return the entities that waited for that."""
+    about = (problem.c.record == record, problem.c.open.is_(True))
+    waited = list(connection.execute(select(problem.c.entity).where(*about, problem.c.entity.is_not(None))).scalars())
+    if waited:
+        connection.execute(update(problem).where(*about).values(open=False))
+    return waited
+
+
 def close_problems(
     connection: Connection,
     *,

@@ -121,7 +121,8 @@ def test_an_accepted_lead_moves_to_sales() -> None:
     ("rejected", None, RECYCLED, 0),
     ("recycled", "early", RECYCLED, 90),
     ("recycled", "twin", RECYCLED, 0),
-    ("disqualified", "early", DISQUALIFIED, 90),
+    ("disqualified", "early", RECYCLED, 90),
+    ("disqualified", "twin", DISQUALIFIED, 0),
     ("disqualified", None, DISQUALIFIED, 0),
 ])  # fmt: skip
 def test_a_lead_sent_back_goes_where_its_reason_says(decision: str, reason: str | None, place: str, wait: int) -> None:
@@ -129,6 +130,20 @@ def test_a_lead_sent_back_goes_where_its_reason_says(decision: str, reason: str 
     state, moves = walk(HANDED, {"score": 99}, sales)
     assert moves == [Move(from_stage="mql", to_stage=place, cycle=1, by="sales", reason=reason, reason_text="said so")]
     assert (state.stage, state.decision, state.reason, state.retry_from) == (place, decision, reason, NOW + wait * DAY)
+
+
+def test_sales_may_take_its_word_back() -> None:
+    """Rejected by mistake and then accepted: the lead stands where it was handed over, and climbs from there."""
+    back, _ = walk(HANDED, sales={"sales_decision": "rejected", "sales_reason": "wrong"})
+    state, moves = walk(back, sales={"sales_decision": "accepted"}, decided=NOW + 1)
+    assert (state.stage, state.cycle, places(moves)) == ("sal", 1, [("recycled", "mql"), ("mql", "sal")])
+
+
+def test_a_second_word_on_a_lead_already_sent_back_is_no_second_move() -> None:
+    """Its reason is corrected; the funnel counts it once."""
+    back, _ = walk(HANDED, sales={"sales_decision": "rejected", "sales_reason": "wrong"})
+    state, moves = walk(back, sales={"sales_decision": "rejected", "sales_reason": "early"}, decided=NOW + 1)
+    assert (moves, state.reason) == ([], "early")
 
 
 def test_one_entry_of_sales_acts_once() -> None:

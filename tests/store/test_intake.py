@@ -100,7 +100,6 @@ def test_two_crm_leads_of_one_address_hold_every_write_to_the_crm(seam: Seam) ->
     assert seam.crm.requests == []
 
 
-@pytest.mark.xfail(reason="a question about a record that is gone stays open, and its lead waits", strict=True)
 def test_when_the_twins_are_merged_over_there_the_review_is_over(seam: Seam) -> None:
     seam.contact("51")
     for one in ("00Q1", "00Q2"):
