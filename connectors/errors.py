@@ -42,6 +42,10 @@ class Unavailable(ConnectorError):
         self.retry_after = retry_after
 
 
+class ReadingRests(Unavailable):
+    """So much of the calls of a day is spent that only writes may use the rest; nothing was asked."""
+
+
 class RecordRefused(ConnectorError):
     """The system refuses this one record: it is parked with `field` and `code`, the others go on."""
 

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, Protocol
 from urllib.parse import urlsplit
@@ -20,9 +21,11 @@ from pyrate_limiter import Duration, Limiter, Rate
 from requests.adapters import HTTPAdapter
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt
 
-from connectors.errors import AuthExpired, ConfigProblem, ConnectorError, ContractBroken, Unavailable
+from connectors.errors import AuthExpired, ConfigProblem, ConnectorError, ContractBroken, ReadingRests, Unavailable
 
 CHUNK = 64 * 1024
+# A limit is counted where calls arrive: one that was sent a second after another may arrive sooner after it.
+LATENESS = 0.2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +45,7 @@ class HttpSettings:
     burst: tuple[int, float] | None = None  # calls, seconds
     per_second: Mapping[str, int] | None = None
     per_day: int | None = None
+    reserve: float = 0.0  # the share of the day's calls that reading leaves to writing
     ca: str | None = None  # a file of certificate authorities in place of the system's
     insecure_http: bool = False
 
@@ -56,6 +60,15 @@ class Wait:
 
 
 Judge = Callable[[requests.Response], Wait | ConnectorError | None]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Allowance:
+    """What a system says of the calls of its day, all its clients together. `resets_in` seconds."""
+
+    allowed: int
+    remaining: int
+    resets_in: float
 
 
 class Credential(Protocol):
@@ -109,7 +122,8 @@ class Session(requests.Session):
         self.judge = judge
         self.credential = credential
         self.calls = 0  # of this process
-        self.used_today = 0  # may be set from the store at start
+        self.used_today = 0  # by all processes on one state, as far as `count_all` was told
+        self.allowance: Callable[[], Allowance | None] = lambda: None
         self.server_time: datetime | None = None  # the Date header of the latest answer
         self.retry_after: float | None = None
         self._origins = {origin(url) for url in origins}
@@ -119,8 +133,10 @@ class Session(requests.Session):
         self._sleep = sleep
         self._lock = threading.Lock()
         self._day = datetime.now(UTC).date()
-        self._burst = _limiter(settings.burst) if settings.burst else None
-        self._lanes = {name: _limiter((n, 1.0)) for name, n in (settings.per_second or {}).items()}
+        self._purpose = threading.local()
+        self._quiet: dict[str | None, tuple[float, int]] = {}  # lane -> (until, monotonic; the thread that waits)
+        self._workers = 0
+        self.share_among(1)
         if settings.ca:
             self.verify = settings.ca
         # The environment may name a proxy. Without this, a ~/.netrc entry for the host would replace our token.
@@ -151,6 +167,37 @@ class Session(requests.Session):
         """Send and return the parsed JSON body; an answer that is no JSON is Unavailable (an error page in between)."""
         return read_json(self.request(method, url, **kwargs), self.system)
 
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Let the calls of this thread leave the reserve of a day's budget alone; they raise ReadingRests."""
+        self._purpose.reads = True
+        try:
+            yield
+        finally:
+            self._purpose.reads = False
+
+    @property
+    def reads(self) -> bool:
+        """Whether this thread's calls are for reading."""
+        return getattr(self._purpose, "reads", False)
+
+    def count_all(self, used: int, own: int) -> None:
+        """Take over what all processes spent today, in which `own` of this one's calls are counted already."""
+        with self._lock:
+            self.used_today = used + self.calls - own
+
+    def share_among(self, workers: int) -> None:
+        """Keep to this process's part of the burst limits, which so many share."""
+        if workers == self._workers:
+            return
+        self._workers = workers
+        burst = self.settings.burst
+        self._burst = _limiter((max(1, burst[0] // workers), burst[1])) if burst else None
+        lanes = self.settings.per_second or {}
+        self._lanes = {
+            name: _limiter((1, workers / n) if n < workers else (n // workers, 1.0)) for name, n in lanes.items()
+        }
+
     def _once(
         self, method: str, url: str, lane: str | None, with_token: bool, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> requests.Response:
@@ -171,6 +218,8 @@ class Session(requests.Session):
             verdict.request_id = verdict.request_id or request_id(answer)
             raise verdict
         if verdict is not None:
+            if answer.status_code == 429 and verdict.seconds is not None:
+                self._quiet[lane] = (time.monotonic() + verdict.seconds, threading.get_ident())
             self._raise_wait(verdict)
         return answer
 
@@ -239,23 +288,55 @@ class Session(requests.Session):
 
     def _take_turn(self, lane: str | None) -> None:
         """Count the call against the day and wait for a place under the burst limits."""
+        self._keep_quiet(lane)
         with self._lock:
             today = datetime.now(UTC).date()
             if today != self._day:
                 self._day, self.used_today = today, 0
-            if self.settings.per_day is not None and self.used_today >= self.settings.per_day:
-                tomorrow = datetime.combine(today, datetime.min.time(), UTC).timestamp() + 86400
-                raise Unavailable(
-                    f"the budget of {self.settings.per_day} calls a day for {self.system} is spent",
-                    system=self.system,
-                    retry_after=tomorrow - time.time(),
-                )
+            self._check_day(today)
             self.calls += 1
             self.used_today += 1
         if lane is not None and lane in self._lanes:
             self._lanes[lane].try_acquire(lane)
         elif self._burst is not None:
             self._burst.try_acquire("burst")
+
+    def _keep_quiet(self, lane: str | None) -> None:
+        """Wait with a thread that was told to, on behalf of all, by an answer to another one's call."""
+        until, waits = self._quiet.get(lane, (0.0, 0))
+        left = until - time.monotonic()
+        if left <= 0 or waits == threading.get_ident():
+            return
+        if left > self.settings.longest_wait:
+            raise Unavailable(f"{self.system} asked for a pause", system=self.system, retry_after=left)
+        self._sleep(left)
+
+    def _check_day(self, today: date) -> None:
+        """Raise when the day's calls are spent: for reading, when only the reserve is left."""
+        limit, reserve = self.settings.per_day, self.settings.reserve
+        tomorrow = datetime.combine(today, datetime.min.time(), UTC).timestamp() + 86400
+        if limit is not None and self.used_today >= limit:
+            raise Unavailable(
+                f"the budget of {limit} calls a day for {self.system} is spent",
+                system=self.system,
+                retry_after=tomorrow - time.time(),
+            )
+        if not self.reads:
+            return
+        if limit is not None and self.used_today >= int(limit * (1 - reserve)):
+            raise ReadingRests(
+                f"{self.used_today} of the budget of {limit} calls a day are spent, and the rest is kept for handoffs",
+                system=self.system,
+                retry_after=tomorrow - time.time(),
+            )
+        told = self.allowance()
+        if told is not None and told.remaining <= told.allowed * reserve:
+            raise ReadingRests(
+                f"{told.remaining} of the account's {told.allowed} calls a day are left for all its apps, and they are "
+                f"kept for handoffs",
+                system=self.system,
+                retry_after=told.resets_in,
+            )
 
     def _address(self, url: str) -> str:
         place = origin(url)
@@ -352,7 +433,7 @@ def _wait_as_told(state: RetryCallState) -> float:
 
 def _limiter(limit: tuple[int, float]) -> Limiter:
     calls, seconds = limit
-    return Limiter(Rate(calls, int(seconds * Duration.SECOND)))
+    return Limiter(Rate(calls, int((seconds + LATENESS) * Duration.SECOND)))
 
 
 def _with_bearer(headers: Mapping[str, Any] | None, token: str | None) -> dict[str, Any]:

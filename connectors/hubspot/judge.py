@@ -15,7 +15,7 @@ import orjson
 import requests
 
 from connectors.errors import AuthExpired, ConfigProblem, ConnectorError, RecordRefused, Unavailable
-from connectors.http import Wait, retry_after
+from connectors.http import Allowance, Wait, retry_after
 
 LOCKED_SECONDS = 2.0  # 423: the lock of heavy writes lasts 2 s
 BURST_SECONDS = 10.0
@@ -56,6 +56,7 @@ class HubSpotJudge:
 
     def __init__(self) -> None:
         self.daily: tuple[int, int] | None = None  # allowed, remaining
+        self._told_until = datetime.min.replace(tzinfo=UTC)  # when that starts anew
         self.utc_offset = timedelta(0)  # of the account, whose midnight resets the daily limit
 
     def __call__(self, answer: requests.Response) -> Wait | ConnectorError | None:
@@ -87,6 +88,12 @@ class HubSpotJudge:
         midnight = (there + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
         return (midnight - there).total_seconds()
 
+    def allowance(self) -> Allowance | None:
+        """Return what answers of this day told of the daily limit."""
+        if self.daily is None or datetime.now(UTC) >= self._told_until:
+            return None
+        return Allowance(allowed=self.daily[0], remaining=self.daily[1], resets_in=self.until_reset())
+
     def _limit(self, answer: requests.Response) -> Wait:
         body, told = _body(answer), retry_after(answer)
         words = f"{body.get('policyName', '')} {body.get('message', '')}".lower()
@@ -101,6 +108,7 @@ class HubSpotJudge:
         try:
             allowed = int(answer.headers["X-HubSpot-RateLimit-Daily"])
             self.daily = allowed, int(answer.headers["X-HubSpot-RateLimit-Daily-Remaining"])
+            self._told_until = datetime.now(UTC) + timedelta(seconds=self.until_reset())
         except (KeyError, ValueError):
             pass
 

@@ -34,6 +34,12 @@ class HubSpotBudget(_Part):
         ge=1,
         description="Calls per day (UTC) before polling stops until tomorrow; null: no limit of ours.",
     )
+    reserve: float = Field(
+        default=0.1,
+        ge=0,
+        lt=1,
+        description="Part of the day's calls, ours and the account's, that reading leaves to handoffs.",
+    )
     burst: int | None = Field(
         default=100,
         ge=1,
@@ -93,6 +99,7 @@ class HubSpotSettings(_Part):
             burst=(budget.burst, 10.0) if budget.burst else None,
             per_second={"search": budget.search_per_second} if budget.search_per_second else None,
             per_day=budget.per_day,
+            reserve=budget.reserve,
             ca=str(self.ca) if self.ca else None,
             insecure_http=self.insecure_http,
         )

@@ -18,7 +18,7 @@ from simple_salesforce.api import Salesforce
 from simple_salesforce.exceptions import SalesforceError
 
 from connectors.contract import Usage
-from connectors.errors import Unavailable
+from connectors.errors import ReadingRests, Unavailable
 from connectors.http import HttpSettings, Session, read_json
 from connectors.salesforce import soql
 from connectors.salesforce.auth import ClientCredentials, GivenSession, Identity
@@ -178,13 +178,15 @@ class Meter:
 
     def gate(self) -> None:
         """Raise Unavailable while the org as a whole is near its limit; let a call through now and then to see."""
-        if self._used is None or not self._total or self._used < self._total * self._budget.stop_at:
+        reads = self._session.reads
+        share = self._budget.stop_at * (1 - self._budget.reserve if reads else 1)
+        if self._used is None or not self._total or self._used < self._total * share:
             return
         left = DAILY_WAIT - (time.monotonic() - self._read_at)
         if left > 0:
-            raise Unavailable(
+            raise (ReadingRests if reads and self._used < self._total * self._budget.stop_at else Unavailable)(
                 f"{self._session.system}: the org has used {self._used} of its {self._total} API calls a day, more "
-                f"than budget.stop_at ({self._budget.stop_at:.0%}) allows; syncd waits so that others can work",
+                f"than budget.stop_at ({share:.0%}) allows; syncd waits so that others can work",
                 system=self._session.system,
                 retry_after=left,
             )
@@ -206,6 +208,7 @@ def _http_settings(settings: SalesforceSettings) -> HttpSettings:
         read_timeout=settings.timeouts.read,
         total_timeout=settings.timeouts.total,
         per_day=settings.budget.per_day,
+        reserve=settings.budget.reserve,
         ca=settings.ca,
         insecure_http=settings.insecure_http,
     )
