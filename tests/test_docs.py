@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import re
+import textwrap
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import click
 import pytest
 
 from connectors import registry
+from connectors.contract import Destination, Source
 from connectors.errors import ConnectorError
+from connectors.http import HttpSettings, Session, StaticToken
+from sandbox.wire import Request, Response, Server
 from syncd.cli import cli
 from syncd.config import Place, Problems
 from syncd.config import load as load_config
@@ -48,7 +55,7 @@ def yaml_value(text: str) -> Any:
     return parse(text.encode(), "example").data
 
 
-# --- docs/mappings.md: what its examples say ---------------------------------------------------------------------------
+# --- docs/mappings.md: what its examples say -------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -159,8 +166,7 @@ def test_no_example_block_is_left_out() -> None:
 
 def mistakes() -> list[tuple[str, str]]:
     blocks = fences(MAPPINGS)
-    pairs = zip(blocks, blocks[1:], strict=False)
-    return [(before.text, after.text) for before, after in pairs if before.rest == "mistake"]
+    return [(before.text, after.text) for before, after in pairwise(blocks) if before.rest == "mistake"]
 
 
 @pytest.mark.parametrize(("mistake", "message"), mistakes())
@@ -321,7 +327,7 @@ def test_yaml_is_read_as_the_page_says(row: Row) -> None:
     assert same(yaml_value(code(row.cells["written"])), yaml_value(code(row.cells["is"])))
 
 
-# --- nothing is left out -----------------------------------------------------------------------------------------------
+# --- nothing is left out ---------------------------------------------------------------------------------------------
 
 
 def schema_keys(schema: Any) -> Iterator[str]:
@@ -450,7 +456,7 @@ def test_every_path_that_a_page_names_exists(page: Path, project: list[str]) -> 
     assert missing == []
 
 
-# --- docs/operations.md and docs/connectors.md -------------------------------------------------------------------------
+# --- docs/operations.md and docs/connectors.md -----------------------------------------------------------------------
 
 
 def test_every_metric_is_explained() -> None:
@@ -461,28 +467,64 @@ def test_every_metric_is_explained() -> None:
         assert f"`{name}" in text, f"{name} is not in docs/operations.md"
 
 
-@pytest.mark.parametrize("fate", [*(one.value for one in Fate), *(one.value for one in Lack)])
-def test_every_end_of_a_lead_is_explained(fate: str) -> None:
-    """Fates in the operators' page, lacks in the admins'."""
-    assert re.search(rf"[`*]{re.escape(fate)}[`*]", words(ROOT / "docs" / "operations.md", MAPPINGS))
+@pytest.mark.parametrize("fate", [one.value for one in Fate])
+def test_every_fate_has_a_row(fate: str) -> None:
+    """How an entity's turn in handoff can end, for those who watch the metric."""
+    assert fate in [code(row.cells["fate"]) for row in rows(ROOT / "docs" / "operations.md", "fate", "means")]
 
 
-def error_kinds(base: type[Exception] = ConnectorError) -> list[str]:
-    return [one.__name__ for one in base.__subclasses__() if one.__module__ == "connectors.errors"]
+@pytest.mark.parametrize("lack", [one.value for one in Lack])
+def test_every_lack_is_explained(lack: str) -> None:
+    """What can be wrong with a fact that the gate asks for."""
+    assert f"**{lack}** (" in words(MAPPINGS)
+
+
+@pytest.mark.parametrize(
+    "kind", [one.__name__ for one in ConnectorError.__subclasses__() if one.__module__ == "connectors.errors"]
+)
+def test_every_kind_of_trouble_has_a_row(kind: str) -> None:
+    """With what follows it, for writers of connectors."""
+    found = rows(ROOT / "docs" / "connectors.md", "raise or return", "when", "then")
+    assert kind in [code(row.cells["raise or return"]) for row in found]
 
 
 @pytest.mark.parametrize(
     "word",
     [
-        *error_kinds(),
         *("Source", "Destination", "Record", "Page", "Reading", "Readiness", "Capabilities", "WriteRequest"),
         *("Written", "Rejected", "Deferred", "Session", "StaticToken", "Wait", "per_second"),
-        *("check", "fields", "changes", "fetch", "write", "find", "prepare"),
+        *(name for one in (Source, Destination) for name in vars(one) if name[0] != "_" and callable(vars(one)[name])),
     ],
 )
 def test_the_contract_is_explained_whole(word: str) -> None:
-    """The page for writers of connectors leaves out no method and no kind of error."""
+    """The page for writers of connectors leaves out no method and no value that passes."""
     assert re.search(rf"`[^`]*\b{word}\b[^`]*`", words(ROOT / "docs" / "connectors.md"))
+
+
+class Echo:
+    """A system that answers everything with what it was sent."""
+
+    name = "echo"
+
+    def handle(self, request: Request) -> Response:
+        return Response(body={"sent": request.json(), "token": request.headers["authorization"]})
+
+    def label(self, request: Request) -> str:
+        return f"{request.method} {request.path}"
+
+
+def test_the_example_of_a_session_runs() -> None:
+    """The lines on HTTP can be copied: they send the body, with the token."""
+    (lines,) = re.findall(r"(?:^ {4}[^\n]+\n)+", words(ROOT / "docs" / "connectors.md"), re.MULTILINE)
+    with Server(Echo()) as server:
+        names: dict[str, Any] = {
+            **{"name": "echo", "base": server.url, "token": "t", "body": {"a": 1}, "sleep": time.sleep},
+            **{"Session": Session, "StaticToken": StaticToken, "judge": lambda answer: None},
+            "settings": SimpleNamespace(http=lambda: HttpSettings(per_second={"search": 5})),
+        }
+        exec(textwrap.dedent(lines), names)  # the page's own lines
+        names["session"].close()
+    assert names["answer"] == {"sent": {"a": 1}, "token": "Bearer t"}
 
 
 def test_every_connector_has_a_page_and_is_registered() -> None:
