@@ -24,6 +24,7 @@ from syncd.store.database import new_id, now_ms
 
 RETRY_MS = 30_000  # for a deferral that names no time
 LONGEST_RETRY_MS = 3_600_000
+FLIP_WINDOW_MS = 86_400_000
 
 
 @dataclass
@@ -240,7 +241,9 @@ def _wake_leads(connection: Connection, accounts: Iterable[str], now: int) -> No
 def _tell(connection: Connection, decisions: Sequence[Decision], held: Sequence[str], now: int) -> None:
     asked = {one.entity for one in decisions if one.asks}
     settled = handoff.with_problems(connection, [one.entity for one in decisions if one.entity not in asked])
-    inbox.close_problems(connection, entities=sorted(settled), kinds=("value does not fit", "conflict", "deleted"))
+    inbox.close_problems(
+        connection, entities=sorted(settled), kinds=("value does not fit", "conflict", "deleted", "oscillates")
+    )
     for one in decisions:
         for ask in one.asks:
             inbox.open_problem(
@@ -331,10 +334,7 @@ def _remember_written(connection: Connection, written: Sequence[tuple[Any, Writt
                 "system": row.system,
                 "kind": row.kind,
                 "record_id": result.id,
-                "values": {
-                    **agreed.get((row.system, row.kind, result.id), {}),
-                    **{name: [value, "w"] for name, value in row.request["agrees"].items()},
-                },
+                "values": _agree(agreed.get((row.system, row.kind, result.id), {}), row.request["agrees"], now),
             }
             for row, result in written
         ],
@@ -365,6 +365,23 @@ def _remember_written(connection: Connection, written: Sequence[tuple[Any, Writt
     _wake_leads(connection, {str(one) for one in accounts if one}, now)
     settled = handoff.with_problems(connection, [row.entity for row, _ in written])
     inbox.close_problems(connection, entities=sorted(settled), kinds=("rejected",))
+
+
+def _agree(before: Mapping[str, Any], agrees: Mapping[str, Any], now: int) -> dict[str, Any]:
+    """Return the agreements of one record after a write: field -> [value, "w", flips, value before, ms].
+
+    A flip is a value that was written before and had to be written again, within a day.
+    """
+    after = dict(before)
+    for name, value in agrees.items():
+        old = before.get(name)
+        if old is None:
+            after[name] = [value, "w"]
+            continue
+        flips, earlier, at = old[2:5] if len(old) >= 5 else (0, None, 0)
+        again = value == old[0] or (len(old) >= 5 and value == earlier)
+        after[name] = [value, "w", flips + 1 if again and now - at < FLIP_WINDOW_MS else 0, old[0], now]
+    return after
 
 
 def _fields_written(request: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,6 +12,9 @@ from syncd.lead.decision import Ask, SourceRecord, Write
 from syncd.lead.definition import HANDOFF_FACTS
 from syncd.mapping.model import ABSENT, BadValue, Conflict, Create, FieldMap, KindMap
 
+# Written again so often within a day, somebody over there disagrees by machine.
+MOST_FLIPS = 5
+
 Translate = Callable[[FieldMap, str], str | None]  # (line with a reference, entity id) -> record id over there
 
 
@@ -32,11 +35,14 @@ def plan_update(
         if line.writes is None or line.read_back is None or name not in values:
             continue
         ours = values[name]
-        raw, ours = _raw(line, ours, translate, asks, kind_map)
-        if raw is ABSENT:
-            continue
         theirs = line.read_back(record.fields)
-        if theirs is ABSENT:
+        if theirs == ours and ours is not None and line.refers_to is None:
+            base = record.agreed.get(name)
+            if base is None or base[0] != ours or _is_frozen(base):
+                equal[name] = ours
+            continue
+        raw, ours = _raw(line, ours, translate, asks, kind_map)
+        if raw is ABSENT or theirs is ABSENT:
             continue
         if type(theirs) is BadValue:
             theirs = record.fields.get(line.writes)
@@ -44,10 +50,13 @@ def plan_update(
             ours = _held(line, raw, ours)
         base = record.agreed.get(name)
         if theirs == ours or (ours is None and theirs in (None, "")):
-            if base is None or base[0] != ours:
+            if base is None or base[0] != ours or _is_frozen(base):
                 equal[name] = ours
             continue
         if _ours_wins(line, name, ours, theirs, base, provenance.get(name), record, asks):
+            if _is_frozen(base):
+                asks.append(_ask_frozen(line, name, record))
+                continue
             fields[line.writes] = raw
             agrees[name] = ours
             overwrites = overwrites or (theirs not in (None, "") and name not in HANDOFF_FACTS)
@@ -139,6 +148,21 @@ def _held(line: FieldMap, raw: Any, ours: Any) -> Any:
     return ours if held is None or held is ABSENT or type(held) is BadValue else held
 
 
+def _is_frozen(base: Sequence[Any] | None) -> bool:
+    return base is not None and len(base) > 2 and base[2] >= MOST_FLIPS
+
+
+def _ask_frozen(line: FieldMap, name: str, record: SourceRecord) -> Ask:
+    return Ask(
+        kind="oscillates",
+        system=record.system,
+        record=f"{record.system} {record.kind} {record.id}",
+        message=f"{line.place}: {name} was written {MOST_FLIPS} times a day to {record.system} {record.kind} "
+        f"{record.id} and changed back over there each time; it is not written any more, both sides keep what they have. Find what "
+        f"changes {line.writes} there, or mend the mapping line; it goes on when both sides hold the same value",
+    )
+
+
 def _ours_wins(
     line: FieldMap,
     name: str,
@@ -173,4 +197,4 @@ def _ours_wins(
                 f"both keep their value until one side is edited",
             )
         )
-    return False
+    return base is not None and len(base) > 2 and base[2] >= MOST_FLIPS
