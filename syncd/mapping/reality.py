@@ -6,12 +6,38 @@ Asking the system is left to the caller; this compares values only.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any, Protocol
 
 from syncd.config.check import nearest
-from syncd.config.yaml import Problem
+from syncd.config.yaml import Place, Problem
 from syncd.lead.definition import FieldType
 from syncd.mapping.model import Create, FieldMap, KindMap, SystemMap
+
+
+class Lack(StrEnum):
+    """What the live system lacks that a mapping line needs."""
+
+    KIND = "kind"
+    FIELD = "field"
+    RIGHT = "right"
+    TYPE = "type"
+    CHOICE = "choice"
+    LENGTH = "length"
+    REQUIRED = "required"  # a field that no line writes and without which nothing can be created
+    KEY = "key"  # the key is not unique
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Finding:
+    """One disagreement. `field` is the system's name; empty where the whole kind is meant."""
+
+    kind: str
+    lack: Lack
+    problem: Problem
+    field: str = ""
+    choice: str = ""
 
 
 class LiveField(Protocol):
@@ -53,72 +79,92 @@ def compare(system: SystemMap, infos: Mapping[str, Sequence[LiveField]]) -> list
 
     `infos` has the fields of each kind; a kind that it lacks is one that the system lacks.
     """
-    problems: list[Problem] = []
-    for kind in system.kinds.values():
-        if kind.kind not in infos:
-            hint = nearest(kind.kind, infos)
-            problems.append(Problem(kind.place, f"{system.system} has no kind {kind.kind!r}", hint))
-            continue
-        live = {info.name: info for info in infos[kind.kind]}
-        problems += _compare_kind(system.system, kind, live)
-    return problems
+    return [finding.problem for kind in system.kinds.values() for finding in compare_kind(kind, infos)]
 
 
-def _compare_kind(system: str, kind: KindMap, live: Mapping[str, LiveField]) -> Iterable[Problem]:
+def compare_kind(kind: KindMap, infos: Mapping[str, Sequence[LiveField]]) -> list[Finding]:
+    """Return the same for one kind, each with what is lacking."""
+    if kind.kind not in infos:
+        problem = Problem(kind.place, f"{kind.system} has no kind {kind.kind!r}", nearest(kind.kind, infos))
+        return [Finding(kind=kind.kind, lack=Lack.KIND, problem=problem)]
+    live = {info.name: info for info in infos[kind.kind]}
+    return [*_missing(kind, live), *_unfit(kind, live), *_uncreatable(kind, live)]
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def _missing(kind: KindMap, live: Mapping[str, LiveField]) -> Iterable[Finding]:
     told: set[str] = set()
     for line in kind.fields.values():
         for name in dict.fromkeys((*line.reads, *((line.writes,) if line.writes else ()))):
             if name not in live:
                 told.add(name)
-                yield Problem(line.place, f"{system} {kind.kind} has no field {name!r}", _near(name, live))
-        if line.writes and line.writes in live:
-            yield from _compare_written(system, kind, line, live[line.writes])
+                yield _finding(kind, line.place, Lack.FIELD, name, f"has no field {name!r}", _near(name, live))
     for name in kind.read_fields():
         if name not in live and name not in told:
-            yield Problem(kind.place, f"{system} {kind.kind} has no field {name!r}", _near(name, live))
-    yield from _compare_create(system, kind, live)
+            yield _finding(kind, kind.place, Lack.FIELD, name, f"has no field {name!r}", _near(name, live))
 
 
-def _compare_written(system: str, kind: KindMap, line: FieldMap, info: LiveField) -> Iterable[Problem]:
-    where = f"{system} {kind.kind}.{info.name}"
-    if not info.writable:
-        yield Problem(line.place, f"{where} cannot be written", "give syncd's user the right, or use 'from' only")
-        return
-    held = info.type.value
+def _unfit(kind: KindMap, live: Mapping[str, LiveField]) -> Iterable[Finding]:
+    for line in kind.fields.values():
+        info = live.get(line.writes or "")
+        if info is None:
+            continue
+        if not info.writable:
+            remedy = "give syncd's user the right, or use 'from' only"
+            yield _finding(kind, line.place, Lack.RIGHT, info.name, "cannot be written", remedy, of_field=True)
+            continue
+        yield from _unfit_for(kind, line, info)
+
+
+def _unfit_for(kind: KindMap, line: FieldMap, info: LiveField) -> Iterable[Finding]:
+    held, name = info.type.value, info.name
     if held not in _FITS.get(line.holds, _TEXTS):
-        yield Problem(
-            line.place,
-            f"{where} holds {held}, and {line.name} writes {line.holds.value}",
-            "write it 'as: text' into a text field, or choose another field",
-        )
-    if info.restricted and info.choices:
-        allowed = set(info.choices)
-        for raw in line.choices:
-            if raw not in allowed:
-                hint = nearest(raw, allowed, what="allowed")
-                yield Problem(line.place, f"{where} does not allow the choice {raw!r}", hint)
+        words = f"holds {held}, and {line.name} writes {line.holds.value}"
+        remedy = "write it 'as: text' into a text field, or choose another field"
+        yield _finding(kind, line.place, Lack.TYPE, name, words, remedy, of_field=True)
+    allowed = set(info.choices) if info.restricted and info.choices else set(line.choices)
+    for raw in line.choices:
+        if raw not in allowed:
+            hint = nearest(raw, allowed, what="allowed")
+            words = f"does not allow the choice {raw!r}"
+            yield _finding(kind, line.place, Lack.CHOICE, name, words, hint, of_field=True, choice=raw)
     if info.length is not None and line.longest is not None and line.longest > info.length:
-        yield Problem(
-            line.place,
-            f"{where} takes {info.length} characters, and {line.name} may have {line.longest}",
-            f"lengthen the field, or cut with 'truncate: {info.length}'",
-        )
+        words = f"takes {info.length} characters, and {line.name} may have {line.longest}"
+        remedy = f"lengthen the field, or cut with 'truncate: {info.length}'"
+        yield _finding(kind, line.place, Lack.LENGTH, name, words, remedy, of_field=True)
 
 
-def _compare_create(system: str, kind: KindMap, live: Mapping[str, LiveField]) -> Iterable[Problem]:
+def _uncreatable(kind: KindMap, live: Mapping[str, LiveField]) -> Iterable[Finding]:
     if kind.create is Create.NEVER:
         return
     written = {line.writes for line in kind.fields.values()} | {kind.key}
     for info in live.values():
         if info.required and info.writable and info.name not in written:
-            yield Problem(
-                kind.place,
-                f"{system} {kind.kind} cannot be created without {info.name!r}, which no line writes",
-                f"map a field: ...: {{to: {info.name}}}",
-            )
+            words = f"cannot be created without {info.name!r}, which no line writes"
+            remedy = f"map a field: ...: {{to: {info.name}}}"
+            yield _finding(kind, kind.place, Lack.REQUIRED, info.name, words, remedy)
     key = live.get(kind.key or "")
     if key is not None and not getattr(key, "unique", True):
-        yield Problem(kind.place, f"{system} {kind.kind}.{key.name} is the key, but is not unique", "make it unique")
+        words = "is the key, but is not unique"
+        yield _finding(kind, kind.place, Lack.KEY, key.name, words, "make it unique", of_field=True)
+
+
+def _finding(
+    kind: KindMap,
+    place: Place,
+    lack: Lack,
+    field: str,
+    words: str,
+    hint: str,
+    *,
+    of_field: bool = False,
+    choice: str = "",
+) -> Finding:
+    subject = f"{kind.system} {kind.kind}" + (f".{field}" if of_field else "")
+    problem = Problem(place, f"{subject} {words}", hint)
+    return Finding(kind=kind.kind, lack=lack, problem=problem, field=field, choice=choice)
 
 
 def _near(name: str, live: Mapping[str, LiveField]) -> str:
