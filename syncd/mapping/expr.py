@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 from cel_expr_python import cel
@@ -73,15 +73,23 @@ class _Compiled:
 
     def met(self, values: Mapping[str, Any]) -> bool:
         """Return whether the condition holds; never raises for missing or odd values."""
-        data = {}
         try:
-            for variable, name, convert in self._inputs:
-                value = convert(values.get(name))
-                if value is not _UNKNOWN:
-                    data[variable] = value
-            return self._program.eval(data=data).value() is True
+            given = [convert(values.get(name)) for _, name, convert in self._inputs]
+            if any(one.__class__ is list or (one.__class__ is str and len(one) > 100) for one in given):
+                return self._evaluate(*given)
+            return self._known(*given)
         except (RuntimeError, TypeError, ValueError, OverflowError):
             return False  # text that is no valid Unicode, a date that is none
+
+    @cached_property
+    def _known(self) -> Callable[..., bool]:
+        """Most leads give a condition the same few values, and an evaluation costs more than all else in deciding."""
+        return lru_cache(maxsize=4096, typed=True)(self._evaluate)
+
+    def _evaluate(self, *given: Any) -> bool:
+        named = zip(self._inputs, given, strict=True)
+        data = {variable: value for (variable, _, _), value in named if value is not _UNKNOWN}
+        return self._program.eval(data=data).value() is True
 
 
 class _Source:

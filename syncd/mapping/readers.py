@@ -6,8 +6,10 @@ What one raw value becomes is left to syncd.mapping.transforms.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
+from syncd.lead.definition import FieldType
 from syncd.mapping import transforms
 from syncd.mapping.model import ABSENT, BadValue, Fields, ReadField
 from syncd.mapping.transforms import Wanted
@@ -15,15 +17,26 @@ from syncd.mapping.transforms import Wanted
 RegionOf = Callable[[Fields], str]  # the country that a record's numbers without one are of
 Converter = Callable[[Any, Fields], Any]
 
+SHORT = 100  # characters of a text whose reading is remembered
+
 
 def converter(wanted: Wanted, region: RegionOf | None) -> Converter:
     plain = transforms.reader(wanted)
     if plain is not None:
-        one = plain
-        return lambda raw, _: one(raw)
+        return _remembering(plain) if wanted.type is not FieldType.LIST else lambda raw, _: plain(raw)
     assert region is not None
     regional, country = transforms.regional_reader(wanted), region
     return lambda raw, fields: regional(raw, country(fields))
+
+
+def _remembering(convert: Callable[[Any], Any]) -> Converter:
+    """Keep the latest answers for short texts: a value is read several times on its way, and most are common."""
+    known = lru_cache(maxsize=2048)(convert)
+
+    def read(raw: Any, _: Fields) -> Any:
+        return known(raw) if raw.__class__ is str and len(raw) <= SHORT else convert(raw)
+
+    return read
 
 
 def reader(names: tuple[str, ...], convert: Converter, fallback: Any, *, joined: bool) -> ReadField:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 from sqlalchemy import Connection
@@ -33,6 +34,12 @@ class Batch:
     related: Mapping[str, Related] = field(default_factory=dict)
     holders: Mapping[tuple[EntityKind, Key], Sequence[str]] = field(default_factory=dict)
     may_create: frozenset[tuple[str, str]] = frozenset()  # (system, kind) whose like are known freshly enough
+
+    @cached_property
+    def crm(self) -> frozenset[str]:
+        """The systems that leads are handed over to: those where a lead may be created."""
+        kinds = self.mappings.of_entity(EntityKind.LEAD)
+        return frozenset(one.system for one in kinds if one.create is Create.ALLOWED)
 
     def find(self, kind: EntityKind, key: str, value: str | None) -> list[Related]:
         if not value:
@@ -196,7 +203,7 @@ def _decide_lead(
         definition, view.id, values, scored, state, verdict, branch, view.touches, _crm_id(batch, view)
     )
     passed = bool(facts["handoff.passed"])
-    waiting = passed and state.handed_at is None and bool(_crm_systems(batch))
+    waiting = passed and state.handed_at is None and bool(batch.crm)
     writes, reads, asks = _plan(batch, view, {**values, **facts}, provenance, allowed=passed, waiting=waiting)
     if passed and _buried(batch, view):
         asks.append(_ask_buried(view))
@@ -258,20 +265,14 @@ def _evidence(view: EntityView, provenance: Mapping[str, Mapping[str, Any]], sai
     return max([*learned, *(touch.at for touch in view.touches)], default=0)
 
 
-def _crm_systems(batch: Batch) -> frozenset[str]:
-    """Return the systems that leads are handed over to: those where a lead may be created."""
-    kinds = batch.mappings.of_entity(EntityKind.LEAD)
-    return frozenset(one.system for one in kinds if one.create is Create.ALLOWED)
-
-
 def _in_crm(batch: Batch, view: EntityView) -> bool:
-    crm = _crm_systems(batch)
+    crm = batch.crm
     return any(record.system in crm and not record.deleted for record in view.records)
 
 
 def _buried(batch: Batch, view: EntityView) -> bool:
     """Return whether sales deleted this lead in the CRM; then nobody but a person makes it anew."""
-    crm = _crm_systems(batch)
+    crm = batch.crm
     return any(one.system in crm and one.deleted for one in view.records) and not _in_crm(batch, view)
 
 
@@ -287,7 +288,7 @@ def _ask_buried(view: EntityView) -> Ask:
 
 
 def _crm_id(batch: Batch, view: EntityView) -> str | None:
-    crm = _crm_systems(batch)
+    crm = batch.crm
     return next((one.id for one in view.records if one.system in crm and not one.deleted and not one.survivor), None)
 
 
@@ -305,7 +306,7 @@ def _plan(
     `allowed`: the gate let it pass; without that the CRM is not touched. `waiting`: it passed and the CRM has not
     taken it yet; marketing hears of the handover once, with the id that the CRM gave.
     """
-    guarded = _crm_systems(batch) if view.kind is EntityKind.LEAD else frozenset()
+    guarded = batch.crm if view.kind is EntityKind.LEAD else frozenset()
     writes: list[Write] = []
     reads: dict[tuple[str, str, str], Any] = {}
     asks: list[Ask] = []
@@ -381,7 +382,7 @@ def _sum_up(
         facts=facts,
         bad=bad,
         fate=fate,
-        stored=bool(changes) or state != dict(view.state) or not view.known or provenance != dict(view.provenance),
+        stored=bool(changes) or state != view.state or not view.known or provenance != view.provenance,
     )
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 from syncd.lead.brief import describe_touches, write_brief
@@ -77,5 +78,6 @@ def _progress(state: LeadState) -> str | None:
     return f"{state.stage} (cycle {state.cycle}), {said}"
 
 
+@lru_cache(maxsize=1024)
 def _moment(ms: int | None) -> str | None:
     return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if ms is not None else None

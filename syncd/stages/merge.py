@@ -91,6 +91,8 @@ def changes_between(
     before: Mapping[str, Any], after: Mapping[str, Any], provenance: Mapping[str, Mapping[str, Any]]
 ) -> tuple[Change, ...]:
     """Return what differs, field by field, with the source of the new value."""
+    if before == after:
+        return ()
     changes = []
     for name in {**before, **after}:
         old, new = before.get(name), after.get(name)

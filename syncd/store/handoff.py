@@ -57,17 +57,25 @@ def load_views(connection: Connection, ids: Sequence[str]) -> list[EntityView]:
     asked = _in_review(connection, ids)
     views: dict[str, EntityView] = {}
     for part in chunks(ids):
-        for row in connection.execute(select(entity).where(entity.c.id.in_(part))):
-            views[row.id] = EntityView(
-                id=row.id,
-                kind=EntityKind(row.kind),
-                values=row._mapping["values"],
-                provenance=row.provenance,
-                state=row.state,
-                records=records.get(row.id, ()),
-                touches=touches.get(row.id, ()),
-                in_review=row.id in asked,
-                known=row.definition is not None,
+        query = select(
+            entity.c.id,
+            entity.c.kind,
+            entity.c["values"],
+            entity.c.provenance,
+            entity.c.state,
+            entity.c.definition,
+        ).where(entity.c.id.in_(part))
+        for one, kind, values, provenance, state, definition in connection.execute(query):
+            views[one] = EntityView(
+                id=one,
+                kind=EntityKind(kind),
+                values=values,
+                provenance=provenance,
+                state=state,
+                records=records.get(one, ()),
+                touches=touches.get(one, ()),
+                in_review=one in asked,
+                known=definition is not None,
             )
     return [views[one] for one in ids if one in views]
 
