@@ -5,6 +5,7 @@ What the examples of docs/mappings.md do is tested in test_mappings_page.py.
 
 from __future__ import annotations
 
+import ast
 import re
 import textwrap
 import time
@@ -178,6 +179,23 @@ def test_every_metric_is_explained() -> None:
 def test_every_fate_has_a_row(fate: str) -> None:
     """How an entity's turn in handoff can end, for those who watch the metric."""
     assert fate in [code(row.cells["fate"]) for row in rows(ROOT / "docs" / "operations.md", "fate", "means")]
+
+
+def problem_kinds() -> list[str]:
+    """Return the kinds that are given where problems are opened or asked for, as they stand in the source."""
+    found: set[str] = set()
+    for path in (ROOT / "syncd").rglob("*.py"):
+        for call in (one for one in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(one, ast.Call)):
+            if ast.unparse(call.func).rpartition(".")[2] in ("open_problem", "Ask"):
+                said = [one.value for one in call.keywords if one.arg == "kind"]
+                found |= {n.value for one in said for n in ast.walk(one) if isinstance(n, ast.Constant)}
+    return sorted(found)
+
+
+@pytest.mark.parametrize("kind", problem_kinds())
+def test_every_kind_of_problem_has_a_row(kind: str) -> None:
+    """What it means, and how it ends."""
+    assert kind in [code(row.cells["kind"]) for row in rows(ROOT / "docs" / "operations.md", "kind", "means", "closes")]
 
 
 @pytest.mark.parametrize("lack", [one.value for one in Lack])
