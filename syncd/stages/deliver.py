@@ -197,4 +197,4 @@ def _ours_wins(
                 f"both keep their value until one side is edited",
             )
         )
-    return base is not None and len(base) > 2 and base[2] >= MOST_FLIPS
+    return False
