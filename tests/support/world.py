@@ -178,6 +178,17 @@ def laid_out(folder: Path, state: str, changes: Mapping[str, str] | None = None,
         made.stop()
 
 
+def empty_erp(folder: Path) -> Path:
+    """Make an ERP database without a row; return its file."""
+    file = folder / "erp.db"
+    engine = sa.create_engine(f"sqlite:///{file}")
+    with engine.begin() as connection:
+        for statement in _ERP:
+            connection.execute(sa.text(statement))
+    engine.dispose()
+    return file
+
+
 def close(source: Any) -> None:
     """Close a connector's HTTP session or database, so that no socket outlives its test."""
     for name in ("session", "engine"):
@@ -192,10 +203,7 @@ def make(folder: Path, state: str, changes: Mapping[str, str] | None = None, **o
     define_hubspot(hubspot)
     define_salesforce(salesforce)
     shutil.copytree(ROOT / "mappings", folder / "mappings", dirs_exist_ok=True)
-    erp = sa.create_engine(f"sqlite:///{folder}/erp.db")
-    with erp.begin() as connection:
-        for statement in _ERP:
-            connection.execute(sa.text(statement))
+    erp = sa.create_engine(f"sqlite:///{empty_erp(folder)}")
     servers = {"hubspot": Server(hubspot).start(), "salesforce": Server(salesforce).start()}
     made = World(folder, state, hubspot, salesforce, servers, erp, dict(changes or {}))
     made.write_config()
