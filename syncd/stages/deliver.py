@@ -186,7 +186,10 @@ def _ours_wins(
     if line.conflict is Conflict.OURS:
         return True
     if line.conflict is Conflict.NEWEST:
-        return source is not None and source["at"] > record.changed_at((line.writes or "",))
+        # Whoever insists keeps the value over there in any case; only following makes both sides the same.
+        return source is not None and (
+            source.get("insists", False) or source["at"] > record.changed_at((line.writes or "",))
+        )
     if line.conflict is Conflict.ASK:
         asks.append(
             Ask(

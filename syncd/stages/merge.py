@@ -69,6 +69,8 @@ def merge_values(
             "rule": winner.rule,
             "method": winner.method,
         }
+        if winner.insists:
+            provenance[name]["insists"] = True
     return values, provenance, {name: why for name, why in bad.items() if name not in values}
 
 
