@@ -34,3 +34,15 @@ def map_fields(
             value = None
         values[name] = value
     return values, bad
+
+
+def map_keys(kind_map: KindMap, fields: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
+    """Map what tells who a record is; a field that is only written tells it too."""
+    values: dict[str, Any] = {}
+    for name in names:
+        one = kind_map.fields.get(name)
+        read = (one.read or one.read_back) if one is not None else None
+        value = read(fields) if read is not None else None
+        if value is not None and value is not ABSENT and type(value) is not BadValue:
+            values[name] = value
+    return values

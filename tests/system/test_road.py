@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.world import COMPLETE, World, add_branch, world
+from support.world import COMPLETE, World, add_branch, laid_out, world
 
 pytestmark = pytest.mark.system
 
@@ -87,7 +87,7 @@ def test_an_acceptance_moves_the_lead_up_the_ladder(made: World) -> None:
 
 
 def test_a_branch_stands_under_its_account_and_on_the_lead_who_sits_there(made: World) -> None:
-    """The ERP's ship-to address becomes a record under the Account with its customer number, and a look-up on the Lead."""
+    """The ERP's ship-to address becomes a record under the Account of its customer, and a look-up on the Lead."""
     (account,) = made.salesforce.seed("Account", [{"Name": "Works Inc", "AccountNumber": "C1", "BillingCountry": "US"}])
     add_branch(made, "S1", "Works Chicago")
     add_branch(made, "S2", "Works Peoria", street="7 River Rd", postcode="61602", phone="309 555 0100")
@@ -189,3 +189,17 @@ def test_the_same_road_on_postgresql(tmp_path: Path, postgres_url: str) -> None:
         made.settle()
         assert made.told(contact)["syncd_rejection_reason"] == "rej.too_early"
         assert made.told(contact)["syncd_stage"] == "recycled"
+
+
+def test_somebody_known_is_found_although_his_address_is_only_written_there(tmp_path: Path, sqlite_url: str) -> None:
+    """A one-way mapping (`to: Email`) is no reason to make a second record of somebody."""
+    with laid_out(tmp_path, sqlite_url) as made:
+        mapping = tmp_path / "mappings" / "salesforce.yaml"
+        text = mapping.read_text(encoding="utf-8")
+        assert text.count("email: {from: Email, to: Email}") == 1
+        mapping.write_text(text.replace("email: {from: Email, to: Email}", "email: {to: Email}"), encoding="utf-8")
+        made.salesforce.seed("Lead", [{"LastName": "Lee", "Company": "Works", "Email": "ann.lee@works.example"}])
+        made.contact()
+        with made.running():
+            made.settle()
+        assert len(made.leads()) == 1
