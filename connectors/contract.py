@@ -130,6 +130,7 @@ class Capabilities:
     erases: bool = False  # what is listed neither as alive nor as deleted was erased for good, for privacy's sake
     write_batch: int = 0  # rows that one call takes
     upsert: bool = False  # by a unique external id
+    free_account: bool = False  # whose account it is can be asked without a call
 
 
 class Policy(Enum):

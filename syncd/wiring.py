@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
+import orjson
 from pydantic import ValidationError
 from sqlalchemy import Engine
 
@@ -22,10 +23,9 @@ from syncd.lead.definition import SALES_DECISIONS, SALES_FACTS, FieldType
 from syncd.mapping.loader import load as load_mappings
 from syncd.mapping.model import FieldMap, KindMap, Mappings
 from syncd.mapping.reality import compare
+from syncd.store import systems
 from syncd.store.database import now_ms, open_store
-from syncd.store.inbox import calls_since, save_version
-
-DAY_MS = 86_400_000
+from syncd.store.inbox import save_version
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +36,18 @@ class App:
     mappings: Mappings
     sources: Mapping[str, Source]
     engine: Engine = field(repr=False)
+
+    @property
+    def account_settings(self) -> dict[str, bytes]:
+        """What decides which account answers, secrets included: system -> its settings but those of pace."""
+        return {
+            name: orjson.dumps(
+                {key: value for key, value in one.settings.items() if key not in _PACE},
+                option=orjson.OPT_SORT_KEYS,
+                default=str,
+            )
+            for name, one in self.config.systems.items()
+        }
 
     @property
     def destinations(self) -> dict[str, Destination]:
@@ -152,6 +164,7 @@ _WIRE_TYPES = {
     FieldType.DATETIME: WireType.DATETIME,
     FieldType.REFERENCE: WireType.REFERENCE,
 }
+_PACE = frozenset({"budget", "timeouts", "overlap"})
 _LONG = frozenset({"brief", "last_touches", "refusal", "problem", "rejection_text", "sales_reason_text"})
 
 
@@ -220,10 +233,10 @@ def _keep_versions(app: App) -> None:
 
 
 def _resume_budgets(app: App) -> None:
-    """Count the calls of today's earlier runs against today's budget."""
+    """Count the calls that all processes on this state made today against today's budget."""
     with app.engine.begin() as connection:
-        spent = calls_since(connection, now_ms() // DAY_MS * DAY_MS)
+        spent = systems.spent_today(connection, now_ms())
     for name, source in app.sources.items():
         session = getattr(source, "session", None)
         if session is not None:
-            session.used_today = spent.get(name, 0)
+            session.count_all(spent.get(name, 0), 0)

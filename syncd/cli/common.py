@@ -54,6 +54,7 @@ def make_work(app: App, health: Health) -> Work:
         destinations=app.destinations,
         polls={name: one.poll for name, one in app.config.systems.items()},
         health=health,
+        account_settings=app.account_settings,
         batch=app.config.handoff_batch,
         creates=brakes.creates,
         overwrites=brakes.overwrites,

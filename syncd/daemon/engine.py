@@ -34,6 +34,7 @@ STOP_SECONDS = 4
 BEAT_SECONDS = 15.0
 DEAD_AFTER_MS = 60_000
 KEEP_WORKFLOWS = timedelta(hours=24)
+KEEP_SPENDING = timedelta(days=40)
 HANDOFF = "handoff"
 
 
@@ -54,6 +55,7 @@ class Once:
 def serve(work: Work, url: str, executor: str, stop: threading.Event, on_start: Callable[[], None]) -> None:
     """Run until `stop` is set: poll on schedule, hand over what is due, take over from workers that died."""
     with opened(work, url, executor):
+        work.watch()
         work.settle()
         started = now_ms()
         _beat(work.engine, executor, started)
@@ -68,6 +70,7 @@ def serve(work: Work, url: str, executor: str, stop: threading.Event, on_start: 
             if work.store_is_well():
                 _beat(work.engine, executor, started)
                 _take_over(work.engine, executor)
+                work.share_limits(now_ms() - DEAD_AFTER_MS)
 
 
 def run_once(work: Work, url: str, executor: str) -> Once:
@@ -190,6 +193,7 @@ def hand_over() -> dict[str, Any]:
 def tidy(scheduled: datetime, _: Any) -> None:
     """Drop finished workflows after a day; what they did stands in our own tables."""
     before = (scheduled - KEEP_WORKFLOWS).isoformat()
+    _current().forget(int((scheduled - KEEP_SPENDING).timestamp() * 1000))
     while True:
         done = DBOS.list_workflows(
             status=["SUCCESS", "ERROR", "CANCELLED"],

@@ -8,24 +8,40 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
-from connectors.contract import Destination, Page, Reading, Source
-from connectors.errors import AuthExpired, ConfigProblem, ConnectorError, ContractBroken, Unavailable
+from connectors.contract import Destination, Page, Reading, Source, WriteRequest, WriteResult
+from connectors.errors import (
+    AuthExpired,
+    ConfigProblem,
+    ConnectorError,
+    ContractBroken,
+    ReadingRests,
+    Unavailable,
+)
+from syncd.daemon.accounts import Accounts
+from syncd.daemon.budgets import Budgets
+from syncd.daemon.drift import PATIENCE_MS, Drift
 from syncd.health import Health
+from syncd.lead.decision import Fate
 from syncd.log import logger
 from syncd.mapping.model import Create, Mappings
 from syncd.pipeline import Brake, decide_batch, send_batch, settle_leftovers, store_decisions, take_in
-from syncd.store import handoff, inbox, intake, workers
-from syncd.store.database import new_id, now_ms
+from syncd.store import handoff, inbox, intake, systems, workers
+from syncd.store.database import from_ms, new_id, now_ms
 
 # A system in trouble is asked again after these seconds, the last for as long as it lasts.
 PAUSES = (5.0, 15.0, 60.0, 300.0)
 # A create needs the CRM's own records to be known at least as freshly as this many polls.
 FRESH_POLLS = 3
+# A pause that a system asks for is kept to, also by sends, and told to a person when it is as long as LONG_PAUSE.
+LONG_PAUSE = 600.0
+LONGEST_PAUSE = 86_400.0
+# While reading rests for the sake of handoffs, it is seen this often whether these need a look at what is there.
+REST = 60.0
 # A share of a small CRM would stop ordinary work.
 FEWEST_OVERWRITES = 100
 
@@ -44,6 +60,7 @@ class Work:
     creates: int | None = None  # brakes of one run; None: no limit
     overwrites: float | None = None
     clears: int | None = None
+    account_settings: Mapping[str, bytes] = field(default_factory=dict, repr=False)
     _troubles: dict[str, tuple[int, float]] = field(default_factory=dict)  # system -> (times, not before, monotonic)
     _partly: dict[str, str] = field(default_factory=dict)  # system -> why some of its kinds cannot be read
     _well: set[str] = field(default_factory=set)  # systems about which the inbox asks nothing
@@ -52,6 +69,24 @@ class Work:
 
     def __post_init__(self) -> None:
         self.health.expect(self.polls)
+        self.drift = Drift(self.engine, self.mappings, self.sources)
+        self.accounts = Accounts(self.engine, self.sources, self.account_settings)
+        self.budgets = Budgets(self.engine, self.sources)
+        self._closed: dict[str, float] = {}  # system -> until when it asked to be left alone (monotonic)
+
+    def watch(self) -> None:
+        """Work as a daemon does: ask each system whose account it is, and describe it now and then."""
+        self.accounts.trusting = False
+        self.drift.watch()
+
+    def share_limits(self, alive_since: int) -> None:
+        """Keep to our part of the limits; `alive_since` (ms) tells which workers count."""
+        with self.engine.begin() as connection:
+            self.budgets.share(workers.count_workers(connection, alive_since))
+
+    def forget(self, before: int) -> None:
+        with self.engine.begin() as connection:
+            systems.forget_spending(connection, before)
 
     # --- intake
 
@@ -60,10 +95,12 @@ class Work:
 
         Cursor and records are committed together, so a poll that dies half-way is simply done again.
         """
-        if not even_if_paused and time.monotonic() < self._troubles.get(system, (0, 0.0))[1]:
+        until = 0.0 if even_if_paused else self._troubles.get(system, (0, 0.0))[1]
+        if time.monotonic() < max(until, self._closed.get(system, 0.0)):
             return 0
         source, started, calls = self.sources[system], now_ms(), _calls(self.sources[system])
-        news, error = self._read(system, source, started)
+        news, error = self._read_around(system, source, started)
+        self.budgets.settle(system, now_ms())
         if error is None:
             self._recovered(system)
             self._close_trouble(system)
@@ -75,14 +112,42 @@ class Work:
         self._note_poll(system, started, news, _calls(source) - calls, error)
         return news
 
+    def _read_around(self, system: str, source: Source, started: int) -> tuple[int, ConnectorError | None]:
+        """Read what can be read: not a stranger's account, not what is gone, and not on the calls of the handoff."""
+        kinds = self.mappings.systems[system].kinds if system in self.mappings.systems else {}
+        self.drift.refresh()
+        with self.budgets.reading(system):
+            try:
+                self.accounts.admit(system)
+            except ConnectorError as refused:
+                return 0, refused
+            self.drift.look_when_due(system, started)
+            news, error = self._read(system, source, started)
+            if isinstance(error, ConfigProblem) and self.drift.look_after(system, error.kinds or kinds, started):
+                more, error = self._read(system, source, started)
+                news += more
+        if isinstance(error, ReadingRests) and self._creates_wait(system):
+            more, trouble = self._read(system, source, started)
+            return news + more, trouble or error
+        return news, error
+
+    def _creates_wait(self, system: str) -> bool:
+        """Return whether leads wait to be created there, which takes a fresh look at what is there."""
+        known = self.mappings.systems.get(system)
+        makes = system in self.destinations and known and any(k.create is Create.ALLOWED for k in known.kinds.values())
+        if not makes:
+            return False
+        with self.engine.begin() as connection:
+            return handoff.count_due(connection) > 0
+
     def _read(self, system: str, source: Source, started: int) -> tuple[int, ConnectorError | None]:
         """Read all kinds; return (entities that became due, the trouble if any: its kinds were not read to the end)."""
-        kinds = self.mappings.systems[system].kinds if system in self.mappings.systems else {}
+        kinds = self.drift.readable(system)
         with self.engine.begin() as connection:
             cursors = intake.read_cursors(connection, system)
         readings = []
-        for kind, kind_map in kinds.items():
-            wanted = list(kind_map.read_fields())
+        for kind, names in kinds.items():
+            wanted = list(names)
             position, fields, _, _ = cursors.get(kind, (None, wanted, 0, False))
             # A newly mapped field was never read; without it every decision would take it for empty.
             known = position if set(wanted) <= set(fields) else None
@@ -111,6 +176,7 @@ class Work:
 
     def _store(self, system: str, page: Page, fields: Sequence[str], started: int) -> int:
         with self.engine.begin() as connection:
+            page = self.drift.keep_known(connection, system, page)
             news = take_in(connection, self.mappings, system, page, now_ms())
             complete = intake.is_complete(connection, system, page.kind)
             intake.save_cursor(connection, system, page.kind, page.cursor, fields, started, complete=complete)
@@ -145,6 +211,7 @@ class Work:
     def start_handoff(self) -> None:
         """Begin a run: its brakes are fresh."""
         self._brake = None
+        self.drift.refresh()
 
     def decide(self, connection: Connection) -> dict[str, Any]:
         """Decide the next due batch and store decisions and intents; must run in one transaction.
@@ -152,22 +219,41 @@ class Work:
         Returns {"batch": id or None when nothing is due, "fates": counts}.
         """
         now = now_ms()
-        looked_at = handoff.next_due(connection, now, self.batch)
+        looked_at, dark = self._next_due(connection, now)
         if not looked_at:
             return {"batch": None, "fates": {}}
-        decisions = decide_batch(connection, self.mappings, list(looked_at), now, self._may_create(connection, now))
+        mappings = self.drift.mappings()
+        decisions = decide_batch(connection, mappings, list(looked_at), now, self._may_create(connection, now))
         batch, fates = store_decisions(
             connection, self.mappings, decisions, looked_at, now, self._running_brake(connection)
         )
+        fates += Counter({Fate.DEFERRED.value: dark} if dark else {})
         return {"batch": batch, "fates": dict(fates), "started": now}
+
+    def _next_due(self, connection: Connection, now: int) -> tuple[dict[str, int], int]:
+        """Return (what to decide next, how many were put off because a field of theirs cannot be read)."""
+        put_off = 0
+        while looked_at := handoff.next_due(connection, now, self.batch):
+            dark = self.drift.in_the_dark(connection, looked_at)
+            if dark:
+                handoff.put_off(connection, sorted(dark), now + PATIENCE_MS)
+                put_off += len(dark)
+            if len(dark) < len(looked_at):
+                return {one: since for one, since in looked_at.items() if one not in dark}, put_off
+        return {}, put_off
 
     def send(self, batch: str) -> dict[str, int]:
         """Send a batch's intents; return counts by outcome. Safe to repeat."""
         before = {name: _calls(one) for name, one in self.destinations.items()}
         started = now_ms()
-        outcomes, troubles = send_batch(self.engine, self.destinations, batch)
+        outcomes, troubles = send_batch(self.engine, {name: self._door(name) for name in self.destinations}, batch)
         for trouble in troubles:
-            self._troubled(trouble.system, trouble)
+            if not isinstance(trouble, _Paused):
+                self._troubled(trouble.system, trouble)
+        if outcomes.get("rejected"):
+            self.drift.look_after_writes(batch, started)
+        for name in self.destinations:
+            self.budgets.settle(name, now_ms())
         for name, count in outcomes.items():
             self.health.outcomes.labels(name).inc(count)
         spent = {name: _calls(one) - before[name] for name, one in self.destinations.items()}
@@ -226,9 +312,23 @@ class Work:
             age = max(self.polls[system].total_seconds() * FRESH_POLLS, 120.0) * 1000
             known = {kind for kind, (_, _, at, complete) in cursors.items() if complete and at > now - age}
             for made in makes:
+                gap = self.drift.gap(system, made.kind)
+                if gap.creates or gap.whole:
+                    continue
                 if all(kind in known for kind, one in kinds.items() if one.entity is made.entity):
                     fresh.append((system, made.kind))
         return fresh
+
+    def _door(self, system: str) -> Destination:
+        """Return the destination; one that is closed now takes nothing and says why."""
+        left = self._closed.get(system, 0.0) - time.monotonic()
+        if left > 0:
+            return cast(Destination, _Closed(_Paused(f"{system} asked for a pause", system=system, retry_after=left)))
+        try:
+            self.accounts.admit(system)
+        except ConnectorError as error:
+            return cast(Destination, _Closed(error))
+        return self.destinations[system]
 
     def _running_brake(self, connection: Connection) -> Brake:
         if self._brake is None:
@@ -250,7 +350,11 @@ class Work:
             times = self._troubles.get(system, (0, 0.0))[0]
             pause = PAUSES[min(times, len(PAUSES) - 1)]
             told = getattr(error, "retry_after", None)
-            self._troubles[system] = (times + 1, time.monotonic() + max(pause, min(told or 0.0, 3600.0)))
+            rests = isinstance(error, ReadingRests)
+            pause = REST if rests else max(pause, min(told or 0.0, LONGEST_PAUSE))
+            self._troubles[system] = (times + 1, time.monotonic() + pause)
+            if pause >= LONG_PAUSE:
+                self._closed[system] = time.monotonic() + pause
         self._well.discard(system)
         reason = error.message.removeprefix(f"{system}: ")
         new = self.health.troubled(system, type(error).__name__, reason)
@@ -263,17 +367,25 @@ class Work:
                 reason=reason,
                 request_id=error.request_id,
             )
-        if isinstance(error, (AuthExpired, ConfigProblem, ContractBroken)) or (
-            isinstance(error, Unavailable) and times >= len(PAUSES)
+        long = (told or 0.0) >= LONG_PAUSE
+        if (
+            isinstance(error, (AuthExpired, ConfigProblem, ContractBroken))
+            or (rests and not times)
+            or (isinstance(error, Unavailable) and not rests and (long or times >= len(PAUSES)))
         ):
+            when = (
+                f"at {from_ms(now_ms() + int(1000 * (told or 0))):%Y-%m-%d %H:%M} UTC"
+                if long
+                else "once this is mended"
+            )
             with self.engine.begin() as connection:
                 inbox.open_problem(
                     connection,
                     key=f"system|{system}",
                     kind="system",
                     system=system,
-                    message=f"{system} cannot be used: {reason}. Its data waits, nothing is lost; it goes on by "
-                    f"itself once this is mended",
+                    message=f"{system} {'is not read' if rests else 'cannot be used'}: {reason}. Its data waits, "
+                    f"nothing is lost; it goes on by itself {when}",
                     now=now_ms(),
                 )
 
@@ -336,6 +448,21 @@ class Work:
             return False
         self.health.store_trouble = None
         return True
+
+
+class _Paused(Unavailable):
+    """A pause that is under way already."""
+
+
+class _Closed:
+    """Stands where a destination that must not be called would."""
+
+    def __init__(self, error: ConnectorError) -> None:
+        self._error = error
+
+    def write(self, requests: Sequence[WriteRequest]) -> Sequence[WriteResult]:
+        del requests
+        raise self._error
 
 
 def total(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:

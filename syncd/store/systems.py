@@ -117,17 +117,13 @@ def read_account(connection: Connection, system: str) -> tuple[str, str] | None:
 
 def save_account(connection: Connection, system: str, name: str, seal: str, now: int) -> None:
     """Remember a system's account; the time at which it was first known stays."""
-    upsert(
-        connection, account, [{"system": system, "account": name, "seal": seal, "since": now}], keep=("since",)
-    )
+    upsert(connection, account, [{"system": system, "account": name, "seal": seal, "since": now}], keep=("since",))
 
 
 # --- calls
 
 
-def spend(
-    connection: Connection, system: str, calls: int, now: int, allowed: int | None, remaining: int | None
-) -> int:
+def spend(connection: Connection, system: str, calls: int, now: int, allowed: int | None, remaining: int | None) -> int:
     """Add calls to what all workers spent; return the total of the day (UTC) with them."""
     insert = postgresql.insert(budget) if connection.dialect.name == "postgresql" else sqlite.insert(budget)
     row = {"system": system, "hour": now - now % HOUR_MS, "used": calls, "allowed": allowed, "remaining": remaining}

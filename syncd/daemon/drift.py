@@ -1,0 +1,414 @@
+"""What the systems have changed since the mappings were written: found by describing them, kept as gaps, told once.
+
+A gap is the smallest part that cannot go on: a field not read, a field or choice not written, creates, or a whole kind.
+Reading, deciding and sending around the gaps is left to work.py.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from sqlalchemy import Connection, Engine
+
+from connectors.contract import FieldInfo, Page, Source
+from connectors.errors import ConfigProblem, ConnectorError
+from syncd.config.check import nearest
+from syncd.log import logger
+from syncd.mapping.model import BadValue, KindMap, Mappings, WriteField
+from syncd.mapping.reality import Finding, Lack, compare_kind
+from syncd.pipeline.succession import RANK
+from syncd.store import inbox, intake, systems
+from syncd.store.rows import chunks
+from syncd.store.systems import Described
+
+DAY_MS = 86_400_000
+# A kind in trouble is described again after this long, and not sooner.
+PATIENCE_MS = 600_000
+
+# Answers to a write that blame the field and not its value.
+BLAMES = frozenset(
+    {
+        "INVALID_FIELD",
+        "INVALID_FIELD_FOR_INSERT_UPDATE",
+        "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST",
+        "REQUIRED_FIELD_MISSING",
+        "PROPERTY_DOESNT_EXIST",
+        "READ_ONLY_VALUE",
+        "INVALID_OPTION",
+    }
+)
+
+Fields = Mapping[str, Mapping[str, Any]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gap:
+    """What of one kind of record cannot be used now. Names are the system's."""
+
+    unread: frozenset[str] = frozenset()
+    unwritten: frozenset[str] = frozenset()
+    choices: Mapping[str, frozenset[str]] = field(default_factory=dict)  # written field -> values it refuses
+    creates: bool = False  # no record can be made
+    whole: bool = False  # neither read nor written
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "unread": sorted(self.unread),
+            "unwritten": sorted(self.unwritten),
+            "choices": {name: sorted(values) for name, values in self.choices.items()},
+            "creates": self.creates,
+            "whole": self.whole,
+        }
+
+    @classmethod
+    def of_json(cls, plain: Mapping[str, Any]) -> Gap:
+        return cls(
+            unread=frozenset(plain.get("unread", ())),
+            unwritten=frozenset(plain.get("unwritten", ())),
+            choices={name: frozenset(values) for name, values in plain.get("choices", {}).items()},
+            creates=bool(plain.get("creates")),
+            whole=bool(plain.get("whole")),
+        )
+
+    def writes_less_than(self, other: Gap) -> bool:
+        """Return whether something can be written that could not with `other` in the way."""
+        freed = other.unwritten - self.unwritten or (other.whole and not self.whole)
+        return bool(freed) or any(
+            values - self.choices.get(name, frozenset()) for name, values in other.choices.items()
+        )
+
+
+NO_GAP = Gap()
+
+
+class Drift:
+    """The gaps of all kinds, as stored; every worker on a state goes by the same."""
+
+    def __init__(self, engine: Engine, mappings: Mappings, sources: Mapping[str, Source]) -> None:
+        self._engine = engine
+        self._mappings = mappings
+        self._sources = sources
+        self._lock = threading.Lock()
+        self._gaps: dict[tuple[str, str], Gap] = {}
+        self._next: dict[tuple[str, str], int] = {}  # when a kind is to be described again
+        self._asked: dict[tuple[str, str], int] = {}  # when trouble last made us describe a kind
+        self._watching = False
+
+    def watch(self) -> None:
+        """Describe every kind at its next poll and then each day; without this, only what is in trouble."""
+        self._watching, self._next = True, {}
+
+    def refresh(self) -> None:
+        """Take over what other workers found."""
+        with self._engine.execution_options(syncd_reads_only=True).connect() as connection:
+            stored = systems.read_gaps(connection)
+        self._gaps = {key: gap for key, (plain, _) in stored.items() if (gap := Gap.of_json(plain)) != NO_GAP}
+        if self._watching:
+            return
+        self._next = {key: at + PATIENCE_MS for key, (_, at) in stored.items() if key in self._gaps}
+
+    def gap(self, system: str, kind: str) -> Gap:
+        return self._gaps.get((system, kind), NO_GAP)
+
+    def mappings(self) -> Mappings:
+        """Return the mappings without what cannot be written now."""
+        if not self._gaps:
+            return self._mappings
+        narrowed = {}
+        for name, one in self._mappings.systems.items():
+            kinds = {kind: _narrow(kind_map, self.gap(name, kind)) for kind, kind_map in one.kinds.items()}
+            narrowed[name] = replace(one, kinds=kinds)
+        return replace(self._mappings, systems=narrowed)
+
+    def readable(self, system: str) -> dict[str, tuple[str, ...]]:
+        """Return kind -> the fields to read of it; kinds that are gone are left out."""
+        known = self._mappings.systems.get(system)
+        found = {}
+        for kind, kind_map in (known.kinds if known else {}).items():
+            gap = self.gap(system, kind)
+            if not gap.whole:
+                found[kind] = tuple(name for name in kind_map.read_fields() if name not in gap.unread)
+        return found
+
+    def keep_known(self, connection: Connection, system: str, page: Page) -> Page:
+        """Give records the values that were last read of fields which cannot be read now: unread is not empty."""
+        unread = self.gap(system, page.kind).unread
+        if not unread or not page.records:
+            return page
+        stored = intake.stored_records(connection, system, page.kind, [one.id for one in page.records])
+        records = []
+        for one in page.records:
+            known = stored[one.id].fields if one.id in stored else {}
+            kept = {name: known[name] for name in unread if name in known and name not in one.fields}
+            records.append(replace(one, fields={**one.fields, **kept}) if kept else one)
+        return replace(page, records=records)
+
+    def in_the_dark(self, connection: Connection, entities: Collection[str]) -> set[str]:
+        """Return those of which a field was never read that cannot be read now; to decide would be to guess."""
+        found: set[str] = set()
+        for (system, kind), gap in self._gaps.items():
+            kind_map = self._mappings.kind(system, kind)
+            needed = {n for line in kind_map.fields.values() for n in line.reads} & gap.unread if kind_map else set()
+            for part in chunks(entities) if needed else ():
+                rows = systems.fields_of_linked(connection, system, kind, part)
+                found |= {entity for entity, fields in rows if not needed <= fields.keys()}
+        return found
+
+    # --- looking
+
+    def look_when_due(self, system: str, now: int) -> None:
+        """Describe what is to be looked at again: all of a system at a daemon's start and each day, gaps more often."""
+        known = self._mappings.systems.get(system)
+        kinds = list(known.kinds) if known else []
+        due = [kind for kind in kinds if self._watching or (system, kind) in self._gaps]
+        due = [kind for kind in due if now >= self._next.get((system, kind), 0)]
+        if due:
+            self._look(system, due, now)
+
+    def look_after(self, system: str, kinds: Iterable[str], now: int, *, unreadable: bool = True) -> bool:
+        """Describe kinds that are in trouble, each at most once in a while; return whether their gaps changed.
+
+        `unreadable`: they could not be read either, so one that cannot be described is gone.
+        """
+        due = [kind for kind in kinds if now - self._asked.get((system, kind), 0) >= PATIENCE_MS]
+        self._asked.update({(system, kind): now for kind in due})
+        before = {kind: self.gap(system, kind) for kind in due}
+        if due:
+            self._look(system, due, now, unreadable=unreadable)
+        return any(self.gap(system, kind) != gap for kind, gap in before.items())
+
+    def look_after_writes(self, batch: str, now: int) -> None:
+        """See whether fields were to blame for refused writes; then those are decided again, without the fields."""
+        with self._engine.execution_options(syncd_reads_only=True).connect() as connection:
+            refused = [row for row in systems.refused_writes(connection, batch) if row.answer.get("code") in BLAMES]
+        for system in sorted({row.system for row in refused}):
+            rows = [row for row in refused if row.system == system]
+            before = {row.kind: self.gap(system, row.kind) for row in rows}
+            self.look_after(system, before, now, unreadable=False)
+            again = [row for row in rows if self.gap(system, row.kind) != before[row.kind]]
+            with self._engine.begin() as connection:
+                due = {row.entity: rank for row in again for rank in [_rank(row.request)]}
+                intake.mark_due(connection, due, now, "a field of it is gone")
+
+    def _look(self, system: str, kinds: Sequence[str], now: int, *, unreadable: bool = False) -> None:
+        """Describe kinds, store what was seen and tell what is wrong; a system that cannot answer changes nothing.
+
+        A kind that is read well and cannot be described lacks a right that only describing needs.
+        """
+        source = self._sources[system]
+        self._next.update({(system, kind): now + PATIENCE_MS for kind in kinds})
+        infos: dict[str, Sequence[FieldInfo]] = {}
+        missing: dict[str, str] = {}
+        for kind in kinds:
+            try:
+                infos[kind] = source.fields(kind)
+            except ConfigProblem as error:
+                missing[kind] = error.message
+            except ConnectorError:
+                return
+        kinds = [kind for kind in kinds if kind in infos or unreadable or self.gap(system, kind).whole]
+        with self._lock:
+            with self._engine.begin() as connection:
+                stored = systems.read_descriptions(connection)
+                for kind in kinds:
+                    self._take(connection, self._mappings.systems[system].kinds[kind], infos, stored, missing, now)
+            self.refresh()
+        well = [(system, kind) for kind in kinds if (system, kind) not in self._gaps]
+        self._next.update(dict.fromkeys(well, now + DAY_MS))
+
+    def _take(
+        self,
+        connection: Connection,
+        kind_map: KindMap,
+        infos: Mapping[str, Sequence[FieldInfo]],
+        stored: Mapping[tuple[str, str], Described],
+        missing: Mapping[str, str],
+        now: int,
+    ) -> None:
+        system, kind = kind_map.system, kind_map.kind
+        before = stored.get((system, kind))
+        was = before.fields if before else {}
+        seen = set(was) | systems.fields_read(connection, system, kind)
+        findings = compare_kind(kind_map, infos)
+        fields = _remember(kind_map, infos[kind], was, seen, now) if kind in infos else was
+        if before is not None and before.mapping == self._mappings.systems[system].digest:
+            retyped = _retyped(kind_map, fields, was, {one.field for one in findings})
+            fields = {
+                name: {**one, "type": was[name]["type"]} if name in retyped else one for name, one in fields.items()
+            }
+        else:
+            retyped = {}
+        gap = _gap_of(kind_map, findings, seen)
+        told = [_tell(kind_map, one, fields, gap, missing.get(kind)) for one in findings if _is_told(one, seen)]
+        told += [(f"drift|{system}|{kind}|type|{name}", words) for name, words in retyped.items()]
+        for key, words in told:
+            inbox.open_problem(connection, key=key, kind="drift", system=system, message=words, now=now)
+        systems.close_problems_but(connection, f"drift|{system}|{kind}|", {key[:255] for key, _ in told})
+        digest = self._mappings.systems[system].digest
+        systems.save_description(
+            connection, system, kind, Described(fields=fields, gaps=gap.as_json(), mapping=digest, seen_at=now)
+        )
+        old = Gap.of_json(before.gaps) if before else NO_GAP
+        if old != gap:
+            _log(system, kind, gap)
+            _wake(connection, system, kind, kind_map, gap, old, now)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def _rank(request: Mapping[str, Any]) -> int:
+    return next(rank for entity, rank in RANK.items() if entity.value == request["of"])
+
+
+def _narrow(kind_map: KindMap, gap: Gap) -> KindMap:
+    if gap == NO_GAP:
+        return kind_map
+    fields = {}
+    for name, line in kind_map.fields.items():
+        if line.writes is not None and (gap.whole or line.writes in gap.unwritten):
+            line = replace(line, writes=None, write=None, read_back=None)
+        elif line.write is not None and line.writes is not None and line.writes in gap.choices:
+            line = replace(line, write=_without(line.write, gap.choices[line.writes]))
+        fields[name] = line
+    return replace(kind_map, fields=fields)
+
+
+def _without(write: WriteField, refused: frozenset[str]) -> WriteField:
+    def narrowed(value: Any) -> Any:
+        raw = write(value)
+        values = raw if isinstance(raw, list) else [raw]
+        return BadValue("its choice is not there any more") if refused & {str(one) for one in values} else raw
+
+    return narrowed
+
+
+def _remember(
+    kind_map: KindMap, infos: Sequence[FieldInfo], was: Fields, seen: Collection[str], now: int
+) -> dict[str, dict[str, Any]]:
+    """Return the fields as they are; mapped ones that are gone are kept, with the new field that may be their heir."""
+    fields: dict[str, dict[str, Any]] = {one.name: {"type": one.type.value, "label": one.label} for one in infos}
+    fresh = {name: one for name, one in fields.items() if was and name not in was}
+    for name in kind_map.read_fields():
+        if name in fields or name not in seen:
+            continue
+        known = was.get(name, {"type": None, "label": None})
+        heir = known.get("heir") or _heir(name, known, fresh)
+        fields[name] = {**known, "gone": known.get("gone") or now, "heir": heir}
+    return fields
+
+
+def _heir(name: str, known: Mapping[str, Any], fresh: Fields) -> str | None:
+    """Return which new field seems to be a renamed one: the same label, else a name like it, of the same type."""
+    alike = {new: one for new, one in fresh.items() if known["type"] in (None, one["type"])}
+    same = [new for new, one in alike.items() if one["label"] == known["label"]]
+    if same:
+        return same[0]
+    near = nearest(name, alike)
+    return near.split("'")[1] if near.startswith("did you mean") else None
+
+
+def _retyped(kind_map: KindMap, fields: Fields, was: Fields, told: Collection[str]) -> dict[str, str]:
+    """Return field -> words for those that are read and hold another type than when the mapping was written."""
+    found = {}
+    for line in kind_map.fields.values():
+        for name in line.reads:
+            old, new = was.get(name, {}).get("type"), fields.get(name, {}).get("type")
+            if old and new and old != new and name not in told and "gone" not in fields[name]:
+                found[name] = (
+                    f"{line.place}: {kind_map.system} {kind_map.kind}.{name} held {old} and now holds {new}; it is "
+                    f"read on, and a value that cannot be read counts as missing. Change it back, or edit the line: an "
+                    f"edit takes the type as it is then"
+                )
+    return found
+
+
+def _gap_of(kind_map: KindMap, findings: Sequence[Finding], seen: Collection[str]) -> Gap:
+    unread: set[str] = set()
+    unwritten: set[str] = set()
+    choices: dict[str, set[str]] = {}
+    creates = whole = False
+    vital = {kind_map.key, *(kind_map.only.references if kind_map.only else ())}
+    for one in findings:
+        match one.lack:
+            case Lack.KIND:
+                whole = whole or bool(seen)
+            case Lack.FIELD:
+                # A field that never was there is a mistake in the mapping, which stops its kind (`syncd check`).
+                whole = whole or (one.field in seen and one.field in vital)
+                unread |= {one.field} & set(seen)
+                unwritten |= {one.field} & set(seen)
+            case Lack.RIGHT | Lack.TYPE:
+                unwritten.add(one.field)
+            case Lack.CHOICE:
+                choices.setdefault(one.field, set()).add(one.choice)
+            case Lack.REQUIRED | Lack.KEY:
+                creates = True
+            case Lack.LENGTH:
+                pass  # only the values that are longer are refused, each by itself
+    return Gap(
+        unread=frozenset(unread),
+        unwritten=frozenset(unwritten),
+        choices={name: frozenset(values) for name, values in choices.items()},
+        creates=creates,
+        whole=whole,
+    )
+
+
+def _is_told(one: Finding, seen: Collection[str]) -> bool:
+    """Leave to the kind's own trouble what never was there."""
+    if one.lack is Lack.KIND:
+        return bool(seen)
+    return one.lack is not Lack.FIELD or one.field in seen
+
+
+def _tell(kind_map: KindMap, one: Finding, fields: Fields, gap: Gap, missing: str | None) -> tuple[str, str]:
+    """Return (key, words) of one finding: where, what, what becomes of the data, what to do."""
+    key = f"drift|{kind_map.system}|{kind_map.kind}|{one.lack}|{one.field}|{one.choice}"
+    known = fields.get(one.field, {})
+    hint = f"the new field {known['heir']!r} may be it" if known.get("heir") else one.problem.hint
+    what = f"{kind_map.system}: {missing}" if missing and one.lack is Lack.KIND else one.problem.message
+    words = f"{one.problem.place}: {what}" + (f"; {hint}" if hint and not missing else "")
+    return key, f"{words}. {_consequence(one, gap)}"
+
+
+def _consequence(one: Finding, gap: Gap) -> str:
+    if gap.whole:
+        return (
+            "Nothing of this kind is read or written meanwhile; the other kinds go on, and this by itself once mended"
+        )
+    match one.lack:
+        case Lack.FIELD:
+            return (
+                "It is neither read nor written meanwhile: what was read of it counts on, and who was never read with "
+                "it waits. All else goes on, and this by itself once mended"
+            )
+        case Lack.RIGHT | Lack.TYPE:
+            return "It is not written meanwhile; all other fields are, and this by itself once mended"
+        case Lack.CHOICE:
+            return "Records with this choice are written without it meanwhile; it is written by itself once mended"
+        case Lack.REQUIRED | Lack.KEY:
+            return "No such record is made meanwhile: they wait. All else goes on, and this by itself once mended"
+    return "Values that are longer are refused one by one"
+
+
+def _wake(connection: Connection, system: str, kind: str, kind_map: KindMap, gap: Gap, old: Gap, now: int) -> None:
+    """Let handoff look again at what waited for a gap that is closed."""
+    if gap.writes_less_than(old):
+        entities = dict.fromkeys(systems.entities_of_kind(connection, system, kind), RANK[kind_map.entity])
+        intake.mark_due(connection, entities, now, "a field of it is back")
+    if (old.unread - gap.unread) or (old.creates and not gap.creates) or (old.whole and not gap.whole):
+        systems.wake_waiting(connection, now)
+
+
+def _log(system: str, kind: str, gap: Gap) -> None:
+    facts = {name: value for name, value in gap.as_json().items() if value}
+    if not facts:
+        logger().info("all of a kind can be used again", action="resume", system=system, kind=kind)
+        return
+    logger().warning(
+        "part of a kind cannot be used; the rest goes on", action="pause", system=system, kind=kind, **facts
+    )
