@@ -10,6 +10,6 @@ by the daemon, `plan` and `explain`; when any of it runs, and what follows a fai
 
 from syncd.pipeline.acting import Brake, send_batch, settle_leftovers, store_decisions
 from syncd.pipeline.deciding import decide_batch
-from syncd.pipeline.intake import take_in
+from syncd.pipeline.intake import link_again, take_in
 
-__all__ = ["Brake", "decide_batch", "send_batch", "settle_leftovers", "store_decisions", "take_in"]
+__all__ = ["Brake", "decide_batch", "link_again", "send_batch", "settle_leftovers", "store_decisions", "take_in"]

@@ -18,7 +18,7 @@ from connectors.errors import ConnectorError
 from syncd.lead.decision import Decision, Fate, LeadState, Write
 from syncd.lead.definition import EntityKind
 from syncd.mapping.model import Mappings
-from syncd.pipeline.intake import RANK
+from syncd.pipeline.succession import RANK
 from syncd.store import handoff, inbox, intake
 from syncd.store.database import new_id, now_ms
 

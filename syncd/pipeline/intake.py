@@ -7,16 +7,16 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from connectors.contract import Page
+from connectors.contract import Page, Record
 from syncd.lead.definition import EntityKind
 from syncd.mapping.model import Create, KindMap, Mappings
-from syncd.stages.map import map_fields
+from syncd.pipeline.succession import RANK, follow_conversions, follow_merges
+from syncd.stages.map import map_keys
 from syncd.stages.match import Key, Linked, Several, keys_of, match_record
 from syncd.stages.poll import News, sift, touches_in
-from syncd.store import inbox, intake
-from syncd.store.database import new_id, serialise_intake
+from syncd.store import inbox, intake, sweep
+from syncd.store.database import from_ms, new_id, serialise_intake
 
-RANK = {EntityKind.ACCOUNT: 0, EntityKind.BRANCH: 1, EntityKind.LEAD: 2}
 # What a key is made of; mapping only these keeps intake cheap.
 KEY_FIELDS = {
     EntityKind.LEAD: ("phone", "last_name", "email"),
@@ -53,6 +53,19 @@ def take_in(connection: Connection, mappings: Mappings, system: str, page: Page,
     return len(due)
 
 
+def link_again(connection: Connection, mappings: Mappings, system: str, kind: str, ids: Sequence[str], now: int) -> int:
+    """Look once more whose these stored records are, which belong to nobody so far; return how many found a place."""
+    kind_map = mappings.kind(system, kind)
+    if kind_map is None or not ids:
+        return 0
+    serialise_intake(connection)
+    stored = intake.stored_records(connection, system, kind, ids)
+    news = [_as_news(connection, system, kind, one) for one in stored.values() if not one.deleted]
+    links = _link(connection, mappings, kind_map, news, now)
+    intake.mark_due(connection, dict.fromkeys(links.values(), RANK[kind_map.entity]), now, "linked at last")
+    return len(links)
+
+
 # ---------------------------------------------------------------------------------------------------------------------
 
 
@@ -61,20 +74,20 @@ def _link(
 ) -> dict[str, str]:
     """Return record id -> entity for all news that have one, making links and entities where that is certain."""
     system, kind = kind_map.system, kind_map.kind
+    followed = follow_merges(connection, mappings, kind_map, news, now)
     links = intake.links_of(connection, system, kind, [one.record.id for one in news])
     values = {one.record.id: _key_values(mappings, kind_map, one) for one in news if not one.record.deleted}
     keys = {one: keys_of(mappings.definition, kind_map.entity, found) for one, found in values.items()}
-    fresh = [one for one in news if one.record.id not in links and one.record.id in keys]
+    fresh = [one for one in news if one.record.id in keys and one.record.id not in links.keys() | followed.disputed]
     holders = intake.holders_of(
         connection, kind_map.entity.value, {key for one in fresh for key in _sought(keys[one.record.id])}
     )
     taken = intake.taken_by(connection, system, kind, {e for found in holders.values() for e in found})
     own = _own_keys(connection, kind_map, fresh)
-    heirs = intake.links_of(connection, system, kind, [m for one in fresh for m in one.record.merged])
     entities: list[dict[str, Any]] = []
     made: list[dict[str, Any]] = []
     for one in fresh:
-        entity, rule = _whose(one, keys[one.record.id], holders, taken, own, heirs)
+        entity, rule = _whose(one, keys[one.record.id], holders, taken, own)
         if isinstance(entity, Several):
             _ask_who(connection, mappings, kind_map, one, entity, now)
             continue
@@ -98,13 +111,22 @@ def _link(
             }
         )
         if not one.new:
-            inbox.close_problems(connection, record=f"{system} {kind} {one.record.id}")
-    made += _converted(kind_map, mappings, news, links, now)
+            waited = inbox.settle_record(connection, f"{system} {kind} {one.record.id}")
+            intake.mark_due(connection, dict.fromkeys(waited, RANK[kind_map.entity]), now, "its twin found a place")
     intake.save_entities(connection, entities)
     intake.save_links(connection, made)
     intake.save_keys(connection, _key_rows(kind_map, news, links, keys))
     _retire_merged(connection, kind_map, news)
-    return links
+    converted = follow_conversions(connection, mappings, kind_map, news, links, now)
+    for waiting in dict.fromkeys((*followed.settled, *converted.settled)):
+        link_again(connection, mappings, waiting[0], waiting[1], [waiting[2]], now)
+    return intake.links_of(connection, system, kind, list(links)) if converted.joined else links
+
+
+def _as_news(connection: Connection, system: str, kind: str, one: intake.StoredRecord) -> News:
+    merged = sweep.merged_into(connection, system, kind, [one.id])
+    record = Record(id=one.id, modified=from_ms(one.modified), fields=one.fields, merged=tuple(sorted(merged)))
+    return News(record, one.fields, (), new=False, matters=True)
 
 
 def _sought(keys: Sequence[Key]) -> list[Key]:
@@ -114,8 +136,7 @@ def _sought(keys: Sequence[Key]) -> list[Key]:
 def _key_values(mappings: Mappings, kind_map: KindMap, one: News) -> dict[str, Any]:
     fields = mappings.definition.fields[kind_map.entity]
     names = [name for name, known in fields.items() if known.identifies]
-    values, _ = map_fields(kind_map, one.fields, dict.fromkeys((*names, *KEY_FIELDS[kind_map.entity])))
-    return values
+    return map_keys(kind_map, one.fields, dict.fromkeys((*names, *KEY_FIELDS[kind_map.entity])))
 
 
 def _own_keys(connection: Connection, kind_map: KindMap, fresh: Sequence[News]) -> dict[str, str]:
@@ -133,15 +154,9 @@ def _whose(
     holders: Mapping[Key, Sequence[str]],
     taken: Mapping[str, str],
     own: Mapping[str, str],
-    heirs: Mapping[str, str],
 ) -> tuple[str | Several | None, str]:
     if one.record.id in own:
         return own[one.record.id], "own key"
-    inherited = {heirs[m] for m in one.record.merged if m in heirs}
-    if len(inherited) == 1:
-        return inherited.pop(), "merged"
-    if inherited:
-        return Several(tuple(sorted(inherited)), "merged"), ""
     match = match_record(keys, holders, taken, one.record.id)
     if isinstance(match, Linked):
         return match.entity, match.rule
@@ -180,28 +195,6 @@ def _new_entity(entity: str, kind: EntityKind, now: int) -> dict[str, Any]:
         "created_at": now,
         "updated_at": now,
     }
-
-
-def _converted(
-    kind_map: KindMap, mappings: Mappings, news: Sequence[News], links: Mapping[str, str], now: int
-) -> list[dict[str, Any]]:
-    """Follow a converted Lead to the Contact it lives on as."""
-    rows = []
-    for one in news:
-        target = one.record.converted_to
-        if target is None or one.record.id not in links or mappings.kind(kind_map.system, target[0]) is None:
-            continue
-        rows.append(
-            {
-                "system": kind_map.system,
-                "kind": target[0],
-                "record_id": target[1],
-                "entity": links[one.record.id],
-                "rule": "converted",
-                "since": now,
-            }
-        )
-    return rows
 
 
 def _key_rows(

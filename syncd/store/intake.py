@@ -182,7 +182,7 @@ def retire_records(connection: Connection, system: str, kind: str, gone: Mapping
     for merged, survivor in gone.items():
         connection.execute(
             update(record)
-            .where(record.c.system == system, record.c.kind == kind, record.c.id == merged, record.c.deleted.is_(False))
+            .where(record.c.system == system, record.c.kind == kind, record.c.id == merged, record.c.survivor.is_(None))
             .values(deleted=True, survivor=survivor, digest="")
         )
 

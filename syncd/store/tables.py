@@ -55,6 +55,30 @@ cursor = Table(
     Column("complete", Boolean, nullable=False),
 )
 
+# Fields that are read for records known already, beside the polls: newly mapped ones, and (`again`) those that change
+# without moving the modified time. `after` is the id of the last record done.
+filling = Table(
+    "filling",
+    metadata,
+    Column("system", String(64), primary_key=True),
+    Column("kind", String(64), primary_key=True),
+    Column("fields", Json, nullable=False),
+    Column("again", Boolean, nullable=False),
+    Column("after", String(255), nullable=False),
+    Column("since", BigInteger, nullable=False),
+)
+
+# The latest complete list of each kind's ids, counted against what is stored.
+sweep = Table(
+    "sweep",
+    metadata,
+    Column("system", String(64), primary_key=True),
+    Column("kind", String(64), primary_key=True),
+    Column("at", BigInteger, nullable=False),
+    Column("theirs", Integer, nullable=False),
+    Column("ours", Integer, nullable=False),
+)
+
 # What we believe: golden values, where each came from, and the folded stage events (`state`).
 entity = Table(
     "entity",

@@ -124,14 +124,6 @@ def test_what_a_record_absorbed_leaves_its_entity_to_the_survivor(seam: Seam) ->
     assert seam.entities() == [ann]
 
 
-def test_a_survivor_of_two_known_people_is_asked_about(seam: Seam) -> None:
-    seam.contact("51")
-    seam.contact("52", {"email": "bob@plant.example"})
-    seam.contact("53", {"email": "new@plant.example"}, merged=("51", "52"))
-    assert "hub contacts 53" not in seam.links()
-    assert {entity for _, _, entity in seam.problems()} == set(seam.entities())
-
-
 def test_a_converted_lead_lives_on_as_its_contact(seam: Seam) -> None:
     """The Contact is the same entity even when it comes without an address."""
     seam.crm_lead("00Q1", {"Email": "ann@plant.example"})

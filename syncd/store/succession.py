@@ -1,0 +1,121 @@
+"""Queries of merges and conversions: who claims a record, and joining two entities into one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, and_, delete, select, update
+
+from syncd.store.rows import chunks, insert_missing, upsert
+from syncd.store.tables import (
+    agreed,
+    due,
+    entity,
+    intent,
+    ledger,
+    link,
+    match_key,
+    problem,
+    record,
+    stage_event,
+    touch,
+    verdict,
+)
+
+RecordKey = tuple[str, str, str]  # (system, kind, id)
+
+
+def survivors_of(connection: Connection, system: str, kind: str, ids: Iterable[str]) -> dict[str, str]:
+    """Return id -> the record of the same kind that it was merged into, as far as stored."""
+    found: dict[str, str] = {}
+    for part in chunks(ids):
+        query = select(record.c.id, record.c.survivor).where(
+            record.c.system == system,
+            record.c.kind == kind,
+            record.c.id.in_(part),
+            record.c.deleted.is_(True),
+            record.c.survivor.is_not(None),
+        )
+        found.update((key, survivor) for key, survivor in connection.execute(query))
+    return found
+
+
+def living_records(connection: Connection, entities: Iterable[str]) -> dict[str, list[RecordKey]]:
+    """Return entity -> its records that are neither deleted nor live on as another."""
+    found: dict[str, list[RecordKey]] = {}
+    for part in chunks(entities):
+        query = (
+            select(link.c.entity, record.c.system, record.c.kind, record.c.id)
+            .join(
+                record,
+                and_(record.c.system == link.c.system, record.c.kind == link.c.kind, record.c.id == link.c.record_id),
+            )
+            .where(link.c.entity.in_(part), record.c.deleted.is_(False), record.c.survivor.is_(None))
+            .order_by(record.c.system, record.c.kind, record.c.id)
+        )
+        for one, *key in connection.execute(query):
+            found.setdefault(one, []).append((key[0], key[1], key[2]))
+    return found
+
+
+def join_entities(
+    connection: Connection, keeper: str, others: Sequence[str], state: Mapping[str, Any], now: int
+) -> None:
+    """Give everything that is known of `others` to `keeper`, with the ladder state it shall have, and drop them."""
+    for table, column in (
+        (link, link.c.entity),
+        (ledger, ledger.c.entity),
+        (intent, intent.c.entity),
+        (problem, problem.c.entity),
+        (stage_event, stage_event.c.lead),
+        (verdict, verdict.c.lead),
+    ):
+        connection.execute(update(table).where(column.in_(others)).values({column: keeper}))
+    touches = connection.execute(select(touch).where(touch.c.lead.in_(others)))
+    insert_missing(connection, touch, [{**row._mapping, "lead": keeper} for row in touches])
+    connection.execute(delete(touch).where(touch.c.lead.in_(others)))
+    keys = connection.execute(select(match_key).where(match_key.c.entity.in_(others)))
+    insert_missing(connection, match_key, [{**row._mapping, "entity": keeper} for row in keys])
+    connection.execute(delete(match_key).where(match_key.c.entity.in_(others)))
+    placed = and_(match_key.c.key == "account", match_key.c.value.in_(others))
+    members = connection.execute(select(match_key).where(placed)).all()
+    insert_missing(connection, match_key, [{**row._mapping, "value": keeper} for row in members])
+    connection.execute(delete(match_key).where(placed))
+    connection.execute(delete(due).where(due.c.entity.in_(others)))
+    connection.execute(delete(entity).where(entity.c.id.in_(others)))
+    connection.execute(update(entity).where(entity.c.id == keeper).values(state=dict(state), updated_at=now))
+
+
+def members_of(connection: Connection, account: str) -> list[tuple[str, str]]:
+    """Return (kind, entity) of those that belong to an account."""
+    query = select(match_key.c.entity_kind, match_key.c.entity)
+    found = connection.execute(query.where(match_key.c.key == "account", match_key.c.value == account))
+    return [(kind, one) for kind, one in found]
+
+
+def set_link(connection: Connection, row: Mapping[str, Any]) -> None:
+    """Link a record, to another entity if it had one."""
+    upsert(connection, link, [row])
+
+
+def agreements_of(connection: Connection, system: str, kind: str, ids: Sequence[str]) -> dict[str, Mapping[str, Any]]:
+    found: dict[str, Mapping[str, Any]] = {}
+    for part in chunks(ids):
+        query = select(agreed.c.record_id, agreed.c["values"]).where(
+            agreed.c.system == system, agreed.c.kind == kind, agreed.c.record_id.in_(part)
+        )
+        found.update((row[0], row[1]) for row in connection.execute(query))
+    return found
+
+
+def waiting_records(connection: Connection, entities: Sequence[str]) -> list[RecordKey]:
+    """Return the records of which a person was asked whether they are one of these."""
+    query = select(problem.c.record).where(
+        problem.c.open.is_(True),
+        problem.c.entity.in_(entities),
+        problem.c.key.startswith("who|"),
+        problem.c.record.is_not(None),
+    )
+    found = {tuple(told.split(" ", 2)) for told in connection.execute(query).scalars()}
+    return sorted((one[0], one[1], one[2]) for one in found if len(one) == 3)
