@@ -20,6 +20,7 @@ import requests
 from pyrate_limiter import Duration, Limiter, Rate
 from requests.adapters import HTTPAdapter
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt
+from urllib3.exceptions import DecodeError, HTTPError, ReadTimeoutError
 
 from connectors.errors import AuthExpired, ConfigProblem, ConnectorError, ContractBroken, ReadingRests, Unavailable
 
@@ -263,7 +264,7 @@ class Session(requests.Session):
     def _read_body(self, answer: requests.Response, started: float) -> None:
         """Read the whole body within the caps, so that nothing later touches the socket."""
         parts, size = [], 0
-        for part in answer.iter_content(CHUNK):
+        for part in _arriving(answer):
             parts.append(part)
             size += len(part)
             if size > self.settings.largest_body:
@@ -417,6 +418,19 @@ class _Again(Exception):
     def __init__(self, wait: Wait) -> None:
         super().__init__(wait.reason)
         self.wait = wait
+
+
+def _arriving(answer: requests.Response) -> Iterator[bytes]:
+    """Yield the body as it comes in; a read that waits for a whole piece would let a slow drip outlast any limit."""
+    try:
+        while part := answer.raw.read1(CHUNK, decode_content=True):
+            yield part
+    except ReadTimeoutError as error:
+        raise requests.exceptions.ReadTimeout(error) from error
+    except DecodeError as error:
+        raise requests.exceptions.ContentDecodingError(error) from error
+    except HTTPError as error:  # a connection that ends half-way, TLS included
+        raise requests.exceptions.ChunkedEncodingError(error) from error
 
 
 def _leave_alone(request: requests.PreparedRequest) -> requests.PreparedRequest:

@@ -65,8 +65,8 @@ class Fault:
 
     kind: status (answer `status` with `body` instead of handling), after (handle, then answer so all the same), lost
     (handle, then cut the connection), reset (cut before handling), hang (wait `seconds`, then cut), slow (handle, then
-    wait), truncated (handle, send half of the body), html (status 200 and an HTML page), late (handle after `seconds`,
-    then cut).
+    wait), drip (handle, then send a byte of the body every `seconds`), truncated (handle, send half of the body), html
+    (status 200 and an HTML page), late (handle after `seconds`, then cut).
     Fires on calls number `first` to `first + times - 1` that match (counted from 1), each with probability `share`.
     """
 
@@ -204,7 +204,9 @@ def _handler(server: Server) -> type[BaseHTTPRequestHandler]:
                 return
             if fault is not None and fault.kind == "slow":
                 time.sleep(fault.seconds)
-            self._answer(response, half=fault is not None and fault.kind == "truncated")
+            kind = fault.kind if fault is not None else ""
+            drip = fault.seconds if fault is not None and kind == "drip" else 0.0
+            self._answer(response, half=kind == "truncated", drip=drip)
 
         def _read(self) -> Request:
             parts = urlsplit(self.path)
@@ -236,7 +238,7 @@ def _handler(server: Server) -> type[BaseHTTPRequestHandler]:
             except OSError:
                 pass
 
-        def _answer(self, response: Response, half: bool = False) -> None:
+        def _answer(self, response: Response, half: bool = False, drip: float = 0.0) -> None:
             body = response.body
             headers = {"Content-Type": "application/json;charset=utf-8", **response.headers}
             raw = b"" if body is None else body if isinstance(body, bytes) else json.dumps(body).encode()
@@ -252,6 +254,10 @@ def _handler(server: Server) -> type[BaseHTTPRequestHandler]:
                     self.wfile.write(raw[: len(raw) // 2])
                     self.wfile.flush()
                     self._cut()
+                elif drip:
+                    for at in range(len(raw)):
+                        self.wfile.write(raw[at : at + 1])
+                        time.sleep(drip)
                 elif self.command != "HEAD" and response.status != 204:
                     self.wfile.write(raw)
             except (BrokenPipeError, ConnectionResetError):
