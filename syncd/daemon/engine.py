@@ -30,7 +30,8 @@ from syncd.store.database import now_ms
 # it only when the order changes, and let the old version finish first.
 PROTOCOL = "1"
 MOST_BATCHES = 200  # in one handoff workflow; what is left is the next one's
-STOP_SECONDS = 4
+STOP_SECONDS = 3  # for the work under way, when asked to stop
+LAST_SECONDS = 4.5  # then the process ends whatever hangs; the next start takes it up, as after a kill
 BEAT_SECONDS = 15.0
 DEAD_AFTER_MS = 60_000
 KEEP_WORKFLOWS = timedelta(hours=24)
@@ -323,12 +324,15 @@ def _take_over(engine: Engine, executor: str) -> None:
 
 
 def stop_on_signals(stop: threading.Event) -> None:
-    """Set `stop` on SIGTERM and SIGINT; a second signal ends the process at once."""
+    """Set `stop` on SIGTERM and SIGINT and end within LAST_SECONDS; a second signal ends the process at once."""
 
     def handle(number: int, _: Any) -> None:
         if stop.is_set():
             os._exit(128 + number)
         stop.set()
+        last = threading.Timer(LAST_SECONDS, os._exit, (0,))
+        last.daemon = True
+        last.start()
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, handle)
