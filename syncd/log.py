@@ -45,10 +45,15 @@ def set_up(level: str, shape: str, secrets: Collection[str] = (), stream: TextIO
     root.setLevel(logging.WARNING)  # of the libraries only what is wrong
     logging.getLogger("syncd").setLevel(level.upper())
     for name in ("dbos", "uvicorn"):
-        library = logging.getLogger(name)
-        library.handlers[:] = []
-        library.propagate = True
-        library.setLevel(logging.WARNING)
+        take_over(name)
+
+
+def take_over(library: str) -> None:
+    """Send what a library logs through our chain; one that sets its own handlers up when it starts needs it again."""
+    log = logging.getLogger(library)
+    log.handlers[:] = []
+    log.propagate = True
+    log.setLevel(logging.WARNING)
 
 
 def logger() -> Any:

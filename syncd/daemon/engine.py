@@ -22,7 +22,7 @@ from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine import make_url
 
 from syncd.daemon.work import Work, total
-from syncd.log import logger
+from syncd.log import logger, take_over
 from syncd.store import workers
 from syncd.store.database import now_ms
 
@@ -115,6 +115,7 @@ def opened(work: Work, url: str, executor: str) -> Iterator[None]:
             "scheduler_polling_interval_sec": 5.0,
         }
         DBOS(config=config)
+        take_over("dbos")
         _work = work
         _datasource = SQLAlchemyDatasource.create(url, engine=work.engine)
         try:
@@ -126,6 +127,7 @@ def opened(work: Work, url: str, executor: str) -> Iterator[None]:
                 )
             yield
         finally:
+            work.stopping.set()
             DBOS.destroy(workflow_completion_timeout_sec=STOP_SECONDS)
             system_engine.dispose()
             _work = _datasource = None
@@ -171,12 +173,15 @@ def poll(system: str, by_hand: bool = False) -> int:
 
 @DBOS.workflow(name="hand over")
 def hand_over() -> dict[str, Any]:
-    """Decide and deliver batch after batch until nothing is due."""
-    _current().start_handoff()
+    """Decide and deliver batch after batch until nothing is due, or until the process is to stop."""
+    work = _current()
+    work.start_handoff()
     fates: list[dict[str, int]] = []
     outcomes: list[dict[str, int]] = []
     batches, started = 0, None
     for _ in range(MOST_BATCHES):
+        if work.stopping.is_set():
+            break
         decided = _source().run_tx_step({"name": "decide"}, _decide)
         if decided["batch"] is None:
             break

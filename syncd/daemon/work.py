@@ -60,6 +60,7 @@ class Work:
     creates: int | None = None  # brakes of one run; None: no limit
     overwrites: float | None = None
     clears: int | None = None
+    stopping: threading.Event = field(default_factory=threading.Event)  # set: begin no page and no batch any more
     account_settings: Mapping[str, bytes] = field(default_factory=dict, repr=False)
     _troubles: dict[str, tuple[int, float]] = field(default_factory=dict)  # system -> (times, not before, monotonic)
     _partly: dict[str, str] = field(default_factory=dict)  # system -> why some of its kinds cannot be read
@@ -157,6 +158,8 @@ class Work:
         try:
             for page in source.changes(readings, intake.SeenRecords(self.engine, system)) if readings else ():
                 news += self._store(system, page, asked[page.kind], started)
+                if self.stopping.is_set():
+                    return news, None
         except ConnectorError as trouble:
             error = trouble
             if set(error.kinds) == set(kinds):

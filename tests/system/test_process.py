@@ -143,7 +143,7 @@ def test_stopped_in_the_middle_of_the_first_load_it_loses_and_doubles_nobody(
 ) -> None:
     """Killed or told to stop while leads are on their way; after the next start each is there once.
 
-    Told to stop, it ends within five seconds with code 0.
+    Told to stop, it ends within five seconds with code 0 and without a word of trouble.
     """
     with sandbox(tmp_path, "--latency=0.2") as box:
         box.seed(crowd(CROWD))
@@ -158,6 +158,10 @@ def test_stopped_in_the_middle_of_the_first_load_it_loses_and_doubles_nobody(
         assert 0 < before < CROWD
         if number == signal.SIGTERM:
             assert (code, took < STOP_SECONDS) == (0, True)
+            assert [(line["action"], line["level"]) for line in daemon.lines() if line["action"] != "handoff"] == [
+                ("start", "info"),
+                ("stop", "info"),
+            ]
         daemon.config.write_text(daemon.config.read_text().replace("batch: 5 ", "batch: 1000 "))
         with daemon.started() as process:
             wait_for("all leads are in Salesforce", lambda: len(box.leads()) >= CROWD)
