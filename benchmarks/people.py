@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 LEVELS = ("VP", "C-level")
+TITLES = ("VP Operations", "Chief Operating Officer")
 PROBLEMS = ("Downtime of the paint line", "Scrap on line 4", "Energy costs of the ovens", "Late deliveries")
 CITIES = (("Chicago", "IL", "60601"), ("Austin", "TX", "78701"), ("Cleveland", "OH", "44101"), ("Tulsa", "OK", "74103"))
 # Beyond the shipped mappings: what brings the one-way mapping to thirty fields. HubSpot's name -> Salesforce's.
@@ -27,7 +28,7 @@ def contact(number: int) -> dict[str, str]:
         "lastname": f"Family{number}",
         # 555-01xx is set aside for such numbers; the area codes make them differ.
         "mobilephone": f"({_AREAS[number % len(_AREAS)]}) 555-{100 + number // len(_AREAS) % 9900:04d}",
-        "jobtitle": f"{LEVELS[number % 2]} Operations",
+        "jobtitle": TITLES[number % 2],
         "job_level": LEVELS[number % 2],
         "company": f"Works {number % 500} Inc.",
         "industry": "manufacturing",
