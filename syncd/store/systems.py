@@ -97,7 +97,7 @@ def fields_of_linked(connection: Connection, system: str, kind: str, entities: C
 
 def entities_of_kind(connection: Connection, system: str, kind: str) -> list[str]:
     """Return every entity that has a record of this kind."""
-    query = select(link.c.entity.distinct()).where(link.c.system == system, link.c.kind == kind)
+    query = select(link.c.entity).where(link.c.system == system, link.c.kind == kind).distinct()
     return list(connection.execute(query).scalars())
 
 

@@ -1,0 +1,287 @@
+"""Admins change the systems under a running daemon: each change is named once, and only what it touches stands still."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.world import COMPLETE, World, laid_out, world
+
+from syncd.daemon import drift
+
+pytestmark = pytest.mark.system
+TOKEN_BYTES = b"pat-na1-sandbox"
+
+
+@pytest.fixture
+def made(tmp_path: Path, sqlite_url: str) -> Iterator[World]:
+    with world(tmp_path, sqlite_url, {"overwrites: 5%": "overwrites: 100%"}) as one:
+        yield one
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is in trouble is described again at each poll instead of every ten minutes."""
+    monkeypatch.setattr(drift, "PATIENCE_MS", 0)
+
+
+def ann(made: World, **changes: str) -> str:
+    """Bring one lead all the way into the CRM, described as a daemon does at its start."""
+    made.work.watch()
+    contact = made.contact(**changes)
+    made.settle()
+    assert len(made.leads()) == 1
+    assert made.problems() == []
+    return contact
+
+
+def drop(made: World, kind: str, name: str) -> Any:
+    """Archive a HubSpot property, values and all; return its definition."""
+    with made.hubspot.portal.lock:
+        table = made.hubspot.portal.table(kind)
+        found = table.definitions[name]
+        table.define(replace(found, archived=made.hubspot.portal.now()))
+    return found
+
+
+def restore(made: World, kind: str, definition: Any) -> None:
+    with made.hubspot.portal.lock:
+        made.hubspot.portal.table(kind).define(definition)
+
+
+def lead(made: World) -> dict[str, Any]:
+    (one,) = made.leads()
+    return one
+
+
+# --- Salesforce
+
+
+def test_a_hidden_field_pauses_its_own_line_and_nothing_else(made: World, impatient: None) -> None:
+    """Field-level security taken away: found by the next poll, in one problem with the line; all other fields flow."""
+    contact = ann(made)
+    made.salesforce.hide_field("Lead", "Problem__c")
+    made.hubspot.edit("contacts", contact, {"problem": "Scrap on line 4", "jobtitle": "Plant manager"})
+    made.settle()
+    assert (lead(made)["Title"], lead(made)["Problem__c"]) == ("Plant manager", "Downtime of the paint line")
+    (problem,) = made.problems()
+    assert "mappings/salesforce.yaml:" in problem
+    assert "salesforce Lead has no field 'Problem__c'" in problem
+    assert "neither read nor written meanwhile" in problem
+    made.salesforce.show_field("Lead", "Problem__c")
+    made.settle()
+    assert lead(made)["Problem__c"] == "Scrap on line 4"
+    assert made.problems() == []
+
+
+def test_a_right_to_write_that_is_lost_is_found_by_the_write(made: World, impatient: None) -> None:
+    """The row that Salesforce refused goes again in the same handoff, without the field."""
+    contact = ann(made)
+    made.salesforce.lock_field("Lead", "Problem__c")
+    made.hubspot.edit("contacts", contact, {"problem": "Scrap on line 4", "jobtitle": "Plant manager"})
+    made.cycle()
+    assert (lead(made)["Title"], lead(made)["Problem__c"]) == ("Plant manager", "Downtime of the paint line")
+    (problem,) = made.problems()
+    assert "salesforce Lead.Problem__c cannot be written; give syncd's user the right" in problem
+    made.salesforce.show_field("Lead", "Problem__c")
+    made.settle()
+    assert lead(made)["Problem__c"] == "Scrap on line 4"
+    assert made.problems() == []
+
+
+def test_a_lead_made_meanwhile_lacks_the_field_and_gets_it_later(made: World, impatient: None) -> None:
+    ann(made)
+    made.salesforce.lock_field("Lead", "Buying_Group__c")
+    made.contact(email="bob.ray@mills.example", firstname="Bob", lastname="Ray", mobilephone="(312) 555-0199")
+    made.settle()
+    (bob,) = [one for one in made.leads() if one["LastName"] == "Ray"]
+    assert bob.get("Buying_Group__c") is None
+    made.salesforce.show_field("Lead", "Buying_Group__c")
+    made.settle()
+    (bob,) = [one for one in made.leads() if one["LastName"] == "Ray"]
+    assert bob["Buying_Group__c"] == "plant manager, purchasing"
+
+
+def test_a_new_required_field_holds_creates_and_lets_updates_through(made: World, impatient: None) -> None:
+    contact = ann(made)
+    made.salesforce.define_field("Lead", "Region__c", "string", length=40, nillable=False)
+    made.contact(email="bob.ray@mills.example", firstname="Bob", lastname="Ray", mobilephone="(312) 555-0199")
+    made.cycle()
+    made.hubspot.edit("contacts", contact, {"jobtitle": "Plant manager"})
+    made.settle()
+    assert lead(made)["Title"] == "Plant manager"
+    (problem,) = [one for one in made.problems() if "Region__c" in one and "cannot be created" in one]
+    assert "salesforce Lead cannot be created without 'Region__c', which no line writes" in problem
+    made.salesforce.define_field("Lead", "Region__c", "string", length=40)
+    made.settle()
+    assert len(made.leads()) == 2
+
+
+def test_a_changed_type_is_told_and_pauses_the_writes_of_its_line(made: World, impatient: None) -> None:
+    contact = ann(made)
+    made.salesforce.define_field("Lead", "Problem__c", "double")
+    made.work.watch()
+    made.hubspot.edit("contacts", contact, {"problem": "Scrap on line 4", "jobtitle": "Plant manager"})
+    made.settle()
+    assert lead(made)["Title"] == "Plant manager"
+    (problem,) = made.problems()
+    assert "salesforce Lead.Problem__c holds number, and problem writes text" in problem
+
+
+def test_an_object_that_is_gone_pauses_itself(made: World, impatient: None) -> None:
+    """Account is hidden: contacts and leads go on, and the poll asks for no Account again."""
+    contact = ann(made)
+    hidden = made.salesforce.org.types.pop("account")
+    made.hubspot.edit("contacts", contact, {"jobtitle": "Plant manager"})
+    made.settle()
+    assert lead(made)["Title"] == "Plant manager"
+    (problem,) = made.problems()
+    assert "Nothing of this kind is read or written meanwhile" in problem
+    made.salesforce.org.types["account"] = hidden
+    made.settle()
+    assert made.problems() == []
+
+
+# --- HubSpot
+
+
+def test_an_archived_property_counts_on_with_what_was_read_of_it(made: World, impatient: None) -> None:
+    """No lead is refused for a fact that nobody can see any more, and none is emptied in the CRM."""
+    contact = ann(made)
+    definition = drop(made, "contacts", "problem")
+    made.hubspot.edit("contacts", contact, {"jobtitle": "Plant manager"})
+    made.settle()
+    assert (lead(made)["Title"], lead(made)["Problem__c"]) == ("Plant manager", "Downtime of the paint line")
+    assert made.told(contact)["syncd_handoff_status"] == "handed over"
+    (problem,) = made.problems()
+    assert "mappings/hubspot.yaml:" in problem
+    assert "hubspot contacts has no field 'problem'" in problem
+    restore(made, "contacts", definition)
+    made.settle()
+    assert made.problems() == []
+
+
+def test_who_was_never_read_with_the_property_waits(made: World, impatient: None) -> None:
+    """Not refused: that nobody can see what stands in the property says nothing about the lead."""
+    ann(made)
+    definition = drop(made, "contacts", "problem")
+    bob = made.contact(email="bob.ray@mills.example", firstname="Bob", lastname="Ray", mobilephone="(312) 555-0199")
+    for _ in range(3):
+        made.cycle()
+    assert made.told(bob) == {}
+    assert len(made.leads()) == 1
+    restore(made, "contacts", definition)
+    made.settle()
+    assert made.told(bob)["syncd_handoff_status"] == "handed over"
+    assert len(made.leads()) == 2
+
+
+def test_a_renamed_property_is_told_with_its_new_name(made: World, impatient: None) -> None:
+    contact = ann(made)
+    definition = drop(made, "contacts", "problem")
+    made.hubspot.define_property("contacts", "main_pain", "string", "textarea", label=definition.label)
+    made.hubspot.edit("contacts", contact, {"jobtitle": "Plant manager"})
+    for _ in range(2):
+        made.cycle()
+        (problem,) = made.problems()
+        assert "hubspot contacts has no field 'problem'; the new field 'main_pain' may be it" in problem
+
+
+def test_an_option_that_is_gone_is_left_out_of_the_write(made: World, impatient: None) -> None:
+    """The rest of the record is written, and the other options too."""
+    contact = ann(made)
+    made.salesforce.define_field("Lead", "Industry", "picklist", picklist=["Banking"], restricted=True)
+    made.work.watch()
+    made.hubspot.edit("contacts", contact, {"jobtitle": "Plant manager", "industry": "banking"})
+    made.cycle()
+    assert lead(made)["Title"] == "Plant manager"
+    assert any("salesforce Lead.Industry does not allow the choice 'Manufacturing'" in one for one in made.problems())
+
+
+# --- what it costs
+
+
+def test_trouble_is_described_once_in_ten_minutes_and_gaps_cost_no_call(made: World) -> None:
+    """No call storm: after the one describe the polls cost what they cost before."""
+    contact = ann(made)
+    made.cycle()
+    made.calls()
+    made.cycle()
+    quiet = made.calls()["salesforce"]
+    made.salesforce.hide_field("Lead", "Problem__c")
+    made.cycle()
+    assert made.calls()["salesforce"]["GET sobjects/Lead/describe"] == 1
+    for _ in range(3):
+        made.cycle()
+        assert made.calls()["salesforce"] == quiet
+    made.hubspot.edit("contacts", contact, {"jobtitle": "Plant manager"})
+    made.settle()
+    assert lead(made)["Title"] == "Plant manager"
+
+
+def test_a_daemon_describes_every_kind_at_its_start_and_not_again(made: World) -> None:
+    made.work.watch()
+    made.cycle()
+    calls = made.calls()
+    assert calls["hubspot"]["GET contacts"] + calls["hubspot"]["GET properties/contacts"] == 1
+    assert sum(n for name, n in calls["salesforce"].items() if name.endswith("/describe")) == 4
+    made.cycle()
+    assert not [name for name in made.calls()["salesforce"] if name.endswith("/describe")]
+
+
+def test_what_one_process_found_the_next_goes_by(tmp_path: Path, sqlite_url: str) -> None:
+    """`syncd once` from cron: the second run neither fails on the field nor describes anything."""
+    with laid_out(tmp_path, sqlite_url) as made:
+        with made.running():
+            made.contact()
+            made.settle()
+            made.salesforce.hide_field("Lead", "Problem__c")
+            made.cycle()
+        made.calls()
+        with made.running():
+            made.cycle()
+            assert not [name for name in made.calls()["salesforce"] if name.endswith("/describe")]
+            (problem,) = made.problems()
+            assert "has no field 'Problem__c'" in problem
+
+
+def test_an_account_other_than_the_one_the_state_knows_is_refused(tmp_path: Path, sqlite_url: str) -> None:
+    """Before anything is read or written; the other system goes on."""
+    with laid_out(tmp_path, sqlite_url) as made:
+        with made.running():
+            made.work.watch()
+            contact = made.contact()
+            made.settle()
+        first = made.hubspot.portal.portal_id
+        made.hubspot.access.portal_id = made.hubspot.portal.portal_id = first + 1
+        made.hubspot.edit("contacts", contact, {"jobtitle": "Plant manager"})
+        made.calls()
+        with made.running():
+            made.work.watch()
+            made.cycle()
+            calls = made.calls()
+            assert set(calls["hubspot"]) == {"GET account-info/details"}
+            assert calls["salesforce"]["POST composite"] == 1
+            (problem,) = made.problems()
+            assert f"the state holds the records of account {first}, and account {first + 1} answered" in problem
+            assert "Nothing of hubspot was read or written" in problem
+        assert lead(made)["Title"] == COMPLETE["jobtitle"]
+
+
+def test_one_cycle_asks_hubspot_for_its_account_only_after_a_change_of_settings(
+    tmp_path: Path, sqlite_url: str
+) -> None:
+    with laid_out(tmp_path, sqlite_url) as made:
+        asked = []
+        for again in (False, False, True):
+            if again:
+                text = made.config.read_text(encoding="utf-8").replace("    poll: 5s", "    poll: 5s", 1)
+                made.config.write_text(text.replace("base_url: http://127.0.0.1", "base_url: http://localhost"))
+            with made.running():
+                made.cycle()
+            asked.append(made.calls()["hubspot"]["GET account-info/details"])
+        assert asked == [1, 0, 1]
+        assert TOKEN_BYTES not in (tmp_path / "state.db").read_bytes()
