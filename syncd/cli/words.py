@@ -151,7 +151,8 @@ def status_words(told: Mapping[str, Any]) -> str:
     for one in told["systems"]:
         budget = f" of {one['budget']:,}" if one["budget"] else ""
         state = one["trouble"] or f"last read {_when(one['last_poll'])}"
-        lines.append(f"  {one['name']:<12} {state}, {one['calls_today']:,}{budget} calls today")
+        forecast = f", at this rate spent at {one['spent_at'][11:16]} UTC" if one["spent_at"] else ""
+        lines.append(f"  {one['name']:<12} {state}, {one['calls_today']:,}{budget} calls today{forecast}")
     lines += ["", "leads"]
     for label, name in _LEAD_LINES:
         lines.append(f"  {told[name]:7,}  {label}")

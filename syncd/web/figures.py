@@ -15,15 +15,21 @@ from sqlalchemy import Connection, Engine
 from syncd.health import Health, SystemHealth
 from syncd.store import figures, inbox
 from syncd.store.database import from_ms, now_ms
+from syncd.store.systems import Spending, read_spending
 
 DAY_MS = 86_400_000
 EXAMPLES = 5
+# The first minutes after a start tell no rate.
+SHORTEST_SPAN_MS = 1_800_000
 RUNS = 15
 
 
 @dataclass(frozen=True, kw_only=True)
 class SystemFigures:
-    """One system. `up` is None where no daemon was there to ask; `budget` in calls a day."""
+    """One system. `up` is None where no daemon was there to ask; `budget` in calls a day.
+
+    `spent_at`: when the calls of the day will be spent if it goes on like this; None when they will last.
+    """
 
     name: str
     up: bool | None
@@ -31,6 +37,7 @@ class SystemFigures:
     last_poll: datetime | None
     calls_today: int
     budget: int | None
+    spent_at: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,15 +154,26 @@ def read_figures(engine: Engine, health: Health | None, now: int | None = None) 
 def _systems(connection: Connection, health: Health | None, at: int) -> tuple[SystemFigures, ...]:
     polled = figures.polled_at(connection)
     spent = inbox.calls_since(connection, at - at % DAY_MS)
+    counted = read_spending(connection, at)
     live = health.snapshot() if health is not None else {}
     return tuple(
-        _system(name, live.get(name), health is not None, polled.get(name), spent.get(name, 0))
-        for name in sorted({*polled, *spent, *live})
+        _system(name, live.get(name), health is not None, polled.get(name), spent.get(name, 0), counted.get(name), at)
+        for name in sorted({*polled, *spent, *live, *counted})
     )
 
 
-def _system(name: str, live: SystemHealth | None, asked: bool, polled: int | None, spent: int) -> SystemFigures:
-    """The process knows of trouble and of calls that no run has saved yet, the state of what earlier ones did."""
+def _system(
+    name: str,
+    live: SystemHealth | None,
+    asked: bool,
+    polled: int | None,
+    spent: int,
+    counted: Spending | None,
+    at: int,
+) -> SystemFigures:
+    """The process knows of trouble and of calls that no run has saved yet, the state of what all processes did."""
+    spent = max(spent, counted.today if counted is not None else 0)
+    allowed = counted.allowed if counted is not None else None
     seen = live.last_poll if live is not None else None
     trouble = live.trouble if live is not None else None
     return SystemFigures(
@@ -164,8 +182,20 @@ def _system(name: str, live: SystemHealth | None, asked: bool, polled: int | Non
         trouble=trouble,
         last_poll=_last_poll(seen, polled),
         calls_today=max(live.spent_today, spent) if live is not None else spent,
-        budget=live.budget if live is not None else None,
+        budget=live.budget if live is not None and live.budget is not None else allowed,
+        spent_at=_spent_at(counted, at) if counted is not None else None,
     )
+
+
+def _spent_at(counted: Spending, at: int) -> datetime | None:
+    """Return when the day's calls are spent at the rate of the last hour or two, unless the day ends before."""
+    bounds = [counted.remaining, counted.allowed - counted.today if counted.allowed is not None else None]
+    left = min((one for one in bounds if one is not None), default=None)
+    if left is None or (left > 0 and not counted.lately):
+        return None
+    span = max(at - counted.since, SHORTEST_SPAN_MS)
+    moment = at + max(0, left) * span // max(1, counted.lately)
+    return from_ms(moment) if moment < at - at % DAY_MS + DAY_MS else None
 
 
 def _last_poll(seen: float | None, stored: int | None) -> datetime | None:

@@ -1,4 +1,4 @@
-"""Admins change the systems under a running daemon: each change is named once, and only what it touches stands still."""
+"""Admins change the systems under a running daemon: each change is told once, and only what it touches stands still."""
 
 from __future__ import annotations
 
