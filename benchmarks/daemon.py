@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.child import measured, serve
+from syncd.__main__ import spare_the_collector
 from syncd.cli.common import make_work
 from syncd.daemon import cycle, opened
 from syncd.health import Health
@@ -19,6 +20,7 @@ from syncd.wiring import build
 
 def main() -> None:
     set_up("error", "json", ())
+    spare_the_collector()
     app = build(Path(sys.argv[1]))
     work = make_work(app, Health())
 

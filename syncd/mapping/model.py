@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import cached_property
 from typing import Any
 
 from syncd.config.yaml import Place, Problem, Problems
@@ -168,6 +169,11 @@ class KindMap:
     fields: Mapping[str, FieldMap] = field(default_factory=dict)
     touches: Sequence[TouchMap] = ()
     table: Mapping[str, Any] = field(default_factory=dict)  # sql and csv: query, id, modified, file
+
+    @cached_property
+    def readers(self) -> Sequence[tuple[str, ReadField]]:
+        """Our fields that are read from this kind, and how."""
+        return [(one.name, one.read) for one in self.fields.values() if one.read is not None]
 
     def read_fields(self) -> tuple[str, ...]:
         """Return every field of the system that must be read: mapped, written, watched, judged by `only`, the key."""

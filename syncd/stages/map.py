@@ -8,32 +8,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from syncd.mapping.model import ABSENT, BadValue, KindMap
+from syncd.mapping.model import ABSENT, BadValue, KindMap, ReadField
 
 
 def map_record(kind_map: KindMap, fields: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
     """Return (canonical values, unreadable fields with the reason). Empty is None; a field not read is left out."""
-    return map_fields(kind_map, fields, kind_map.fields)
+    return _map(kind_map.readers, fields)
 
 
 def map_fields(
     kind_map: KindMap, fields: Mapping[str, Any], names: Iterable[str]
 ) -> tuple[dict[str, Any], dict[str, str]]:
     """Map only these of our fields."""
-    values: dict[str, Any] = {}
-    bad: dict[str, str] = {}
-    for name in names:
-        one = kind_map.fields.get(name)
-        if one is None or one.read is None:
-            continue
-        value = one.read(fields)
-        if value is ABSENT:
-            continue
-        if type(value) is BadValue:
-            bad[name] = value.why
-            value = None
-        values[name] = value
-    return values, bad
+    wanted = set(names)
+    return _map([one for one in kind_map.readers if one[0] in wanted], fields)
 
 
 def map_keys(kind_map: KindMap, fields: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
@@ -46,3 +34,20 @@ def map_keys(kind_map: KindMap, fields: Mapping[str, Any], names: Iterable[str])
         if value is not None and value is not ABSENT and type(value) is not BadValue:
             values[name] = value
     return values
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def _map(readers: Iterable[tuple[str, ReadField]], fields: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
+    values: dict[str, Any] = {}
+    bad: dict[str, str] = {}
+    for name, read in readers:
+        value = read(fields)
+        if value is ABSENT:
+            continue
+        if type(value) is BadValue:
+            bad[name] = value.why
+            value = None
+        values[name] = value
+    return values, bad

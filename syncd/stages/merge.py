@@ -60,11 +60,12 @@ def merge_values(
         value, winner = _choose(field, candidates)
         if winner is None:
             continue
+        source = winner.source
         values[name] = value
         provenance[name] = {
-            "system": winner.source.system,
-            "kind": winner.source.kind,
-            "id": winner.source.id,
+            "system": source.system,
+            "kind": source.kind,
+            "id": source.id,
             "at": winner.at,
             "rule": winner.rule,
             "method": winner.method,
