@@ -209,6 +209,7 @@ class Work:
     def due(self) -> int:
         """Return how many entities may be looked at now."""
         with self.engine.begin() as connection:
+            handoff.mend_waits(connection, now_ms())
             return handoff.count_due(connection, now_ms())
 
     def start_handoff(self) -> None:
@@ -313,7 +314,7 @@ class Work:
             makes = [one for one in kinds.values() if one.create is Create.ALLOWED]
             cursors = intake.read_cursors(connection, system) if makes else {}
             age = max(self.polls[system].total_seconds() * FRESH_POLLS, 120.0) * 1000
-            known = {kind for kind, (_, _, at, complete) in cursors.items() if complete and at > now - age}
+            known = {kind for kind, (_, _, at, complete) in cursors.items() if complete and abs(now - at) < age}
             for made in makes:
                 gap = self.drift.gap(system, made.kind)
                 if gap.creates or gap.whole:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, delete, func, select, update
+from sqlalchemy import Connection, and_, bindparam, delete, func, or_, select, update
 
 from syncd.lead.decision import EntityView, Related, SourceRecord, Touch
 from syncd.lead.definition import EntityKind
@@ -23,6 +23,8 @@ from syncd.store.tables import (
     touch,
     verdict,
 )
+
+LONGEST_WAIT_MS = 3_600_000  # nothing is put off for longer
 
 
 def next_due(connection: Connection, now: int, limit: int) -> dict[str, int]:
@@ -42,6 +44,12 @@ def count_due(connection: Connection, now: int | None = None) -> int:
     if now is not None:
         query = query.where(due.c.not_before <= now)
     return int(connection.execute(query).scalar_one())
+
+
+def mend_waits(connection: Connection, now: int) -> None:
+    """Let be due now what waits for a time that a clock told before it was set back."""
+    told_otherwise = or_(due.c.since > now, due.c.not_before > now + LONGEST_WAIT_MS)
+    connection.execute(update(due).where(due.c.not_before > now, told_otherwise).values(not_before=now, since=now))
 
 
 def count_records(connection: Connection, systems: Sequence[str]) -> int:
