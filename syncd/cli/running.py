@@ -55,14 +55,15 @@ def run(config: Path) -> int:
 @click.command(epilog="Example: syncd once --config config.yaml --json")
 @config_option
 @json_option
-def once(config: Path, as_json: bool) -> int:
+@click.option("--sweep", is_flag=True, help="Compare all ids with the systems too: what was deleted, missed, restored.")
+def once(config: Path, as_json: bool, sweep: bool) -> int:
     """Do one whole cycle and exit: 0 all well, 1 something needs a person, 2 could not run."""
     from syncd.daemon import run_once
     from syncd.health import Health, named
 
     app = open_app(config)
     health = Health()
-    result = run_once(make_work(app, health), app.config.state, app.config.executor)
+    result = run_once(make_work(app, health), app.config.state, app.config.executor, sweeping=sweep)
     asked = Counter(result.fates)
     problems = _open_problems(app.engine)
     person = sum(asked[fate] for fate in NEEDS_A_PERSON) + result.outcomes.get("rejected", 0) + problems
@@ -94,13 +95,14 @@ def once(config: Path, as_json: bool) -> int:
 @click.command(epilog="Example: syncd approve --config config.yaml    (after `syncd plan` showed what waits)")
 @config_option
 def approve(config: Path) -> int:
-    """Let through what the brakes hold, once."""
+    """Let through what the brakes hold, once; the next sweep believes what it has asked about."""
     from syncd.store import workers
     from syncd.store.database import now_ms
 
     app = open_app(config)
     with app.engine.begin() as connection:
-        workers.approve(connection, "brake", getpass.getuser(), now_ms())
+        for what in ("brake", "vanished"):
+            workers.approve(connection, what, getpass.getuser(), now_ms())
     click.echo("the next handoff lets through what the brakes hold")
     return 0
 

@@ -37,6 +37,7 @@ DEAD_AFTER_MS = 60_000
 KEEP_WORKFLOWS = timedelta(hours=24)
 KEEP_SPENDING = timedelta(days=40)
 HANDOFF = "handoff"
+SWEEP = "sweep"
 
 
 class EngineUnusable(Exception):
@@ -63,6 +64,7 @@ def serve(work: Work, url: str, executor: str, stop: threading.Event, on_start: 
         DBOS.apply_schedules(
             [_schedule(f"poll-{name}", tick, cron_for(every), name) for name, every in work.polls.items()]
         )
+        DBOS.apply_schedules([_schedule(f"sweep-{name}", sweep_tick, "0 */10 * * * *", name) for name in work.polls])
         DBOS.apply_schedules([_schedule("tidy", tidy, "0 17 * * * *", None)])
         on_start()
         for system in work.polls:
@@ -74,17 +76,22 @@ def serve(work: Work, url: str, executor: str, stop: threading.Event, on_start: 
                 work.share_limits(now_ms() - DEAD_AFTER_MS)
 
 
-def run_once(work: Work, url: str, executor: str) -> Once:
+def run_once(work: Work, url: str, executor: str, *, sweeping: bool = False) -> Once:
     """Open the engine, do one cycle, close it."""
     with opened(work, url, executor):
         work.settle()
-        return cycle(work)
+        return cycle(work, sweeping=sweeping)
 
 
-def cycle(work: Work) -> Once:
-    """Poll every system once, hand over all that is due, and return what happened; the engine must be open."""
+def cycle(work: Work, *, sweeping: bool = False) -> Once:
+    """Poll every system once, hand over all that is due, and return what happened; the engine must be open.
+
+    With `sweeping` each system is swept after its poll.
+    """
     handles = {system: DBOS.start_workflow(poll, system, True) for system in work.polls}
     news = {system: handle.get_result(polling_interval_sec=0.02) for system, handle in handles.items()}
+    for system in work.polls if sweeping else ():
+        DBOS.start_workflow(sweep, system, True).get_result(polling_interval_sec=0.02)
     results = []
     # Through the queue, so that on PostgreSQL it never runs beside another worker's.
     while work.due():
@@ -120,6 +127,7 @@ def opened(work: Work, url: str, executor: str) -> Iterator[None]:
         _datasource = SQLAlchemyDatasource.create(url, engine=work.engine)
         try:
             DBOS.launch()
+            DBOS.register_queue(SWEEP, global_concurrency=1, worker_concurrency=1, polling_interval_sec=5.0)
             DBOS.register_queue(HANDOFF, global_concurrency=1, worker_concurrency=1, polling_interval_sec=0.5)
             for system in work.polls:
                 DBOS.register_queue(
@@ -169,6 +177,23 @@ def poll(system: str, by_hand: bool = False) -> int:
     if not by_hand and DBOS.run_step({"name": "count due"}, _count_due):
         _ask_for_handoff()
     return news
+
+
+@DBOS.workflow(name="sweep tick")
+def sweep_tick(scheduled: datetime, system: Any) -> None:
+    """Ask for a sweep, unless one is asked for already; whether it is due is seen when it begins."""
+    del scheduled
+    with SetEnqueueOptions(deduplication_id=f"sweep-{system}"), _once_is_enough():
+        DBOS.enqueue_workflow(SWEEP, sweep, str(system))
+
+
+@DBOS.workflow(name="sweep")
+def sweep(system: str, by_hand: bool = False) -> dict[str, int]:
+    """Compare all ids of one system with what is stored; beside the polls, one system at a time."""
+    found = DBOS.run_step({"name": "compare"}, _sweep, system, by_hand)
+    if not by_hand and DBOS.run_step({"name": "count due"}, _count_due):
+        _ask_for_handoff()
+    return found
 
 
 @DBOS.workflow(name="hand over")
@@ -238,6 +263,10 @@ def _source() -> SQLAlchemyDatasource:
 
 def _poll(system: str, even_if_paused: bool) -> int:
     return _current().poll(system, even_if_paused=even_if_paused)
+
+
+def _sweep(system: str, even_if_fresh: bool) -> dict[str, int]:
+    return _current().sweep(system, even_if_fresh=even_if_fresh)
 
 
 def _count_due() -> int:

@@ -25,6 +25,8 @@ from connectors.errors import (
 from syncd.daemon.accounts import Accounts
 from syncd.daemon.budgets import Budgets
 from syncd.daemon.drift import PATIENCE_MS, Drift
+from syncd.daemon.filling import Filler
+from syncd.daemon.sweep import Sweeper
 from syncd.health import Health
 from syncd.lead.decision import Fate
 from syncd.log import logger
@@ -73,6 +75,8 @@ class Work:
         self.drift = Drift(self.engine, self.mappings, self.sources)
         self.accounts = Accounts(self.engine, self.sources, self.account_settings)
         self.budgets = Budgets(self.engine, self.sources)
+        self.filler = Filler(self.engine, self.mappings, self.sources, self.stopping)
+        self.sweeper = Sweeper(self.engine, self.mappings, self.sources, self.filler, self.stopping)
         self._closed: dict[str, float] = {}  # system -> until when it asked to be left alone (monotonic)
 
     def watch(self) -> None:
@@ -132,6 +136,20 @@ class Work:
             return news + more, trouble or error
         return news, error
 
+    def sweep(self, system: str, *, even_if_fresh: bool = False) -> dict[str, int]:
+        """Compare all ids of one system with what is stored; return counts by what was found."""
+        kinds = self.drift.readable(system)
+        if not even_if_fresh and not self.sweeper.is_due(system, kinds, now_ms()):
+            return {}
+        with self.budgets.reading(system):
+            try:
+                self.accounts.admit(system)
+            except ConnectorError:
+                return {}  # the poll says so
+            found = self.sweeper.run(system, kinds)
+        self.budgets.settle(system, now_ms())
+        return found
+
     def _creates_wait(self, system: str) -> bool:
         """Return whether leads wait to be created there, which takes a fresh look at what is there."""
         known = self.mappings.systems.get(system)
@@ -150,9 +168,10 @@ class Work:
         for kind, names in kinds.items():
             wanted = list(names)
             position, fields, _, _ = cursors.get(kind, (None, wanted, 0, False))
-            # A newly mapped field was never read; without it every decision would take it for empty.
-            known = position if set(wanted) <= set(fields) else None
-            readings.append(Reading(kind=kind, fields=wanted, after=known))
+            added = set(wanted) - set(fields)
+            if added and position is not None:  # of the records known already, only what was mapped now is read
+                self.filler.ask(system, kind, sorted(added))
+            readings.append(Reading(kind=kind, fields=wanted, after=position))
         asked = {one.kind: one.fields for one in readings}
         news, error = 0, None
         try:
@@ -160,6 +179,7 @@ class Work:
                 news += self._store(system, page, asked[page.kind], started)
                 if self.stopping.is_set():
                     return news, None
+            news += self.filler.fill(system, kinds)
         except ConnectorError as trouble:
             error = trouble
             if set(error.kinds) == set(kinds):

@@ -10,6 +10,16 @@ by the daemon, `plan` and `explain`; when any of it runs, and what follows a fai
 
 from syncd.pipeline.acting import Brake, send_batch, settle_leftovers, store_decisions
 from syncd.pipeline.deciding import decide_batch
+from syncd.pipeline.erasing import forget_erased
 from syncd.pipeline.intake import link_again, take_in
 
-__all__ = ["Brake", "decide_batch", "link_again", "send_batch", "settle_leftovers", "store_decisions", "take_in"]
+__all__ = [
+    "Brake",
+    "decide_batch",
+    "forget_erased",
+    "link_again",
+    "send_batch",
+    "settle_leftovers",
+    "store_decisions",
+    "take_in",
+]

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from connectors.contract import Page, Record
+from syncd.lead.decision import EntityView
 from syncd.lead.definition import EntityKind
 from syncd.mapping.model import Create, KindMap, Mappings
 from syncd.pipeline.succession import RANK, follow_conversions, follow_merges
@@ -64,6 +65,19 @@ def link_again(connection: Connection, mappings: Mappings, system: str, kind: st
     links = _link(connection, mappings, kind_map, news, now)
     intake.mark_due(connection, dict.fromkeys(links.values(), RANK[kind_map.entity]), now, "linked at last")
     return len(links)
+
+
+def key_rows_of(mappings: Mappings, view: EntityView) -> list[dict[str, Any]]:
+    """Return the keys under which an entity's living records say that it can be found."""
+    rows = []
+    for one in view.records:
+        kind_map = mappings.kind(one.system, one.kind)
+        if kind_map is None or one.deleted:
+            continue
+        news = News(Record(id=one.id, modified=from_ms(one.modified), fields=one.fields), one.fields, (), False, False)
+        keys = keys_of(mappings.definition, kind_map.entity, _key_values(mappings, kind_map, news))
+        rows += _key_rows(kind_map, [news], {one.id: view.id}, {one.id: keys})
+    return rows
 
 
 # ---------------------------------------------------------------------------------------------------------------------

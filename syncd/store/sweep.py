@@ -62,6 +62,11 @@ def count_alive(connection: Connection, system: str, kind: str) -> int:
     return int(connection.execute(query).scalar_one())
 
 
+def newest(connection: Connection, system: str, kind: str) -> int:
+    """Return the latest modified time that is stored, by the system's clock, in ms."""
+    return connection.execute(select(func.max(record.c.modified)).where(*_of(system, kind))).scalar() or 0
+
+
 def unlinked(connection: Connection, system: str, kind: str) -> list[str]:
     """Return the living records that belong to no entity."""
     join = and_(link.c.system == record.c.system, link.c.kind == record.c.kind, link.c.record_id == record.c.id)

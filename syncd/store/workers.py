@@ -30,6 +30,12 @@ def approve(connection: Connection, what: str, by: str, now: int) -> None:
     upsert(connection, approval, [{"what": what, "by": by, "at": now}])
 
 
+def approved_at(connection: Connection, what: str) -> int | None:
+    """Return when a person last let this through, in ms."""
+    at: int | None = connection.execute(select(approval.c.at).where(approval.c.what == what)).scalar()
+    return at
+
+
 def take_approval(connection: Connection, what: str) -> str | None:
     """Return who let this through, and use the approval up."""
     who = connection.execute(select(approval.c.by).where(approval.c.what == what)).scalar()

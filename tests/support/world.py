@@ -76,9 +76,9 @@ class World:
     def contacts(self, rows: list[dict[str, str]]) -> list[str]:
         return list(self.hubspot.seed("contacts", rows))
 
-    def cycle(self) -> Once:
-        """One poll of every system and one handoff of all that is due."""
-        return cycle(self.work)
+    def cycle(self, *, sweeping: bool = False) -> Once:
+        """One poll (and sweep) of every system and one handoff of all that is due."""
+        return cycle(self.work, sweeping=sweeping)
 
     def wait_is_over(self) -> None:
         """Let all that is put off be due now."""
