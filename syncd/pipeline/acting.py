@@ -21,6 +21,7 @@ from syncd.mapping.model import Mappings
 from syncd.pipeline.succession import RANK
 from syncd.store import handoff, inbox, intake
 from syncd.store.database import new_id, now_ms
+from syncd.store.doubts import settle_doubts
 
 RETRY_MS = 30_000  # for a deferral that names no time
 LONGEST_RETRY_MS = 3_600_000
@@ -92,6 +93,7 @@ def store_decisions(
         verdicts=[row for one in kept for row in _verdict_rows(mappings, one, now)],
         changes=[_ledger_row(mappings, one, now) for one in kept if one.changes],
     )
+    settle_doubts(connection, [one.entity for one in kept])
     _save_places(connection, kept, now)
     _tell(connection, decisions, held, now)
     waiting = {one.entity for one in kept if one.fate is Fate.DEFERRED and not one.writes}
@@ -127,7 +129,7 @@ def send_batch(
 
 def settle_leftovers(connection: Connection, now: int) -> int:
     """Make entities due whose intents a stopped process left unanswered; return how many."""
-    left = handoff.lapse_intents(connection)
+    left = handoff.lapse_intents(connection, now)
     kinds = handoff.kinds_of(connection, left)
     intake.mark_due(connection, {one: RANK[EntityKind(kind)] for one, kind in kinds.items()}, now, "left unanswered")
     return len(left)

@@ -13,6 +13,7 @@ from syncd.lead.branch import mail_domain, name_key, site_key
 from syncd.lead.decision import Ask, Decision, EntityView, Fate, LeadState, Move, Related, Verdict, Write
 from syncd.lead.definition import SALES_FACTS, EntityKind
 from syncd.mapping.model import Create, FieldMap, Mappings, Method
+from syncd.pipeline.unanswered import keep, own_up
 from syncd.stages.deliver import plan_create, plan_update
 from syncd.stages.enrich import account_of_branch, find_account, find_branch
 from syncd.stages.feedback import handoff_facts
@@ -22,6 +23,7 @@ from syncd.stages.match import Key
 from syncd.stages.merge import Said, changes_between, merge_values, sales_facts
 from syncd.stages.qualify import at_gate, score_lead, walk_ladder
 from syncd.store import handoff, intake
+from syncd.store.doubts import load_doubts
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,13 +53,16 @@ def decide_batch(
     connection: Connection, mappings: Mappings, ids: Sequence[str], now: int, may_create: Iterable[tuple[str, str]]
 ) -> list[Decision]:
     """Read all that is known about these entities and decide for each; writes nothing."""
-    views = handoff.load_views(connection, ids)
+    stored = handoff.load_views(connection, ids)
+    in_doubt = load_doubts(connection, ids)
+    views = [own_up(mappings, view, in_doubt[view.id]) if view.id in in_doubt else view for view in stored]
     heard = {view.id: _listen(mappings, view) for view in views}
     batch = Batch(mappings=mappings, now=now, may_create=frozenset(may_create))
     batch = _with_references(connection, batch, views, heard)
     merged = {view.id: _merge(batch, view, heard[view.id]) for view in views}
     batch = _with_related(connection, batch, views, merged)
-    return [_decide(batch, view, heard[view.id], *merged[view.id]) for view in views]
+    decisions = [_decide(batch, view, heard[view.id], *merged[view.id]) for view in views]
+    return [keep(*of_one) for of_one in zip(decisions, stored, views, strict=True)] if in_doubt else decisions
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -143,14 +143,14 @@ def planned_intents(connection: Connection, batch: str) -> list[Any]:
     )
 
 
-def lapse_intents(connection: Connection) -> list[str]:
+def lapse_intents(connection: Connection, now: int) -> list[str]:
     """Give up intents that a stopped process left unanswered; return their entities, which must be decided again.
 
     Safe because every request is idempotent: an update names its record, a create our own key.
     """
     left = list(connection.execute(select(intent.c.entity).where(intent.c.state == "planned").distinct()).scalars())
     if left:
-        connection.execute(update(intent).where(intent.c.state == "planned").values(state="lapsed"))
+        connection.execute(update(intent).where(intent.c.state == "planned").values(state="lapsed", answered_at=now))
     return left
 
 

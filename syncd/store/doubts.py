@@ -1,0 +1,57 @@
+"""Queries on writes that may have been applied though no answer says so; what follows from them is syncd.pipeline's."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, func, select, update
+
+from syncd.store.rows import chunks
+from syncd.store.tables import cursor, intent
+
+IN_DOUBT = ("lapsed", "deferred")
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """A write that may have been applied. `record_id` is None for a create; `agrees`: field -> canonical value."""
+
+    system: str
+    kind: str
+    record_id: str | None
+    agrees: Mapping[str, Any]
+
+
+def load_doubts(connection: Connection, entities: Iterable[str]) -> dict[str, list[Doubt]]:
+    """Return entity -> its writes in doubt, the earliest first."""
+    if connection.execute(select(intent.c.id).where(intent.c.state.in_(IN_DOUBT)).limit(1)).first() is None:
+        return {}  # nearly always
+    found: dict[str, list[Doubt]] = {}
+    for part in chunks(list(entities)):
+        query = select(intent).where(intent.c.entity.in_(part), intent.c.state.in_(IN_DOUBT)).order_by(intent.c.id)
+        for row in connection.execute(query):
+            doubt = Doubt(row.system, row.kind, row.record_id, row.request["agrees"])
+            found.setdefault(row.entity, []).append(doubt)
+    return found
+
+
+def settle_doubts(connection: Connection, entities: Collection[str]) -> None:
+    """End the doubts of entities that were decided now, where the system was read to its end since they arose."""
+    read_since = (
+        select(cursor.c.kind)
+        .where(
+            cursor.c.system == intent.c.system,
+            cursor.c.kind == intent.c.kind,
+            cursor.c.complete.is_(True),
+            cursor.c.polled_at > func.coalesce(intent.c.answered_at, intent.c.at),
+        )
+        .exists()
+    )
+    for part in chunks(list(entities)):
+        connection.execute(
+            update(intent)
+            .where(intent.c.entity.in_(part), intent.c.state.in_(IN_DOUBT), read_since)
+            .values(state="settled")
+        )

@@ -1,0 +1,63 @@
+"""A write whose answer was lost and whose value was changed at its source before anybody asked again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from support.world import World, world
+
+from sandbox.wire import Fault
+
+pytestmark = pytest.mark.system
+
+
+def lose_the_next_write(made: World) -> None:
+    """Salesforce takes the write of the next cycle and no attempt of it is answered; the poll before it is."""
+    made.servers["salesforce"].board.add(Fault("lost", "POST composite", first=2, times=4))
+    made.cycle()
+    made.servers["salesforce"].board.clear()
+    made.wait_is_over()
+
+
+def test_a_value_that_we_wrote_unanswered_is_not_taken_for_the_reps(tmp_path: Path, sqlite_url: str) -> None:
+    """Under `theirs` it would stand for ever: what marketing says next must still arrive."""
+    with world(tmp_path, sqlite_url) as made:
+        contact = made.contact()
+        made.settle()
+        made.hubspot.edit("contacts", contact, {"problem": "Scrap on line 4"})
+        lose_the_next_write(made)
+        assert made.leads()[0]["Problem__c"] == "Scrap on line 4"
+        made.hubspot.edit("contacts", contact, {"problem": "Scrap on line 5"})
+        made.settle()
+        assert made.leads()[0]["Problem__c"] == "Scrap on line 5"
+
+
+def test_a_lead_that_was_made_unanswered_follows_its_contact(tmp_path: Path, sqlite_url: str) -> None:
+    """The same for every field of a create, and an emptied fact is not kept alive by our own write."""
+    with world(tmp_path, sqlite_url) as made:
+        contact = made.contact()
+        lose_the_next_write(made)
+        (lead,) = made.leads()
+        made.hubspot.edit("contacts", contact, {"jobtitle": "VP Plants", "problem": "Rust"})
+        made.settle()
+        (lead,) = made.leads()
+        assert (lead["Title"], lead["Problem__c"]) == ("VP Plants", "Rust")
+
+
+def test_what_a_rep_changed_after_an_unanswered_write_stays(tmp_path: Path, sqlite_url: str) -> None:
+    """Knowing what we may have written must not make a rep's own word ours."""
+    with world(tmp_path, sqlite_url) as made:
+        contact = made.contact()
+        made.settle()
+        made.hubspot.edit("contacts", contact, {"jobtitle": "VP Plants"})
+        lose_the_next_write(made)
+        made.salesforce.edit("Lead", made.leads()[0]["Id"], {"Title": "Chief"})
+        made.hubspot.edit("contacts", contact, {"jobtitle": "VP Sites"})
+        made.settle()
+        assert made.leads()[0]["Title"] == "Chief"
+        made.salesforce.edit("Lead", made.leads()[0]["Id"], {"Title": "VP Plants"})  # by chance the value once lost
+        made.settle()
+        made.hubspot.edit("contacts", contact, {"jobtitle": "VP Works"})
+        made.settle()
+        assert made.leads()[0]["Title"] == "VP Plants"
