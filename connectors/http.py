@@ -135,7 +135,7 @@ class Session(requests.Session):
         self._lock = threading.Lock()
         self._day = datetime.now(UTC).date()
         self._purpose = threading.local()
-        self._quiet: dict[str | None, tuple[float, int]] = {}  # lane -> (until, monotonic; the thread that waits)
+        self._quiet: dict[str | None, tuple[float, int, str]] = {}  # lane -> (until, monotonic; who waits; why)
         self._workers = 0
         self.share_among(1)
         if settings.ca:
@@ -220,7 +220,7 @@ class Session(requests.Session):
             raise verdict
         if verdict is not None:
             if answer.status_code == 429 and verdict.seconds is not None:
-                self._quiet[lane] = (time.monotonic() + verdict.seconds, threading.get_ident())
+                self._quiet[lane] = (time.monotonic() + verdict.seconds, threading.get_ident(), verdict.reason)
             self._raise_wait(verdict)
         return answer
 
@@ -304,12 +304,12 @@ class Session(requests.Session):
 
     def _keep_quiet(self, lane: str | None) -> None:
         """Wait with a thread that was told to, on behalf of all, by an answer to another one's call."""
-        until, waits = self._quiet.get(lane, (0.0, 0))
+        until, waits, reason = self._quiet.get(lane, (0.0, 0, ""))
         left = until - time.monotonic()
         if left <= 0 or waits == threading.get_ident():
             return
         if left > self.settings.longest_wait:
-            raise Unavailable(f"{self.system} asked for a pause", system=self.system, retry_after=left)
+            raise Unavailable(reason, system=self.system, retry_after=left)
         self._sleep(left)
 
     def _check_day(self, today: date) -> None:
