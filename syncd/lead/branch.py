@@ -51,6 +51,11 @@ def person_key(phone: str | None, last_name: str | None) -> str | None:
     return f"{phone}|{_plain(last_name)}"
 
 
+def branch_numbers(customer: str | None, ship_to: str | None) -> str | None:
+    """Return a key of customer and ship-to number, which together name a branch within one ERP."""
+    return f"{customer}|{ship_to}" if customer and ship_to else None
+
+
 def mail_domain(email: str | None) -> str | None:
     """Return the domain of an address if it can say which company somebody belongs to."""
     if not email or "@" not in email:

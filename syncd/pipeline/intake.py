@@ -13,8 +13,8 @@ from syncd.lead.definition import EntityKind
 from syncd.mapping.model import Create, KindMap, Mappings
 from syncd.pipeline.succession import RANK, follow_conversions, follow_merges
 from syncd.stages.map import map_keys
-from syncd.stages.match import Key, Linked, Several, keys_of, match_record
-from syncd.stages.poll import News, sift, touches_in
+from syncd.stages.match import LONE, Key, Linked, Several, keys_of, match_record
+from syncd.stages.poll import News, sift, survivor_of, touches_in
 from syncd.store import inbox, intake, sweep
 from syncd.store.database import from_ms, new_id, serialise_intake
 
@@ -22,7 +22,7 @@ from syncd.store.database import from_ms, new_id, serialise_intake
 KEY_FIELDS = {
     EntityKind.LEAD: ("phone", "last_name", "email"),
     EntityKind.ACCOUNT: ("name",),
-    EntityKind.BRANCH: ("customer", "street", "postcode"),
+    EntityKind.BRANCH: ("customer", "ship_to", "street", "postcode"),
 }
 
 
@@ -90,7 +90,9 @@ def _link(
     system, kind = kind_map.system, kind_map.kind
     followed = follow_merges(connection, mappings, kind_map, news, now)
     links = intake.links_of(connection, system, kind, [one.record.id for one in news])
-    values = {one.record.id: _key_values(mappings, kind_map, one) for one in news if not one.record.deleted}
+    buried = {one.record.id for one in news if _was_ours(kind_map, one)}
+    known = [one for one in news if not one.record.deleted or one.record.id in buried]
+    values = {one.record.id: _key_values(mappings, kind_map, one) for one in known}
     keys = {one: keys_of(mappings.definition, kind_map.entity, found) for one, found in values.items()}
     fresh = [one for one in news if one.record.id in keys and one.record.id not in links.keys() | followed.disputed]
     holders = intake.holders_of(
@@ -103,13 +105,15 @@ def _link(
     for one in fresh:
         entity, rule = _whose(one, keys[one.record.id], holders, taken, own)
         if isinstance(entity, Several):
-            _ask_who(connection, mappings, kind_map, one, entity, now)
+            if not one.record.deleted:
+                _ask_who(connection, mappings, kind_map, one, entity, now)
             continue
         if entity is None:
             entity, rule = new_id(), "new"
             entities.append(_new_entity(entity, kind_map.entity, now))
         links[one.record.id] = entity
-        taken[entity] = one.record.id
+        if not one.record.deleted:
+            taken[entity] = one.record.id
         for key in keys[one.record.id]:
             held = holders.setdefault(key, [])
             if entity not in held:
@@ -137,6 +141,13 @@ def _link(
     return intake.links_of(connection, system, kind, list(links)) if converted.joined else links
 
 
+def _was_ours(kind_map: KindMap, one: News) -> bool:
+    """Tell whether a person deleted a record that a lost state of ours had made; its tombstone must find its entity."""
+    if not (one.new and one.record.deleted) or kind_map.key is None or survivor_of(one.record) is not None:
+        return False
+    return bool(one.fields.get(kind_map.key))
+
+
 def _as_news(connection: Connection, system: str, kind: str, one: intake.StoredRecord) -> News:
     merged = sweep.merged_into(connection, system, kind, [one.id])
     record = Record(id=one.id, modified=from_ms(one.modified), fields=one.fields, merged=tuple(sorted(merged)))
@@ -144,7 +155,7 @@ def _as_news(connection: Connection, system: str, kind: str, one: intake.StoredR
 
 
 def _sought(keys: Sequence[Key]) -> list[Key]:
-    return [*keys, *(("lone phone", value) for name, value in keys if name == "phone")]
+    return [*keys, *((LONE[name], value) for name, value in keys if name in LONE)]
 
 
 def _key_values(mappings: Mappings, kind_map: KindMap, one: News) -> dict[str, Any]:

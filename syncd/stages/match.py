@@ -9,13 +9,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from syncd.lead.branch import mail_domain, name_key, person_key, site_key
+from syncd.lead.branch import branch_numbers, mail_domain, name_key, person_key, site_key
 from syncd.lead.definition import Definition, EntityKind
 
 Key: TypeAlias = tuple[str, str]  # (kind of key, canonical value)
 
 # Keys that find related entities but never say that two records are the same one.
 RELATING = frozenset({"ref", "account", "site", "customer", "company"})
+# Keys that speak only where a surer one is lacking on one of the two sides -> the name under which that side is found.
+LONE = {"phone": "lone phone", "ship_to": "lone ship_to"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,10 @@ def keys_of(definition: Definition, kind: EntityKind, values: Mapping[str, Any])
     if kind is EntityKind.ACCOUNT:
         keys += _some(("name", name_key(values.get("name"))))
         return keys
+    numbers = branch_numbers(values.get("customer"), values.get("ship_to"))
+    if not keys:
+        keys += _some(("lone ship_to", numbers))
+    keys += _some(("ship_to", numbers))
     keys += _some(("account", values.get("account")))
     keys += _some(("customer", values.get("customer")))
     keys += _some(("site", site_key(values.get("street"), values.get("postcode"))))
@@ -77,10 +83,12 @@ def match_record(
     """
     has_email = any(key == "email" for key, _ in keys)
     for key in keys:
-        if key[0] in RELATING or key[0] == "lone phone":
+        if key[0] in RELATING or key[0] in LONE.values():
             continue
-        # Two people with two addresses may share a line and a name: a number speaks only where an address is lacking.
-        found = holders.get(("lone phone", key[1]) if key[0] == "phone" and has_email else key, ())
+        # Two people with two addresses may share a line and a name, two ERPs a number: these speak only where the
+        # surer key is lacking.
+        surer = has_email if key[0] == "phone" else not any(name in LONE.values() for name, _ in keys)
+        found = holders.get((LONE[key[0]], key[1]) if key[0] in LONE and surer else key, ())
         if not found:
             continue
         if len(found) > 1:
