@@ -80,7 +80,8 @@ def run_once(work: Work, url: str, executor: str, *, sweeping: bool = False) -> 
     """Open the engine, do one cycle, close it."""
     with opened(work, url, executor):
         work.settle()
-        return cycle(work, sweeping=sweeping)
+        with _watching(work.engine, executor):
+            return cycle(work, sweeping=sweeping)
 
 
 def cycle(work: Work, *, sweeping: bool = False) -> Once:
@@ -125,6 +126,8 @@ def opened(work: Work, url: str, executor: str) -> Iterator[None]:
         take_over("dbos")
         _work = work
         _datasource = SQLAlchemyDatasource.create(url, engine=work.engine)
+        # Before the first workflow: who dies with one under way must be known to those that take over.
+        _beat(work.engine, executor, now_ms())
         try:
             DBOS.launch()
             DBOS.register_queue(SWEEP, global_concurrency=1, worker_concurrency=1, polling_interval_sec=5.0)
@@ -133,6 +136,8 @@ def opened(work: Work, url: str, executor: str) -> Iterator[None]:
                 DBOS.register_queue(
                     f"poll-{system}", global_concurrency=1, worker_concurrency=1, polling_interval_sec=0.5
                 )
+            if work.engine.dialect.name == "sqlite":
+                _adopt(executor)
             yield
         finally:
             work.stopping.set()
@@ -355,6 +360,37 @@ def _take_over(engine: Engine, executor: str) -> None:
         logger().warning(
             "took over from a worker that fell silent", action="take over", worker=name, workflows=len(left)
         )
+
+
+def _adopt(executor: str) -> None:
+    """Resume what workers of other names left on a state that is ours alone; its queues would stand still for them."""
+    left = DBOS.list_workflows(status="PENDING", load_input=False, load_output=False)
+    for one in left:
+        if one.executor_id != executor:
+            DBOS.resume_workflow(one.workflow_id)
+
+
+@contextmanager
+def _watching(engine: Engine, executor: str) -> Iterator[None]:
+    """Beat and take over beside the block, which may wait for what a dead worker holds; then leave the list."""
+    started, done = now_ms(), threading.Event()
+
+    def watch() -> None:
+        while True:
+            _beat(engine, executor, started)
+            _take_over(engine, executor)
+            if done.wait(BEAT_SECONDS):
+                return
+
+    thread = threading.Thread(target=watch, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
+        with engine.begin() as connection:
+            workers.forget_worker(connection, executor)
 
 
 def stop_on_signals(stop: threading.Event) -> None:

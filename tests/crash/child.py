@@ -133,7 +133,7 @@ def run(order: dict[str, Any]) -> None:
     watch(effects)
     app = open_app(Path(order["config"]), "warning")
     work = make_work(app, Health())
-    with opened(work, app.config.state, "crash-test"):
+    with opened(work, app.config.state, order["executor"]):
         work.settle()
         while True:
             command = json.loads(sys.stdin.buffer.readline())

@@ -167,7 +167,9 @@ class Lane:
     # --- the daemon
 
     @contextmanager
-    def daemon(self, point: Point | None = None, log: str = "effects.log") -> Iterator[Daemon]:
+    def daemon(
+        self, point: Point | None = None, log: str = "effects.log", executor: str = "worker"
+    ) -> Iterator[Daemon]:
         """Start the daemon, armed to kill itself at `point`; end it without letting it tidy up."""
         (self.folder / log).unlink(missing_ok=True)
         order = {
@@ -176,6 +178,7 @@ class Lane:
             "stop_at": point.number if point else None,
             "after": point.after if point else False,
             "log": str(self.folder / log),
+            "executor": executor,
         }
         assert self.zygote.stdin is not None
         self.zygote.stdin.write(json.dumps(order).encode() + b"\n")
