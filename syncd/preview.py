@@ -60,21 +60,14 @@ def plan(
 def tell(engine: Engine, mappings: Mappings, name: str) -> Story:
     """Follow one entity; `name` is its id, a record id of any system, or an e-mail address. Raises NotFound."""
     with engine.execution_options(syncd_reads_only=True).connect() as connection:
-        found = _find(connection, name)
+        found = find_entity(connection, name)
         made = _made(mappings)
         decisions = decide_batch(connection, mappings, [found], now_ms(), made)
         return Story(decision=decisions[0], history=read_history(connection, found))
 
 
-# ---------------------------------------------------------------------------------------------------------------------
-
-
-def _made(mappings: Mappings) -> list[tuple[str, str]]:
-    kinds = [one for kind in EntityKind for one in mappings.of_entity(kind)]
-    return [(one.system, one.kind) for one in kinds if one.create is Create.ALLOWED]
-
-
-def _find(connection: Any, name: str) -> str:
+def find_entity(connection: Any, name: str) -> str:
+    """Return the entity that somebody names by its id, a record id of any system, or an e-mail address."""
     asked = name.strip()
     found = _by_id(connection, asked) or _by_record(connection, asked) or _by_key(connection, asked)
     if len(found) > 1:
@@ -88,6 +81,14 @@ def _find(connection: Any, name: str) -> str:
             f"hubspot:contacts:51), or an e-mail address"
         )
     raise NotFound(f"{asked!r} names several: {', '.join(sorted(found))}; give one of these ids")
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def _made(mappings: Mappings) -> list[tuple[str, str]]:
+    kinds = [one for kind in EntityKind for one in mappings.of_entity(kind)]
+    return [(one.system, one.kind) for one in kinds if one.create is Create.ALLOWED]
 
 
 def _by_id(connection: Any, asked: str) -> dict[str, str]:

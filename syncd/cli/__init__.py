@@ -8,6 +8,7 @@ import click
 
 from syncd.cli.files import check, schema, test
 from syncd.cli.looking import explain, plan, problems, refusals, status
+from syncd.cli.replaying import replay
 from syncd.cli.running import approve, once, run
 from syncd.cli.setting_up import demo, sandbox, setup
 
@@ -36,6 +37,7 @@ for command in (
     problems,
     status,
     approve,
+    replay,
     setup,
     demo,
     sandbox,

@@ -88,7 +88,11 @@ def problems(config: Path, as_json: bool, kind: str | None, limit: int) -> int:
 
     app = open_app(config)
     with app.engine.execution_options(syncd_reads_only=True).connect() as connection:
-        rows = [dict(row._mapping) for row in list_problems(connection, kind=kind, limit=limit)]
+        # The name of a column may be of a kind of text that JSON does not take.
+        rows = [
+            {str(name): value for name, value in row._mapping.items()}
+            for row in list_problems(connection, kind=kind, limit=limit)
+        ]
     if as_json:
         click.echo(dump_json(rows))
         return 1 if rows else 0
@@ -98,7 +102,7 @@ def problems(config: Path, as_json: bool, kind: str | None, limit: int) -> int:
             group = row["kind"]
             click.echo(click.style(f"{group}:", bold=True))
         times = f" ({row['count']} times)" if row["count"] > 1 else ""
-        click.echo(f"  {moment(row['last_seen'])}  {row['message']}{times}")
+        click.echo(f"  {row['id']:>5}  {moment(row['last_seen'])}  {row['message']}{times}")
     click.echo(f"{len(rows)} open" if rows else "no open problems")
     return 1 if rows else 0
 
