@@ -130,12 +130,13 @@ class Board:
 
 
 class Server:
-    """Serves one simulator on 127.0.0.1 (or `host`) in threads of this process."""
+    """Serves one simulator on 127.0.0.1 (or `host`) in threads of this process; `clock` tells its Date headers."""
 
     def __init__(self, simulator: Simulator, port: int = 0, host: str = "127.0.0.1", latency: float = 0.0) -> None:
         self.simulator = simulator
         self.board = Board()
         self.latency = latency
+        self.clock: Callable[[], float] = time.time
         handler = _handler(self)
         self._http = _Threading((host, port), handler)
         self.port: int = self._http.server_address[1]
@@ -244,7 +245,7 @@ def _handler(server: Server) -> type[BaseHTTPRequestHandler]:
             raw = b"" if body is None else body if isinstance(body, bytes) else json.dumps(body).encode()
             try:
                 self.send_response_only(response.status)
-                self.send_header("Date", formatdate(time.time(), usegmt=True))
+                self.send_header("Date", formatdate(server.clock(), usegmt=True))
                 for name, value in headers.items():
                     self.send_header(name, value)
                 if response.status != 204:

@@ -41,6 +41,17 @@ def test_a_branch_is_identified_by_its_own_key_and_only_related_by_customer_and_
     assert {key for key, _ in found[1:]} <= RELATING
 
 
+def test_a_branch_is_known_by_its_numbers_where_its_own_key_is_lacking() -> None:
+    """The CRM holds the numbers only; two ERPs may give the same ones to two branches."""
+    numbers, lone, own = ("ship_to", "7|2"), ("lone ship_to", "7|2"), ("branch_key", "erp/7/2")
+    known = {"customer": "7", "ship_to": "2"}
+    assert keys(EntityKind.BRANCH, **known)[:2] == [lone, numbers]
+    assert keys(EntityKind.BRANCH, branch_key="erp/7/2", **known)[:2] == [own, numbers]
+    assert match_record([lone, numbers], {numbers: ["A"]}, {}, "1") == Linked("A", "ship_to")
+    assert match_record([own, numbers], {numbers: ["A"], lone: ["A"]}, {}, "1") == Linked("A", "ship_to")
+    assert match_record([own, numbers], {numbers: ["A"]}, {}, "1") == Unknown()
+
+
 def test_every_identifying_field_is_a_key_in_the_order_of_the_definition() -> None:
     known = definition(field("tax_id", identifies=True))
     assert keys_of(known, EntityKind.LEAD, {"tax_id": 7, "email": "a@b.example"})[:2] == [

@@ -1,0 +1,107 @@
+"""Clocks that jump and clocks that differ: the daemon never takes its own for the measure of what was read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import product
+
+import pytest
+from crash.scenario import ACTS
+from faults.town import Place, Town, place
+from support.long import times
+
+pytestmark = pytest.mark.system
+HOUR = 3600.0
+JUMPS = (-24 * HOUR, -HOUR, HOUR, 24 * HOUR)
+
+
+@pytest.fixture(scope="module")
+def somewhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    with place(tmp_path_factory.mktemp("clock")) as made:
+        yield made
+
+
+def _live(town: Town, jump: float = 0.0, at: int = -1, *, between: bool = False) -> None:
+    """Play the story; before the act number `at` the daemon's clock is set (`between`: only after the first cycle)."""
+    town.cycle()
+    for number, act in enumerate(ACTS):
+        if number == at and not between:
+            town.clock.jump(jump)
+        town.play(act)
+        town.cycle()
+        if number == at and between:
+            town.clock.jump(jump)
+        town.cycle()
+        town.verify(f"after {act.__name__}")
+
+
+def _is_silent(town: Town) -> None:
+    before = town.writes()
+    for _ in range(2):
+        assert not town.cycle()
+    assert town.writes() == before
+
+
+_POINTS = [*product(JUMPS, range(len(ACTS)), (False, True))]
+_SHOWN = [point for number, point in enumerate(_POINTS) if number % times(7, 1) == 0]
+
+
+@pytest.mark.parametrize(("jump", "at", "between"), _SHOWN)
+def test_the_daemons_clock_is_set(somewhere: Place, jump: float, at: int, between: bool) -> None:
+    """An hour or a day, forward or back, before any act or between its two polls: both sides agree in two polls."""
+    with somewhere.fresh() as town:
+        _live(town, jump, at, between=between)
+        _is_silent(town)
+        assert len(town.world.problems()) == 1  # the lead that sales deleted
+
+
+@pytest.mark.parametrize("off", JUMPS)
+def test_the_daemons_clock_is_wrong_all_the_time(somewhere: Place, off: float) -> None:
+    """Reading is by the systems' own clocks, so a wrong one of ours loses nothing."""
+    with somewhere.fresh() as town:
+        town.clock.jump(off)
+        _live(town)
+        _is_silent(town)
+
+
+@pytest.mark.parametrize(("hubspot", "salesforce"), [(90.0, 0.0), (-90.0, 0.0), (45.0, -45.0)])
+def test_the_systems_clocks_differ_by_90_seconds(somewhere: Place, hubspot: float, salesforce: float) -> None:
+    """Nothing lost, nothing reverted: times of two systems are compared with each other for `newest` only."""
+    with somewhere.fresh() as town:
+        town.clock.apart.update(hubspot=hubspot, salesforce=salesforce, erp=-hubspot)
+        _live(town)
+        _is_silent(town)
+
+
+def test_a_record_put_off_before_the_clock_was_set_back_does_not_wait_for_it(somewhere: Place) -> None:
+    """What a lock put off for half a minute is tried again within two polls, not a day later."""
+    with somewhere.fresh() as town:
+        town.cycle()
+        town.fronts["salesforce"].locks_rows = lambda: True
+        town.play(ACTS[0])
+        town.cycle()
+        town.fronts["salesforce"].locks_rows = lambda: False
+        town.clock.jump(-24 * HOUR)
+        for _ in range(2):
+            town.cycle()
+        town.verify("two polls after the lock")
+
+
+def test_a_look_at_the_crm_does_not_stay_fresh_because_the_clock_was_set_back(somewhere: Place) -> None:
+    """Nobody is created on knowledge that only looks new: somebody who came to the CRM meanwhile would be doubled."""
+    from sandbox.wire import Fault
+
+    with somewhere.fresh() as town:
+        town.cycle()
+        fault = town.world.servers["salesforce"].board.add(Fault("status", "POST composite read", times=1000))
+        town.clock.jump(-24 * HOUR)
+        for _ in range(5):
+            town.cycle()
+        town.play(ACTS[0])
+        town.world.salesforce.seed("Lead", [{"LastName": "Plain", "Company": "Works", "Email": "plain@works.example"}])
+        for _ in range(2):
+            town.cycle()
+        fault.times = 0
+        for _ in range(2):
+            town.cycle()
+        assert len(town.leads("Plain")) == 1

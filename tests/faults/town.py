@@ -1,0 +1,347 @@
+"""A company on a clock that tests move, its daemon's hands without the engine, and what an outsider may check.
+
+The scenario, the history and the invariants are those of the crash tests; faults are the servers' (sandbox/wire.py).
+"""
+
+from __future__ import annotations
+
+import shutil
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+import time_machine
+from crash.checker import Seen, check
+from crash.journal import Entry, Journal
+from support.world import World, add_branch, close, make
+
+from connectors import registry
+from connectors.http import Session
+from sandbox.wire import Request, Response
+from syncd.cli.common import make_work
+from syncd.daemon import Work
+from syncd.health import Health
+from syncd.wiring import build
+
+MINUTE = 60.0
+CHANGES = {
+    "batch: 1000": "batch: 4",
+    "    connector: hubspot\n": "    connector: hubspot\n    budget: {burst: null, search_per_second: null}\n",
+    "overwrites: 5%": "overwrites: 100%",
+}
+
+
+class Clock:
+    """One clock for the daemon and the systems; it runs, and sleeping moves it instead of waiting."""
+
+    def __init__(self, traveller: time_machine.Coordinates) -> None:
+        self._traveller = traveller
+        self._ahead = 0.0
+        self.naps: list[float] = []
+        self.apart = {"hubspot": 0.0, "salesforce": 0.0, "erp": 0.0}
+
+    def sleep(self, seconds: float) -> None:
+        self.naps.append(seconds)
+        self.move(seconds)
+
+    def move(self, seconds: float) -> None:
+        self._ahead += seconds
+        self._traveller.shift(seconds)
+
+    def monotonic(self) -> float:
+        return time.monotonic() + self._ahead
+
+    def jump(self, seconds: float) -> None:
+        """Set the daemon's clock, and nobody else's, so much forward."""
+        self._traveller.shift(seconds)
+        for system in self.apart:
+            self.apart[system] -= seconds
+
+    def of(self, system: str) -> Callable[[], float]:
+        """Return the clock of a system: so many seconds apart from the daemon's as `apart` says."""
+        return lambda: time.time() + self.apart[system]
+
+
+class _Time:
+    """Stands where a module of ours says `time`."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.monotonic, self.sleep = clock.monotonic, clock.sleep
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(time, name)
+
+
+class Front:
+    """A simulator's front door that tells Salesforce's joined reads from joined writes, and can lock every row."""
+
+    def __init__(self, simulator: Any) -> None:
+        self.name: str = simulator.name
+        self.simulator = simulator
+        self.locks_rows: Callable[[], bool] = lambda: False
+
+    def label(self, request: Request) -> str:
+        label = str(self.simulator.label(request))
+        if label != "POST composite":
+            return label
+        return "POST composite write" if b'"records"' in request.body else "POST composite read"
+
+    def handle(self, request: Request) -> Response:
+        if self.label(request) == "POST composite write" and self.locks_rows():
+            return Response(200, {"compositeResponse": [_locked(part) for part in request.json()["compositeRequest"]]})
+        response: Response = self.simulator.handle(request)
+        return response
+
+
+@dataclass
+class Town:
+    """A world with people in it. `entries`: everything that happened to contacts, leads and branches."""
+
+    world: World
+    clock: Clock
+    fronts: Mapping[str, Front]
+    entries: list[Entry] = field(default_factory=list)
+    journals: list[Journal] = field(default_factory=list)
+    said: list[Mapping[str, Any]] = field(default_factory=list)
+    cycles: int = 0
+    work: Work = field(init=False)
+
+    # --- people
+
+    def add_contact(self, fields: Mapping[str, str]) -> str:
+        return self.world.contacts([dict(fields)])[0]
+
+    def edit_contact(self, last_name: str, **fields: str) -> None:
+        (row,) = [row for row in self.world.hubspot.all("contacts") if row["lastname"] == last_name]
+        self.world.hubspot.edit("contacts", row["hs_object_id"], fields)
+
+    def add_lead(self, fields: Mapping[str, str]) -> str:
+        return str(self.world.salesforce.seed("Lead", [dict(fields)])[0])
+
+    def edit_lead(self, last_name: str, **fields: str) -> None:
+        for row in self.leads(last_name):
+            self.world.salesforce.edit("Lead", row["Id"], fields)
+
+    def delete_lead(self, last_name: str) -> None:
+        for row in self.leads(last_name):
+            self.world.salesforce.delete("Lead", row["Id"])
+
+    def add_account(self, fields: Mapping[str, str]) -> str:
+        return str(self.world.salesforce.seed("Account", [dict(fields)])[0])
+
+    def add_ship_to(self, number: str, **fields: str) -> None:
+        add_branch(self.world, number, f"Works {number}", **{**fields, "changed_at": self._erp_time()})
+
+    def edit_ship_to(self, number: str, **fields: str) -> None:
+        columns = ", ".join(f"{name} = :{name}" for name in fields)
+        with self.world.erp.begin() as connection:
+            connection.execute(
+                sa.text(f"update ship_to set {columns}, changed_at = :at where ship_to_no = :number"),
+                {**fields, "number": number, "at": self._erp_time()},
+            )
+
+    def wait_a_second(self) -> None:
+        self.clock.move(1.0)
+
+    def _erp_time(self) -> Any:
+        return datetime.fromtimestamp(self.clock.of("erp")(), UTC).replace(tzinfo=None)
+
+    def leads(self, last_name: str) -> list[dict[str, Any]]:
+        return [row for row in self.world.leads() if row["LastName"] == last_name]
+
+    def play(self, act: Callable[[Any], None]) -> None:
+        """Let people do an act."""
+        act(self)
+        self.note()
+
+    def note(self) -> None:
+        for journal in self.journals:
+            journal.note(api=False)
+
+    # --- the daemon
+
+    @contextmanager
+    def running(self) -> Iterator[Work]:
+        """Build the application on the files as they are now; a process that starts."""
+        self.world.app = build(self.world.config, {})
+        self.work = self.world.work = make_work(self.world.app, Health())
+        try:
+            self.work.settle()
+            yield self.work
+        finally:
+            self.stop()
+
+    def stop(self) -> None:
+        """End the process, as far as files and sockets go."""
+        self.world.app.engine.dispose()
+        for source in self.world.app.sources.values():
+            close(source)
+
+    def cycle(self, *, even_if_paused: bool = True, after: float = MINUTE) -> Counter[str]:
+        """A minute later, one poll of everything and one handoff of all that is due; return the outcomes."""
+        self.clock.move(after)
+        self.cycles += 1
+        outcomes: Counter[str] = Counter()
+        for system in self.work.polls:
+            self.work.poll(system, even_if_paused=even_if_paused)
+        while self.work.due():
+            self.work.start_handoff()
+            with self.work.engine.begin() as connection:
+                decided = self.work.decide(connection)
+            if decided["batch"] is None:
+                break
+            outcomes.update(self.work.send(decided["batch"]))
+        return outcomes
+
+    def session(self, system: str) -> Session:
+        session: Session = self.work.sources[system].session  # type: ignore[attr-defined]
+        return session
+
+    # --- outsiders
+
+    def calls(self, match: str = "") -> int:
+        return sum(server.board.total(match) for server in self.world.servers.values())
+
+    def writes(self) -> int:
+        return sum(self.world.writes().values())
+
+    def warnings(self) -> Counter[tuple[str, str, str]]:
+        """Return how often the log said that a system went or returned: (action, system, kind of trouble)."""
+        told = [one for one in self.said if one.get("action") in ("pause", "resume")]
+        return Counter((one["action"], one["system"], one.get("kind", "")) for one in told)
+
+    def seen(self) -> Seen:
+        """Return what an outsider sees now."""
+        self.note()
+        return Seen(
+            contacts=self.world.hubspot.all("contacts"),
+            leads=self.world.leads(),
+            branches=self.world.salesforce.all("Branch__c"),
+            history=list(self.entries),
+            state=self.world.state,
+        )
+
+    def verify(self, when: str) -> None:
+        """Check every invariant."""
+        broken = check(self.seen())
+        assert not broken, f"{when}:\n" + "\n".join(broken)
+
+
+@dataclass
+class Place:
+    """The systems, kept for many runs, each of which begins with empty ones."""
+
+    town: Town
+    folder: Path
+
+    @contextmanager
+    def fresh(self) -> Iterator[Town]:
+        """Empty everything and let the daemon start on it."""
+        world, town = self.town.world, self.town
+        world.erp.dispose()
+        shutil.copy(self.folder / "empty-erp.db", self.folder / "erp.db")
+        for part in ("", "-wal", "-shm"):
+            (self.folder / f"state.db{part}").unlink(missing_ok=True)
+        shutil.copy(self.folder / "empty-state.db", self.folder / "state.db")
+        world.hubspot.load(self.folder / "empty-hubspot.json")
+        world.salesforce.load(self.folder / "empty-salesforce.json")
+        for server in world.servers.values():
+            server.board.clear()
+        for front in town.fronts.values():
+            front.locks_rows = lambda: False
+        town.entries.clear()
+        town.said.clear()
+        town.clock.naps.clear()
+        for system in town.clock.apart:
+            town.clock.apart[system] = 0.0
+        town.cycles = 0
+        for journal in town.journals:
+            journal.forget()
+        with town.running():
+            yield town
+
+
+@contextmanager
+def place(folder: Path, changes: Mapping[str, str] | None = None) -> Iterator[Place]:
+    """Start the systems on a clock of their own; leads may lack an e-mail address, as the story's do."""
+    with pytest.MonkeyPatch.context() as patch, time_machine.travel(datetime.now(UTC), tick=True) as traveller:
+        clock = Clock(traveller)
+        _take_over(patch, clock)
+        config = {**CHANGES, **(changes or {})}
+        world = make(folder, f"sqlite:///{folder}/state.db", config, clock=clock.of("hubspot"))
+        try:
+            _set_clocks(world, clock)
+            _make_email_optional(folder / "mappings" / "definition.yaml")
+            town = _town(world, clock)
+            patch.setattr("syncd.daemon.work.logger", lambda: _Log(town.said))
+            world.hubspot.save(folder / "empty-hubspot.json")
+            world.salesforce.save(folder / "empty-salesforce.json")
+            shutil.copy(folder / "erp.db", folder / "empty-erp.db")
+            build(world.config, {}).engine.dispose()
+            shutil.copy(folder / "state.db", folder / "empty-state.db")
+            yield Place(town, folder)
+        finally:
+            world.stop()
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def _town(world: World, clock: Clock) -> Town:
+    fronts: dict[str, Front] = {}
+    town = Town(world, clock, fronts)
+    lock = threading.RLock()
+    for simulator, kinds in ((world.hubspot, ("contacts",)), (world.salesforce, ("Lead", "Branch__c"))):
+        journal = Journal(simulator, kinds, town.entries, lock)
+        town.journals.append(journal)
+        fronts[simulator.name] = world.servers[simulator.name].simulator = Front(journal)
+    return town
+
+
+def _set_clocks(world: World, clock: Clock) -> None:
+    world.salesforce.org.clock = world.salesforce.sessions.clock = clock.of("salesforce")
+    for name, server in world.servers.items():
+        server.clock = clock.of(name)
+
+
+def _take_over(patch: pytest.MonkeyPatch, clock: Clock) -> None:
+    """Let the daemon and its connectors live on this clock, and never wait."""
+    find = registry.find
+
+    def sleepless(name: str) -> registry.Connector:
+        found = find(name)
+        return replace(found, connect=lambda system, settings: found.connect(system, settings, sleep=clock.sleep))
+
+    patch.setattr(registry, "find", sleepless)
+    for module in ("connectors.http", "connectors.salesforce.client", "connectors.salesforce.lookback"):
+        patch.setattr(f"{module}.time", _Time(clock))
+    patch.setattr("syncd.daemon.work.time", _Time(clock))
+
+
+class _Log:
+    def __init__(self, said: list[Mapping[str, Any]]) -> None:
+        self._said = said
+
+    def __getattr__(self, level: str) -> Callable[..., None]:
+        return lambda event, **facts: self._said.append({"event": event, "level": level, **facts})
+
+
+def _locked(part: Mapping[str, Any]) -> dict[str, Any]:
+    error = {"statusCode": "UNABLE_TO_LOCK_ROW", "message": "unable to obtain exclusive access", "fields": []}
+    rows = [{"success": False, "errors": [error]} for _ in part["body"]["records"]]
+    return {"referenceId": part["referenceId"], "httpStatusCode": 200, "httpHeaders": {}, "body": rows}
+
+
+def _make_email_optional(definition: Path) -> None:
+    text = definition.read_text(encoding="utf-8")
+    facts = "[first_name, last_name, phone, email]"
+    assert facts in text
+    definition.write_text(text.replace(facts, "[first_name, last_name, phone]"), encoding="utf-8")
