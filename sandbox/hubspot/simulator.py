@@ -114,6 +114,12 @@ class HubSpot:
         with self.portal.lock:
             self._writer(kind).archive(int(record_id))
 
+    def restore(self, kind: str, record_id: str) -> None:
+        """Bring a record back from the recycle bin; its last-modified stays as it was."""
+        with self.portal.lock:
+            table = self.portal.table(kind)
+            table.put(table.archive.pop(int(record_id))._replace(archived=None))
+
     def gdpr_delete(self, kind: str, record_id: str) -> None:
         with self.portal.lock:
             self._writer(kind).purge(int(record_id))

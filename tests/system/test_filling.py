@@ -1,0 +1,196 @@
+"""Fields read beside the polls: newly mapped ones for the records known, and those that change without a sign."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from support.world import COMPLETE, World, laid_out
+
+from sandbox.wire import Fault
+from syncd.store.tables import filling, record
+
+pytestmark = [pytest.mark.system, pytest.mark.slow]
+MANY = 120
+LINE = "    website: {from: website}\n"
+
+
+@pytest.fixture
+def made(tmp_path: Path, sqlite_url: str) -> Iterator[World]:
+    """A world whose mapping does not read `website` yet."""
+    with laid_out(tmp_path, sqlite_url, {"overwrites: 5%": "overwrites: 100%"}) as one:
+        remap(one, LINE, "")
+        yield one
+
+
+def remap(made: World, old: str, new: str) -> None:
+    path = made.folder / "mappings" / "hubspot.yaml"
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new, 1), encoding="utf-8")
+
+
+def map_website(made: World) -> None:
+    remap(made, "    street: {from: address}\n", f"{LINE}    street: {{from: address}}\n")
+
+
+def crowd(made: World, count: int, **fields: str) -> list[str]:
+    return made.contacts(
+        [
+            {
+                **COMPLETE,
+                "email": f"p{n}@works{n}.example",
+                "lastname": f"Family{n}",
+                "mobilephone": f"(312) 555-{n:04d}",
+                **fields,
+            }
+            for n in range(count)
+        ]
+    )
+
+
+def known(made: World, name: str) -> int:
+    """Return how many contacts are stored with a value of this field."""
+    with made.app.engine.connect() as connection:
+        rows = connection.execute(sa.select(record.c.fields).where(record.c.kind == "contacts")).scalars()
+        return sum(bool(fields.get(name)) for fields in rows)
+
+
+def under_way(made: World) -> int:
+    with made.app.engine.connect() as connection:
+        return int(connection.execute(sa.select(sa.func.count()).select_from(filling)).scalar_one())
+
+
+def test_a_newly_mapped_field_is_read_for_all_and_nothing_else_is(made: World) -> None:
+    """120 contacts: two batch reads of that one field beside the usual quiet poll; sales has it in the same cycle."""
+    crowd(made, MANY, website="works.example")
+    with made.running():
+        made.settle()
+        made.cycle()
+    map_website(made)
+    with made.running():
+        made.calls()
+        once = made.cycle()
+        calls = made.calls()["hubspot"]
+        assert (calls["POST contacts/search"], calls["POST contacts/batch/read"]) == (1, 2)
+        assert once.fates == {"updated": MANY}
+        assert {lead["Website"] for lead in made.leads()} == {"https://works.example"}
+        assert (known(made, "website"), under_way(made)) == (MANY, 0)
+        made.cycle()
+        made.calls()
+        made.cycle()
+        assert made.calls()["hubspot"] == {"POST contacts/search": 1, "POST companies/search": 1}
+
+
+def test_only_where_a_value_appeared_is_a_lead_looked_at(made: World) -> None:
+    contacts = crowd(made, 20)
+    with made.running():
+        made.settle()
+        made.cycle()
+    map_website(made)
+    made.hubspot.portal.table("contacts").records[int(contacts[7])].properties["website"] = "works.example"
+    with made.running():
+        assert made.cycle().fates == {"updated": 1}
+
+
+def test_a_field_taken_out_of_the_mapping_costs_nothing(made: World) -> None:
+    crowd(made, 20, city="Chicago")
+    with made.running():
+        made.settle()
+        made.cycle()
+    remap(made, "    city: {from: city}\n", "")
+    with made.running():
+        made.calls()
+        assert made.cycle().fates == {}
+        assert made.calls()["hubspot"] == {"POST contacts/search": 1, "POST companies/search": 1}
+
+
+def test_it_goes_on_where_it_was_interrupted(made: World) -> None:
+    """A page at a time; the second page is refused, and the next poll begins there."""
+    crowd(made, MANY, website="works.example")
+    with made.running():
+        made.settle()
+        made.cycle()
+    map_website(made)
+    with made.running():
+        made.work.filler.step = 50
+        made.calls()
+        board = made.servers["hubspot"].board
+        board.add(Fault("status", "POST contacts/batch/read", first=2, times=99, status=403))
+        made.cycle()
+        assert (known(made, "website"), under_way(made)) == (50, 1)
+    made.servers["hubspot"].board.clear()
+    with made.running():
+        made.cycle()
+        assert (known(made, "website"), under_way(made)) == (MANY, 0)
+        assert made.calls()["hubspot"]["POST contacts/batch/read"] == 1  # the 70 left
+
+
+def test_live_changes_come_first_and_are_not_read_twice(made: World) -> None:
+    """A poll gives the second lane a moment only; what changed meanwhile is delivered by that same poll."""
+    contacts = crowd(made, 60, website="works.example")
+    with made.running():
+        made.settle()
+        made.cycle()
+    map_website(made)
+    with made.running():
+        made.work.filler.step, made.work.filler.seconds = 10, 0.0
+        made.hubspot.edit("contacts", contacts[-1], {"problem": "Scrap on line 4"})
+        made.cycle()
+        assert under_way(made) == 1
+        assert "Scrap on line 4" in {lead["Problem__c"] for lead in made.leads()}
+        made.calls()
+        for _ in range(6):
+            made.cycle()
+        assert (known(made, "website"), under_way(made)) == (60, 0)
+        assert made.calls()["hubspot"]["POST contacts/batch/read"] == 0
+
+
+def test_a_lead_about_to_be_decided_is_completed_first(made: World) -> None:
+    """Sales changed something on its Lead: the new field of its contact is not taken for empty meanwhile."""
+    crowd(made, 30, website="works.example")
+    with made.running():
+        made.settle()
+        made.cycle()
+    map_website(made)
+    last = made.leads()[-1]
+    made.salesforce.edit("Lead", last["Id"], {"Authority__c": "recommends"})
+    with made.running():
+        made.work.poll("salesforce", even_if_paused=True)
+        made.work.filler.step, made.work.filler.seconds = 1, 0.0
+        made.work.poll("hubspot", even_if_paused=True)
+        with made.app.engine.connect() as connection:
+            filled = [
+                fields["email"]
+                for fields in connection.execute(
+                    sa.select(record.c.fields).where(record.c.kind == "contacts")
+                ).scalars()
+                if fields.get("website")
+            ]
+        assert last["Email"] in filled
+
+
+def test_a_formula_changes_without_a_sign_and_is_read_with_the_sweep(tmp_path: Path, sqlite_url: str) -> None:
+    """No stamp moves, so no poll shows it; two calls of 2,000 rows do: the list of ids and the formula itself."""
+    with laid_out(tmp_path, sqlite_url) as made:
+        path = made.folder / "mappings" / "salesforce.yaml"
+        text = path.read_text(encoding="utf-8")
+        path.write_text(text.replace("{from: Syncd_Decision__c}", "{from: Verdict__c}", 1), encoding="utf-8")
+        made.salesforce.define_field("Lead", "Verdict__c", "string", length=80, calculated=True)
+        contact = made.contact()
+        with made.running():
+            made.settle()
+            time.sleep(3.0)  # until the Lead's second is over and no poll looks at it again
+            made.settle()
+            (lead,) = made.leads()
+            made.salesforce.org.change(lead, {"Verdict__c": "accepted"}, stamp=lead["SystemModstamp"], quiet=True)
+            made.settle()
+            assert made.told(contact)["syncd_stage"] == "mql"
+            made.work.sweep("salesforce", even_if_fresh=True)
+            made.calls()
+            made.settle()
+            assert made.told(contact)["syncd_stage"] == "sql"
+            assert made.calls()["salesforce"]["POST composite/sobjects/Lead"] == 1
