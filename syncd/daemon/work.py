@@ -460,7 +460,9 @@ class Work:
             return
         self._well.add(system)
         with self.engine.begin() as connection:
-            inbox.close_problems(connection, key=f"system|{system}")
+            if systems.is_open(connection, f"system|{system}"):
+                inbox.close_problems(connection, key=f"system|{system}")
+                systems.wake_waiting(connection, now_ms())
 
     def store_is_well(self) -> bool:
         """Try the store; note the answer for /healthz."""

@@ -76,6 +76,12 @@ def close_problems_but(connection: Connection, prefix: str, keep: Collection[str
         connection.execute(update(problem).where(problem.c.id.in_(gone)).values(open=False))
 
 
+def is_open(connection: Connection, key: str) -> bool:
+    """Return whether the problem of this key is open."""
+    found = connection.execute(select(problem.c.id).where(problem.c.key == key, problem.c.open.is_(True))).first()
+    return found is not None
+
+
 def refused_writes(connection: Connection, batch: str) -> list[Any]:
     """Return (system, kind, entity, request, answer) of the writes of a batch that were refused."""
     query = select(intent.c.system, intent.c.kind, intent.c.entity, intent.c.request, intent.c.answer)
