@@ -14,12 +14,14 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
 
 from dbos import DBOS, DBOSConfig, ScheduleInput, SetEnqueueOptions, SQLAlchemyDatasource
 from dbos import error as dbos_error
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError
 
 from syncd.daemon.work import Work, total
 from syncd.log import logger, take_over
@@ -69,11 +71,14 @@ def serve(work: Work, url: str, executor: str, stop: threading.Event, on_start: 
         on_start()
         for system in work.polls:
             _ask_for_poll(system)
+        stuck: set[str] = set()
         while not stop.wait(BEAT_SECONDS):
             if work.store_is_well():
-                _beat(work.engine, executor, started)
-                _take_over(work.engine, executor)
-                work.share_limits(now_ms() - DEAD_AFTER_MS)
+                with suppress(DBAPIError):  # it went away again; the next look says so
+                    _beat(work.engine, executor, started)
+                    _take_over(work.engine, executor)
+                    stuck = _revive(executor, stuck)
+                    work.share_limits(now_ms() - DEAD_AFTER_MS)
 
 
 def run_once(work: Work, url: str, executor: str, *, sweeping: bool = False) -> Once:
@@ -166,9 +171,29 @@ def cron_for(every: timedelta) -> str:
 
 _work: Work | None = None
 _datasource: SQLAlchemyDatasource | None = None
+_running: set[str] = set()  # ids of the workflows that a thread of this process is in
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def _noted(work: Callable[P, R]) -> Callable[P, R]:
+    """Let a workflow be known as running for as long as it does."""
+
+    @wraps(work)
+    def run(*args: P.args, **options: P.kwargs) -> R:
+        own = str(DBOS.workflow_id)
+        _running.add(own)
+        try:
+            return work(*args, **options)
+        finally:
+            _running.discard(own)
+
+    return run
 
 
 @DBOS.workflow(name="tick")
+@_noted
 def tick(scheduled: datetime, system: Any) -> None:
     """Ask for a poll, unless one is asked for already; and for a handoff when something is due."""
     del scheduled
@@ -176,6 +201,7 @@ def tick(scheduled: datetime, system: Any) -> None:
 
 
 @DBOS.workflow(name="poll")
+@_noted
 def poll(system: str, by_hand: bool = False) -> int:
     """Read what changed in one system; then ask for a handoff, unless whoever asked by hand does that."""
     news = DBOS.run_step({"name": "read"}, _poll, system, by_hand)
@@ -185,6 +211,7 @@ def poll(system: str, by_hand: bool = False) -> int:
 
 
 @DBOS.workflow(name="sweep tick")
+@_noted
 def sweep_tick(scheduled: datetime, system: Any) -> None:
     """Ask for a sweep, unless one is asked for already; whether it is due is seen when it begins."""
     del scheduled
@@ -193,6 +220,7 @@ def sweep_tick(scheduled: datetime, system: Any) -> None:
 
 
 @DBOS.workflow(name="sweep")
+@_noted
 def sweep(system: str, by_hand: bool = False) -> dict[str, int]:
     """Compare all ids of one system with what is stored; beside the polls, one system at a time."""
     found = DBOS.run_step({"name": "compare"}, _sweep, system, by_hand)
@@ -202,6 +230,7 @@ def sweep(system: str, by_hand: bool = False) -> dict[str, int]:
 
 
 @DBOS.workflow(name="hand over")
+@_noted
 def hand_over() -> dict[str, Any]:
     """Decide and deliver batch after batch until nothing is due, or until the process is to stop."""
     work = _current()
@@ -226,6 +255,7 @@ def hand_over() -> dict[str, Any]:
 
 
 @DBOS.workflow(name="tidy")
+@_noted
 def tidy(scheduled: datetime, _: Any) -> None:
     """Drop finished workflows after a day; what they did stands in our own tables."""
     before = (scheduled - KEEP_WORKFLOWS).isoformat()
@@ -360,6 +390,22 @@ def _take_over(engine: Engine, executor: str) -> None:
         logger().warning(
             "took over from a worker that fell silent", action="take over", worker=name, workflows=len(left)
         )
+
+
+def _revive(executor: str, stuck: set[str]) -> set[str]:
+    """Resume what this process left half-way when the state could not even store that it failed.
+
+    Such a workflow holds its queue's only place for ever. `stuck`: those found by the look before; returns those of
+    this one, which may only just have begun or ended.
+    """
+    left = DBOS.list_workflows(status="PENDING", executor_id=executor, load_input=False, load_output=False)
+    found = {one.workflow_id for one in left} - _running
+    lost = sorted(found & stuck)
+    for one in lost:
+        DBOS.resume_workflow(one)
+    if lost:
+        logger().warning("resumed what the state had no room or time for", action="resume", workflows=len(lost))
+    return found - set(lost)
 
 
 def _adopt(executor: str) -> None:
