@@ -11,7 +11,7 @@ from connectors.contract import Page, Record
 from syncd.lead.decision import EntityView
 from syncd.lead.definition import EntityKind
 from syncd.mapping.model import Create, KindMap, Mappings
-from syncd.pipeline.succession import RANK, follow_conversions, follow_merges
+from syncd.pipeline.succession import RANK, follow_conversions, follow_merges, tell_twins
 from syncd.stages.map import map_keys
 from syncd.stages.match import LONE, Key, Linked, Several, keys_of, match_record
 from syncd.stages.poll import News, sift, survivor_of, touches_in
@@ -51,6 +51,10 @@ def take_in(connection: Connection, mappings: Mappings, system: str, page: Page,
     intake.mark_due(connection, due, now, f"{system} {page.kind}")
     _wake_referrers(connection, kind_map, news, now)
     _settle_gone(connection, kind_map, news, now)
+    came_or_went = [
+        one for one in news if one.record.deleted or (one.record.id in stored and stored[one.record.id].deleted)
+    ]
+    tell_twins(connection, kind_map, {links[one.record.id] for one in came_or_went if one.record.id in links}, now)
     return len(due)
 
 

@@ -83,6 +83,26 @@ def follow_conversions(
     return followed
 
 
+def tell_twins(connection: Connection, kind_map: KindMap, entities: Iterable[str], now: int) -> None:
+    """Ask about entities with two living records of one kind: one was restored after its twin had taken its place."""
+    for entity, keys in succession.living_records(connection, entities).items():
+        twins = [key for key in keys if key[:2] == (kind_map.system, kind_map.kind)]
+        key = f"twins|{entity}|{kind_map.system}|{kind_map.kind}"
+        if len(twins) < 2:
+            inbox.close_problems(connection, key=key)
+            continue
+        inbox.open_problem(
+            connection,
+            key=key,
+            kind="duplicate",
+            system=kind_map.system,
+            entity=entity,
+            message=f"{' and '.join(' '.join(one) for one in twins)} are one {kind_map.entity.value} ({entity}), and "
+            f"both live; both are kept up to date. Merge them over there, or delete one",
+            now=now,
+        )
+
+
 # ---------------------------------------------------------------------------------------------------------------------
 
 

@@ -161,3 +161,18 @@ def test_ladder_and_history_go_along_with_whoever_joins(seam: Seam) -> None:
     seam.until_quiet()
     (one,) = seam.entities()
     assert dict(seam.rows(entity, id=one)[0].state)["handed_at"] == stage["handed_at"]
+
+
+def test_a_lead_restored_beside_its_twin_is_asked_about_until_one_is_gone(seam: Seam) -> None:
+    """Their contacts were merged while one Lead lay in the bin; both are one person's now, and both are named."""
+    first, second = two_handed_over(seam)
+    seam.later()
+    seam.crm_lead(second, {"Email": BOB["email"]}, deleted=True)
+    seam.contact("53", merged=("51", "52"))
+    (one,) = seam.entities()
+    seam.later()
+    seam.crm_lead(second)
+    assert f"crm Lead {first} and crm Lead {second} are one lead ({one}), and both live" in seam.message()
+    seam.later()
+    seam.crm_lead(first, deleted=True)
+    assert [kind for kind, _, _ in seam.problems() if kind == "duplicate"] == []
