@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
-from dbos import DBOS, DBOSConfig, ScheduleInput, SetEnqueueOptions, SQLAlchemyDatasource
+from dbos import DBOS, DBOSConfig, ScheduleInput, SetEnqueueOptions, SQLAlchemyDatasource, WorkflowStatus
 from dbos import error as dbos_error
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine import make_url
@@ -384,7 +384,7 @@ def _take_over(engine: Engine, executor: str) -> None:
     for name in dead:
         left = DBOS.list_workflows(status="PENDING", executor_id=name, load_input=False, load_output=False)
         for one in left:
-            DBOS.resume_workflow(one.workflow_id)
+            _resume(one)
         with engine.begin() as connection:
             workers.forget_worker(connection, name)
         logger().warning(
@@ -399,13 +399,13 @@ def _revive(executor: str, stuck: set[str]) -> set[str]:
     this one, which may only just have begun or ended.
     """
     left = DBOS.list_workflows(status="PENDING", executor_id=executor, load_input=False, load_output=False)
-    found = {one.workflow_id for one in left} - _running
-    lost = sorted(found & stuck)
+    found = {one.workflow_id: one for one in left if one.workflow_id not in _running}
+    lost = [one for name, one in found.items() if name in stuck]
     for one in lost:
-        DBOS.resume_workflow(one)
+        _resume(one)
     if lost:
-        logger().warning("resumed what the state had no room or time for", action="resume", workflows=len(lost))
-    return found - set(lost)
+        logger().warning("resumed what the state had no room or time for", action="take over", workflows=len(lost))
+    return found.keys() - stuck
 
 
 def _adopt(executor: str) -> None:
@@ -413,7 +413,12 @@ def _adopt(executor: str) -> None:
     left = DBOS.list_workflows(status="PENDING", load_input=False, load_output=False)
     for one in left:
         if one.executor_id != executor:
-            DBOS.resume_workflow(one.workflow_id)
+            _resume(one)
+
+
+def _resume(one: WorkflowStatus) -> None:
+    """Queue a workflow again where it was: in the engine's own queue it would run beside the next of its kind."""
+    DBOS.resume_workflow(one.workflow_id, queue_name=one.queue_name)
 
 
 @contextmanager
