@@ -222,6 +222,19 @@ def test_trouble_is_described_once_in_ten_minutes_and_gaps_cost_no_call(made: Wo
     assert lead(made)["Title"] == "Plant manager"
 
 
+def test_trouble_that_describing_does_not_explain_is_not_asked_about_each_time(tmp_path: Path, sqlite_url: str) -> None:
+    """A mapped field that never was there stops its kind at every poll; the kind is described for it once."""
+    with laid_out(tmp_path, sqlite_url) as made:
+        path = tmp_path / "mappings" / "salesforce.yaml"
+        path.write_text(
+            path.read_text(encoding="utf-8").replace("{to: Problem__c}", "{to: Pains__c}"), encoding="utf-8"
+        )
+        with made.running():
+            for _ in range(3):
+                made.cycle()
+            assert made.calls()["salesforce"]["GET sobjects/Lead/describe"] == 1
+
+
 def test_a_daemon_describes_every_kind_at_its_start_and_not_again(made: World) -> None:
     made.work.watch()
     made.cycle()
