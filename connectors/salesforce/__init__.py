@@ -51,7 +51,9 @@ def connect(
 class SalesforceConnector:
     """A contract.Destination over one org."""
 
-    capabilities = Capabilities(reads=True, writes=True, deletes=True, write_batch=CALL_ROWS, upsert=True, free_account=True)
+    capabilities = Capabilities(
+        reads=True, writes=True, deletes=True, write_batch=CALL_ROWS, upsert=True, free_account=True
+    )
 
     def __init__(self, name: str, settings: SalesforceSettings, sleep: Callable[[float], None]) -> None:
         self.name = name

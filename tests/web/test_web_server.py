@@ -214,7 +214,8 @@ def test_a_port_in_use_is_one_sentence_with_the_remedy(sqlite_url: str) -> None:
     engine.dispose()
     assert str(refusal.value) == (
         f"the status page cannot be served on 127.0.0.1:{port}: another process uses that port, perhaps a syncd that "
-        "still runs; syncd did not start. Name another host:port under `web.listen` in the config, or set `web.enabled: false`"
+        "still runs; syncd did not start. Name another host:port under `web.listen` in the config, or set "
+        "`web.enabled: false`"
     )
 
 
