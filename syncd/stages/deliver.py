@@ -158,8 +158,9 @@ def _ask_frozen(line: FieldMap, name: str, record: SourceRecord) -> Ask:
         system=record.system,
         record=f"{record.system} {record.kind} {record.id}",
         message=f"{line.place}: {name} was written {MOST_FLIPS} times a day to {record.system} {record.kind} "
-        f"{record.id} and changed back over there each time; it is not written any more, both sides keep what they have. Find what "
-        f"changes {line.writes} there, or mend the mapping line; it goes on when both sides hold the same value",
+        f"{record.id} and changed back over there each time; it is not written any more, both sides keep what they "
+        f"have. Find what changes {line.writes} there, or mend the mapping line; it goes on when both sides hold the "
+        f"same value",
     )
 
 
