@@ -13,7 +13,7 @@ from syncd.lead.definition import EntityKind
 from syncd.mapping.model import Create, KindMap, Mappings
 from syncd.pipeline.succession import RANK, follow_conversions, follow_merges, tell_twins
 from syncd.stages.map import map_keys
-from syncd.stages.match import LONE, Key, Linked, Several, keys_of, match_record
+from syncd.stages.match import LONE, RELATING, Key, Linked, Several, keys_of, match_record
 from syncd.stages.poll import News, sift, survivor_of, touches_in
 from syncd.store import inbox, intake, sweep
 from syncd.store.database import from_ms, new_id, serialise_intake
@@ -159,7 +159,9 @@ def _as_news(connection: Connection, system: str, kind: str, one: intake.StoredR
 
 
 def _sought(keys: Sequence[Key]) -> list[Key]:
-    return [*keys, *((LONE[name], value) for name, value in keys if name in LONE)]
+    """Return the keys by which somebody may be known: not those that a whole company shares."""
+    own = [key for key in keys if key[0] not in RELATING]
+    return [*own, *((LONE[name], value) for name, value in own if name in LONE)]
 
 
 def _key_values(mappings: Mappings, kind_map: KindMap, one: News) -> dict[str, Any]:
