@@ -156,6 +156,7 @@ def test_ladder_and_history_go_along_with_whoever_joins(seam: Seam) -> None:
     seam.until_quiet()
     (lead,) = seam.entities()
     stage = dict(seam.rows(entity, id=lead)[0].state)
+    seam.later()
     seam.contact("52", {**BOB, "company": None})
     seam.contact("53", merged=("51", "52"))
     seam.until_quiet()

@@ -194,3 +194,17 @@ def test_a_formula_changes_without_a_sign_and_is_read_with_the_sweep(tmp_path: P
             made.settle()
             assert made.told(contact)["syncd_stage"] == "sql"
             assert made.calls()["salesforce"]["POST composite/sobjects/Lead"] == 1
+
+
+def test_what_is_read_again_goes_on_from_poll_to_poll_and_ends(made: World) -> None:
+    """Thirty contacts, ten a poll: three calls, and then none."""
+    crowd(made, 30)
+    with made.running():
+        made.settle()
+        made.work.filler.step, made.work.filler.seconds = 10, 0.0
+        made.work.filler.ask("hubspot", "contacts", ["problem"], again=True)
+        made.calls()
+        for calls in (1, 2, 3, 3, 3):
+            made.work.poll("hubspot", even_if_paused=True)
+            assert made.servers["hubspot"].board.calls["POST contacts/batch/read"] == calls
+        assert under_way(made) == 0
