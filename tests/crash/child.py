@@ -155,6 +155,8 @@ def main() -> None:
     open_app(Path(warm["config"]), "warning").engine.dispose()
     while line := sys.stdin.buffer.readline():
         order = json.loads(line)
+        if "config" not in order:
+            continue  # it was meant for a child that died before it could read it
         child = os.fork()
         if child == 0:
             try:
