@@ -323,7 +323,7 @@ class Lines:
     def _raw_region(self, section: FieldMapSection) -> tuple[str, ...]:
         """Return the system's own field that a region is taken from, where this kind maps no country for it."""
         given = section.region
-        if given is None or given in self.sections or (given.isupper() and len(given) == 2) or not given.isidentifier():
+        if given is None or given in self.sections or given.isupper() or not given.isidentifier():
             return ()
         mapped = any(self._kind_of(one, section) is FieldType.COUNTRY for one, section in self.sections.items())
         return () if mapped else (given,)

@@ -232,6 +232,7 @@ def test_prepare_creates_grants_and_sees_the_field() -> None:
 def test_prepare_says_when_there_is_nothing_to_grant_in() -> None:
     """The field is there and nobody sees it; the admin reads what to create, assign or name."""
     with sandbox() as box:
+        box.org.deny("PermissionSet", "create")
         lines = box.sf.prepare(wanted("New__c"), apply=True)
         assert lines[0] == "created Lead.New__c (Text, 64 characters)"
         assert "there is no permission set syncd, and syncd's user may not create it" in lines[1]
