@@ -88,6 +88,8 @@ class Board:
 
     def __init__(self, seed: int = 1) -> None:
         self._lock = threading.Lock()
+        self._ended = threading.Condition(self._lock)
+        self._under_way = 0
         self._random = random.Random(seed)
         self.calls: Counter[str] = Counter()
         self.faults: list[Fault] = []
@@ -110,9 +112,22 @@ class Board:
         with self._lock:
             return sum(n for label, n in self.calls.items() if match in label)
 
+    def wait_until_none_is_under_way(self, timeout: float = 10.0) -> None:
+        """Wait for calls that are still being handled, also those whose client has given them up."""
+        with self._ended:
+            if not self._ended.wait_for(lambda: not self._under_way, timeout):
+                raise TimeoutError(f"{self._under_way} calls are still under way after {timeout:.0f} s")
+
+    def leave(self) -> None:
+        """Say that a call that entered has ended, however it did."""
+        with self._ended:
+            self._under_way -= 1
+            self._ended.notify_all()
+
     def enter(self, label: str) -> Fault | None:
         with self._lock:
             self.calls[label] += 1
+            self._under_way += 1
             for fault in self.faults:
                 if fault.match not in label:
                     continue
@@ -186,6 +201,12 @@ def _handler(server: Server) -> type[BaseHTTPRequestHandler]:
             request = self._read()
             label = server.simulator.label(request)
             fault = server.board.enter(label)
+            try:
+                self._handle(request, label, fault)
+            finally:
+                server.board.leave()
+
+        def _handle(self, request: Request, label: str, fault: Fault | None) -> None:
             if server.latency:
                 time.sleep(server.latency)
             if fault is not None and fault.kind in ("status", "html", "reset", "hang"):

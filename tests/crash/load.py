@@ -31,6 +31,7 @@ class Crowd:
 
     world: World
     seed: int
+    lock: threading.RLock
     entries: list[Entry] = field(default_factory=list)
     journals: list[Journal] = field(default_factory=list)
     first_calls: list[float] = field(default_factory=list)
@@ -72,18 +73,21 @@ class Crowd:
         contacts = [row["hs_object_id"] for row in self.world.hubspot.all("contacts")]
         while not end.wait(chance.uniform(0.02, 0.2)):
             self._number += 1
-            contact, number = chance.choice(contacts), self._number
-            match chance.randrange(5):
-                case 0 | 1:
-                    self.world.hubspot.edit("contacts", contact, {"problem": f"problem {number}"})
-                case 2:
-                    self.world.hubspot.edit("contacts", contact, {"budget_amount": f"{50_000 + number}"})
-                case 3:
-                    self.world.hubspot.edit("contacts", contact, {"authority": "decides"})
-                case _:
-                    leads = self.world.leads()
-                    if leads:
-                        self.world.salesforce.edit("Lead", chance.choice(leads)["Id"], {"Title": f"Title {number}"})
+            with self.lock:  # an edit in the middle of a call would stand in the history as the call's own
+                self._edit_one(chance.choice(contacts), self._number, chance)
+
+    def _edit_one(self, contact: str, number: int, chance: random.Random) -> None:
+        match chance.randrange(5):
+            case 0 | 1:
+                self.world.hubspot.edit("contacts", contact, {"problem": f"problem {number}"})
+            case 2:
+                self.world.hubspot.edit("contacts", contact, {"budget_amount": f"{50_000 + number}"})
+            case 3:
+                self.world.hubspot.edit("contacts", contact, {"authority": "decides"})
+            case _:
+                leads = self.world.leads()
+                if leads:
+                    self.world.salesforce.edit("Lead", chance.choice(leads)["Id"], {"Title": f"Title {number}"})
 
     @contextmanager
     def daemon(self) -> Iterator[subprocess.Popen[bytes]]:
@@ -159,7 +163,8 @@ def crowd(folder: Path, state: str, seed: int) -> Iterator[Crowd]:
     """Start a company with its people; the daemon is started by the test."""
     world = make(folder, state, {"poll: 5s": "poll: 1s", "poll: 15s": "poll: 1s", "batch: 1000": "batch: 25"})
     make_email_optional(folder / "mappings" / "definition.yaml")
-    made, lock = Crowd(world, seed), threading.RLock()
+    lock = threading.RLock()
+    made = Crowd(world, seed, lock)
     for simulator, kinds in ((world.hubspot, ("contacts",)), (world.salesforce, ("Lead", "Branch__c"))):
         journal = Journal(simulator, kinds, made.entries, lock)
         made.journals.append(journal)

@@ -186,7 +186,16 @@ class Town:
             close(source)
 
     def cycle(self, *, even_if_paused: bool = True, after: float = MINUTE) -> Counter[str]:
-        """A minute later, one poll of everything and one handoff of all that is due; return the outcomes."""
+        """A minute later, one poll of everything and one handoff of all that is due; return the outcomes.
+
+        Calls that the daemon gave up end within that minute, before people do anything else.
+        """
+        outcomes = self._cycle(even_if_paused, after)
+        for server in self.world.servers.values():
+            server.board.wait_until_none_is_under_way()
+        return outcomes
+
+    def _cycle(self, even_if_paused: bool, after: float) -> Counter[str]:
         self.clock.move(after)
         self.cycles += 1
         outcomes: Counter[str] = Counter()
