@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 from syncd.config.yaml import Place, Problem, Problems
 from syncd.lead.definition import Condition, Definition, EntityKind, FieldType
@@ -137,6 +137,15 @@ class FieldMap:
         return bool(self.read_back({self.writes: raw}) == theirs)
 
 
+class Voice(NamedTuple):
+    """What a merge must know of a mapping line. `insists`: a change made over there wins."""
+
+    method: int
+    rule: str
+    reads: tuple[str, ...]
+    insists: bool
+
+
 @dataclass(frozen=True, kw_only=True)
 class TouchMap:
     """A change of `watch` on a record is a touch: something the person read or did.
@@ -174,6 +183,22 @@ class KindMap:
     def readers(self) -> Sequence[tuple[str, ReadField]]:
         """Our fields that are read from this kind, and how."""
         return [(one.name, one.read) for one in self.fields.values() if one.read is not None]
+
+    @cached_property
+    def voices(self) -> Mapping[str, Voice]:
+        """With what weight this kind speaks of each of our fields."""
+        return {
+            name: Voice(
+                one.method.rank, one.rule, one.reads, one.writes is not None and one.conflict is Conflict.THEIRS
+            )
+            for name, one in self.fields.items()
+        }
+
+    @cached_property
+    def written(self) -> Sequence[tuple[str, ReadField, FieldMap]]:
+        """Our fields that are written to this kind, and how the system's value of each is read back."""
+        lines = self.fields.values()
+        return [(one.name, one.read_back, one) for one in lines if one.writes is not None and one.read_back is not None]
 
     def read_fields(self) -> tuple[str, ...]:
         """Return every field of the system that must be read: mapped, written, watched, judged by `only`, the key."""

@@ -31,13 +31,14 @@ def plan_update(
     equal: dict[str, Any] = {}
     asks: list[Ask] = []
     overwrites = False
-    for name, line in kind_map.fields.items():
-        if line.writes is None or line.read_back is None or name not in values:
+    held, agreed = record.fields, record.agreed
+    for name, read_back, line in kind_map.written:
+        if name not in values:
             continue
         ours = values[name]
-        theirs = line.read_back(record.fields)
+        theirs = read_back(held)
+        base = agreed.get(name)
         if theirs == ours and ours is not None and line.refers_to is None:
-            base = record.agreed.get(name)
             if base is None or base[0] != ours or _is_frozen(base):
                 equal[name] = ours
             continue
@@ -45,10 +46,9 @@ def plan_update(
         if raw is ABSENT or theirs is ABSENT:
             continue
         if type(theirs) is BadValue:
-            theirs = record.fields.get(line.writes)
+            theirs = held.get(str(line.writes))
         if theirs != ours:
             ours = _held(line, raw, ours)
-        base = record.agreed.get(name)
         if theirs == ours or (ours is None and theirs in (None, "")):
             if base is None or base[0] != ours or _is_frozen(base):
                 equal[name] = ours
@@ -57,7 +57,7 @@ def plan_update(
             if _is_frozen(base):
                 asks.append(_ask_frozen(line, name, record))
                 continue
-            fields[line.writes] = raw
+            fields[str(line.writes)] = raw
             agrees[name] = ours
             overwrites = overwrites or (theirs not in (None, "") and name not in HANDOFF_FACTS)
     if not fields:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from syncd.lead.decision import Change, SourceRecord
 from syncd.lead.definition import Definition, EntityKind, Merge, SharedField
-from syncd.mapping.model import Conflict, KindMap
+from syncd.mapping.model import KindMap
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,20 +25,17 @@ class Said:
 
 
 class Candidate(NamedTuple):
-    """What one record says of one field. A tuple, because a batch makes tens of thousands."""
+    """What one record says of one field; the best sorts first, and no two compare beyond their ids."""
 
-    value: Any
-    source: SourceRecord
-    at: int
+    follows: bool  # False: changed over there, and the mapping lets that side win
     method: int
+    age: int  # minus the time in ms: the latest first
+    system: str
+    kind: str
+    id: str
+    value: Any
     rule: str
     echo: bool  # our own write, read back: it says nothing new
-    insists: bool  # changed over there, and the mapping lets that side win
-
-    @property
-    def order(self) -> tuple[Any, ...]:
-        """Best first: who insists, the most trusted method, the latest, then a fixed order of systems."""
-        return (not self.insists, self.method, -self.at, self.source.system, self.source.kind, self.source.id)
 
 
 def merge_values(
@@ -57,22 +54,29 @@ def merge_values(
         field = fields.get(name)
         if field is None:
             continue
-        value, winner = _choose(field, candidates)
-        if winner is None:
-            continue
-        source = winner.source
-        values[name] = value
-        provenance[name] = {
-            "system": source.system,
-            "kind": source.kind,
-            "id": source.id,
-            "at": winner.at,
-            "rule": winner.rule,
-            "method": winner.method,
+        if len(candidates) == 1 and field.merge is not Merge.ANY:
+            winner = candidates[0]
+            if winner.echo:
+                continue
+            values[name] = winner.value
+        else:
+            value, chosen = _choose(field, candidates)
+            if chosen is None:
+                continue
+            values[name], winner = value, chosen
+        follows, method, age, system, record_kind, id, _, rule, _ = winner
+        origin: dict[str, Any] = {
+            "system": system,
+            "kind": record_kind,
+            "id": id,
+            "at": -age,
+            "rule": rule,
+            "method": method,
         }
-        if winner.insists:
-            provenance[name]["insists"] = True
-    return values, provenance, {name: why for name, why in bad.items() if name not in values}
+        if not follows:
+            origin["insists"] = True
+        provenance[name] = origin
+    return values, provenance, {name: why for name, why in bad.items() if name not in values} if bad else bad
 
 
 def sales_facts(said: Sequence[Said], names: Mapping[str, Any]) -> tuple[dict[str, Any], int]:
@@ -111,20 +115,24 @@ def changes_between(
 # ---------------------------------------------------------------------------------------------------------------------
 
 
-def _collect(one: Said, offers: dict[str, list[Candidate]]) -> None:
-    record, maps, agreed = one.record, one.kind_map.fields, one.record.agreed
+def _collect(one: Said, offers: dict[str, list[Candidate]], new: Any = tuple.__new__) -> None:
+    """Add what one record says. `new` makes a Candidate without its constructor: a batch makes tens of thousands."""
+    record, voices = one.record, one.kind_map.voices
+    system, kind, id, agreed = record.system, record.kind, record.id, record.agreed
+    changed, first = record.changed, record.first_modified
     for name, value in one.values.items():
         if value is None:
             continue
-        line = maps[name]
-        echo = insists = False
+        method, rule, reads, insists = voices[name]
+        echo, follows = False, True
         base = agreed.get(name)
         if base is not None:
-            same = base[0] == value
-            echo = same and base[1] == "w"
-            insists = not same and line.writes is not None and line.conflict is Conflict.THEIRS
-        at = record.changed_at(line.reads)
-        candidate = Candidate(value, record, at, line.method.rank, line.rule, echo, insists)
+            if base[0] == value:
+                echo = base[1] == "w"
+            else:
+                follows = not insists
+        at = record.changed_at(reads) if changed else first
+        candidate = new(Candidate, (follows, method, -at, system, kind, id, value, rule, echo))
         if name in offers:
             offers[name].append(candidate)
         else:
@@ -134,16 +142,12 @@ def _collect(one: Said, offers: dict[str, list[Candidate]]) -> None:
 def _choose(field: SharedField, candidates: list[Candidate]) -> tuple[Any, Candidate | None]:
     if field.merge is Merge.ANY:
         # An echo counts here: once opted out, opted out, until every side that says so takes it back.
-        told = sorted(candidates, key=lambda c: c.order)
+        told = sorted(candidates)
         return any(c.value is True for c in told), next((c for c in told if c.value is True), told[0])
-    if len(candidates) == 1:
-        only = candidates[0]
-        return (None, None) if only.echo else (only.value, only)
     told = [c for c in candidates if not c.echo]
-    if len(told) > 1:
-        told.sort(key=lambda c: c.order)
     if not told:
         return None, None
+    told.sort()
     if field.merge is Merge.UNION:
         lists = [c for c in told if isinstance(c.value, list)]
         if not lists:  # everyone answered that there is none
@@ -154,5 +158,5 @@ def _choose(field: SharedField, candidates: list[Candidate]) -> tuple[Any, Candi
         best = pick(c.value for c in told)
         return best, next(c for c in told if c.value == best)
     if field.merge is Merge.RANK:
-        told.sort(key=lambda c: field.ranks.index(c.source.system) if c.source.system in field.ranks else 99)
+        told.sort(key=lambda c: field.ranks.index(c.system) if c.system in field.ranks else 99)
     return told[0].value, told[0]
