@@ -6,13 +6,13 @@ Reading files is left to syncd.mapping.loader, the single field lines to syncd.m
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 
 from syncd.config.check import nearest
 from syncd.config.yaml import Document, Path_, Place, Problem, Problems
 from syncd.lead.definition import Condition, Definition, EntityKind
 from syncd.mapping.definition_file import NEVER, condition_types, none_answers
 from syncd.mapping.expr import compile_condition, compile_raw_condition
+from syncd.mapping.files import FileSet
 from syncd.mapping.lines import Lines
 from syncd.mapping.model import Create, FieldMap, KindMap, Method, TouchMap
 from syncd.mapping.schema import KindSection
@@ -26,12 +26,10 @@ _TABLES: Mapping[str, str] = {"sql": "query", "csv": "file"}  # connector -> whe
 class KindCompiler:
     """Compiles the kinds of one mapping file; every problem found is kept in `problems`."""
 
-    def __init__(
-        self, definition: Definition, document: Document, directory: Path, system: str, connector: str
-    ) -> None:
+    def __init__(self, definition: Definition, document: Document, files: FileSet, system: str, connector: str) -> None:
         self.definition = definition
         self.document = document
-        self.directory = directory
+        self.files = files
         self.system = system
         self.connector = connector
         self.problems: list[Problem] = []

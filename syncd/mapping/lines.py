@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any, Protocol
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -25,6 +24,7 @@ from syncd.lead.definition import (
     SharedField,
 )
 from syncd.mapping import readers, transforms
+from syncd.mapping.files import FileSet
 from syncd.mapping.model import BadValue, Conflict, FieldMap, Method, ReadField
 from syncd.mapping.schema import FieldMapSection
 from syncd.mapping.tables import inline_table, read_table
@@ -38,7 +38,7 @@ class Context(Protocol):
 
     definition: Definition
     document: Document
-    directory: Path
+    files: FileSet
     connector: str
     tables: dict[str, object]
 
@@ -256,7 +256,7 @@ class Lines:
         place = self.context.document.place((*self.path, name, "values"))
         if isinstance(section.values, str):
             try:
-                table, places = read_table(self.context.directory, section.values, place)
+                table, places = read_table(self.context.files, section.values, place)
             except Problems as error:
                 for problem in error.problems:
                     self.context.say(problem.place, problem.message, problem.hint)

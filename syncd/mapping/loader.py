@@ -1,6 +1,7 @@
 """The mappings folder, read whole: the definition, one mapping per system, their tables; all problems in one report.
 
-What a section means is left to syncd.mapping.definition_file and syncd.mapping.compile.
+What a section means is left to syncd.mapping.definition_file and syncd.mapping.compile, finding files to
+syncd.mapping.files.
 """
 
 from __future__ import annotations
@@ -9,14 +10,13 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from syncd.config.check import check
-from syncd.config.yaml import Document, Place, Problem, Problems, read
+from syncd.config.yaml import Document, Place, Problem, Problems, parse
 from syncd.lead.definition import Definition
 from syncd.mapping.compile import KindCompiler, unknown_system
 from syncd.mapping.definition_file import digest_of, read_definition
+from syncd.mapping.files import DEFINITION, FileSet, read_files
 from syncd.mapping.model import KindMap, Mappings, SystemMap
 from syncd.mapping.schema import KindSection, MappingFile
-
-DEFINITION = "definition.yaml"
 
 
 def load(directory: Path, systems: Mapping[str, str]) -> Mappings:
@@ -24,14 +24,19 @@ def load(directory: Path, systems: Mapping[str, str]) -> Mappings:
 
     `systems` are the configured systems: name -> connector.
     """
-    documents, problems = _documents(directory)
+    return compile_files(read_files(directory), systems)
+
+
+def compile_files(files: FileSet, systems: Mapping[str, str]) -> Mappings:
+    """Do the same with files that were read already."""
+    documents, problems = _documents(files)
     definition: Definition | None = None
     if DEFINITION in documents:
         definition, found = read_definition(documents.pop(DEFINITION), systems)
         problems += found
     compiled: dict[str, SystemMap] = {}
     for document in documents.values():
-        one, found = _mapping(document, directory, systems, definition)
+        one, found = _mapping(document, files, systems, definition)
         problems += found
         if one is None:
             continue
@@ -43,35 +48,41 @@ def load(directory: Path, systems: Mapping[str, str]) -> Mappings:
         compiled[one.system] = one
     if problems or definition is None:
         raise Problems(problems)
+    tables = {table for one in compiled.values() for table in one.tables}
     return Mappings(
         definition=definition,
         systems=compiled,
+        files=files.only(tables),
         digest=digest_of([definition.digest, sorted((one.system, one.digest) for one in compiled.values())]),
     )
 
 
-def _documents(directory: Path) -> tuple[dict[str, Document], list[Problem]]:
+def _documents(files: FileSet) -> tuple[dict[str, Document], list[Problem]]:
     documents: dict[str, Document] = {}
     problems: list[Problem] = []
-    if not directory.is_dir():
-        return {}, [Problem(Place(str(directory), 1, 1), "no such folder", "correct 'mappings' in the config")]
-    names = sorted(path.name for path in directory.iterdir() if path.suffix in (".yaml", ".yml") and path.is_file())
+    if not files.there:
+        return {}, [Problem(Place(files.folder, 1, 1), "no such folder", "correct 'mappings' in the config")]
+    names = files.top()
     if DEFINITION not in names:
-        where = Place(str(directory / DEFINITION), 1, 1)
+        where = Place(files.path(DEFINITION), 1, 1)
         problems.append(Problem(where, "the lead definition is missing", "every mapping refers to it"))
     for name in names:
+        where = Place(files.path(name), 1, 1)
         if name.endswith(".yml"):
-            problems.append(Problem(Place(str(directory / name), 1, 1), "ends in .yml", "rename it to .yaml"))
+            problems.append(Problem(where, "ends in .yml", "rename it to .yaml"))
+            continue
+        if name in files.unread:
+            problems.append(Problem(where, f"cannot be read: {files.unread[name]}", "check the path and its rights"))
             continue
         try:
-            documents[name] = read(directory / name)
+            documents[name] = parse(files.files[name], files.path(name))
         except Problems as error:
             problems += error.problems
     return documents, problems
 
 
 def _mapping(
-    document: Document, directory: Path, systems: Mapping[str, str], definition: Definition | None
+    document: Document, files: FileSet, systems: Mapping[str, str], definition: Definition | None
 ) -> tuple[SystemMap | None, list[Problem]]:
     model, problems = check(MappingFile, document)
     if model is None:
@@ -83,7 +94,7 @@ def _mapping(
         problems.append(Problem(document.place(()), "no kind of record is mapped", "add one: contact: {is: lead, ...}"))
     if definition is None:
         return None, problems
-    compiler = KindCompiler(definition, document, directory, model.system, systems.get(model.system, ""))
+    compiler = KindCompiler(definition, document, files, model.system, systems.get(model.system, ""))
     kinds = _kind_names(compiler, sections, document, problems)
     compiled: dict[str, KindMap] = {}
     for name, section in sections.items():
@@ -95,6 +106,8 @@ def _mapping(
             system=model.system,
             file=document.file,
             digest=digest_of([document.data, sorted(compiler.tables.items())]),
+            source=document.data,
+            tables=dict(compiler.tables),
             kinds=compiled,
         ),
         problems,

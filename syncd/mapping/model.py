@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from syncd.config.yaml import Place, Problem, Problems
 from syncd.lead.definition import Condition, Definition, EntityKind, FieldType
+from syncd.mapping.files import NO_FILES, FileSet
 
 __all__ = [
     "ABSENT",
@@ -224,6 +225,8 @@ class SystemMap:
     file: str
     digest: str
     kinds: Mapping[str, KindMap]
+    source: Mapping[str, Any] = field(default_factory=dict, repr=False)  # the file's values as they were read
+    tables: Mapping[str, Any] = field(default_factory=dict, repr=False)  # name -> rows of each value table it uses
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -233,6 +236,7 @@ class Mappings:
     definition: Definition
     systems: Mapping[str, SystemMap]
     digest: str
+    files: FileSet = field(default=NO_FILES, repr=False)  # what it was compiled from
 
     def kind(self, system: str, kind: str) -> KindMap | None:
         found = self.systems.get(system)

@@ -6,35 +6,35 @@ Which values a field may hold is checked where the table is used.
 from __future__ import annotations
 
 import csv
+import errno
 import io
+import os
 from collections.abc import Mapping
-from pathlib import Path
+from posixpath import dirname
 
 from syncd.config.check import nearest
 from syncd.config.yaml import Place, Problem, Problems
+from syncd.mapping.files import MAX_BYTES, FileSet, inside
 from syncd.mapping.transforms.choices import Table, fold
 
-MAX_BYTES = 5_000_000
 
-
-def read_table(directory: Path, name: str, place: Place) -> tuple[Table, tuple[Place, ...]]:
-    """Read a table file below `directory`; return it with the place of each row. `place` is where it is asked for."""
-    path = directory / name
-    if not path.resolve().is_relative_to(directory.resolve()):
+def read_table(files: FileSet, name: str, place: Place) -> tuple[Table, tuple[Place, ...]]:
+    """Read a table file; return it with the place of each row. `place` is where it is asked for."""
+    plain = inside(name)
+    if plain is None:
         raise Problems([Problem(place, f"the table {name} lies outside the mappings folder", "move it to tables/")])
-    try:
-        raw = path.read_bytes()
-    except OSError as error:
-        raise Problems(
-            [Problem(place, f"the table {name} cannot be read: {error.strerror}", _others(directory, name))]
-        ) from None
+    raw = files.files.get(plain)
+    if raw is None:
+        why = files.unread.get(plain, os.strerror(errno.ENOENT))
+        raise Problems([Problem(place, f"the table {name} cannot be read: {why}", _others(files, plain))])
     if len(raw) > MAX_BYTES:
         raise Problems([Problem(place, f"the table {name} is larger than {MAX_BYTES // 1_000_000} MB")])
+    file = files.path(plain)
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise Problems([Problem(Place(str(path), 1, 1), "not UTF-8 text", "save the table as CSV in UTF-8")]) from None
-    return _rows(text, str(path))
+        raise Problems([Problem(Place(file, 1, 1), "not UTF-8 text", "save the table as CSV in UTF-8")]) from None
+    return _rows(text, file)
 
 
 def inline_table(values: Mapping[str, str]) -> Table:
@@ -81,7 +81,6 @@ def _rows(text: str, file: str) -> tuple[Table, tuple[Place, ...]]:
     return Table.of(rows), tuple(places)
 
 
-def _others(directory: Path, name: str) -> str:
-    folder = (directory / name).parent
-    found = sorted(p.relative_to(directory).as_posix() for p in folder.glob("*.csv")) if folder.is_dir() else []
+def _others(files: FileSet, name: str) -> str:
+    found = sorted(one for one in files.files if one.endswith(".csv") and dirname(one) == dirname(name))
     return nearest(name, found, what="there are") or "create it with the lines 'theirs,ours'"
