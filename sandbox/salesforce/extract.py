@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import zlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,6 +18,7 @@ from sandbox.salesforce.jobs import (
     looked_at,
     open_job,
     printed,
+    spent_today,
     write_csv,
     wrong_state,
 )
@@ -26,6 +29,8 @@ from sandbox.wire import Response
 
 MAX_PAGE = 50_000
 _KIND = "V2Query"
+_STRING = re.compile(r"'(?:[^'\\]|\\.)*'")
+_UNSUPPORTED = re.compile(r"\bgroup\s+by\b|\btypeof\b|\(\s*select\b", re.IGNORECASE)
 
 
 def serve(org: Org, call: Call) -> Response:
@@ -57,16 +62,26 @@ def _open(org: Org, call: Call) -> Response:
     operation, text = body.get("operation"), body.get("query")
     if operation not in ("query", "queryAll") or not isinstance(text, str):
         raise request_refused("INVALIDJOB", "operation query or queryAll and a query are needed")
+    if spent_today(org, _KIND) >= org.bulk.queries_a_day:
+        raise request_refused("LIMIT_EXCEEDED", "The daily number of bulk query jobs is used up")
     statement = _checked(org, text)
     ids = run(org, statement, deleted=operation == "queryAll")
+    if not statement.order:
+        # Parallel workers each write their part: without ORDER BY the rows come in no order that means anything.
+        ids.sort(key=lambda key: zlib.crc32(key.encode()))
+    rows = org.tables[statement.type.name].rows
     told = {name: body[name] for name in ("contentType", "lineEnding", "columnDelimiter") if body.get(name)}
     more = {"operation": operation, "object": statement.type.name, "state": "UploadComplete", "jobType": _KIND}
-    work = {"numberRecordsProcessed": len(ids), "_ids": ids, "_query": text, "_outcome": "JobComplete"}
-    job = open_job(org, call, "750", {**told, **more, **work, "isPkChunkingSupported": True})
+    outcome = "Failed" if org.bulk.query_fails else "JobComplete"
+    # The result is written once: rows stay in it as they were, whatever becomes of them before it is fetched.
+    work = {"numberRecordsProcessed": len(ids), "_rows": [rows[key] for key in ids], "_query": text}
+    job = open_job(org, call, "750", {**told, **more, **work, "_outcome": outcome, "isPkChunkingSupported": True})
     return Response(200, {name: one for name, one in printed(job).items() if name != "numberRecordsProcessed"})
 
 
 def _checked(org: Org, text: str) -> Statement:
+    if _UNSUPPORTED.search(_STRING.sub("''", text)):
+        raise request_refused("API_ERROR", "GROUP BY, TYPEOF and subqueries are not supported in a bulk query")
     query = parse(text)
     if query.offset or any(column.function for column in query.columns):
         raise request_refused("API_ERROR", "OFFSET, aggregates and FIELDS() are not supported in a bulk query")
@@ -85,18 +100,17 @@ def _results(org: Org, call: Call, job: Job) -> Response:
         )
     locator = call.first("locator") or "0"
     wish = call.first("maxRecords") or str(MAX_PAGE)
-    if not locator.isdigit() or not wish.isdigit() or int(locator) > len(job["_ids"]):
+    if not locator.isdigit() or not wish.isdigit() or int(locator) > len(job["_rows"]):
         raise request_refused("INVALID_QUERY_LOCATOR", "invalid query locator")
     begin = int(locator)
     end = begin + min(max(int(wish), 1), MAX_PAGE)
     statement = prepare(org, job["_query"])
-    rows = org.tables[statement.type.name].rows
-    lines = [_line(org, statement, rows[key]) for key in job["_ids"][begin:end] if key in rows]
+    lines = [_line(org, statement, row) for row in job["_rows"][begin:end]]
     header = [column.path for column in statement.query.columns]
     headers = {
         "Content-Type": "text/csv",
         # The vendor really sends the word null on the last page.
-        "Sforce-Locator": str(end) if end < len(job["_ids"]) else "null",
+        "Sforce-Locator": str(end) if end < len(job["_rows"]) else "null",
         "Sforce-NumberOfRecords": str(len(lines)),
     }
     return Response(200, write_csv(job, [header, *lines]), headers)

@@ -14,6 +14,7 @@ from sandbox.salesforce.collections import upsert_row
 from sandbox.salesforce.errors import Refused, RequestRefused, refused, request_refused
 from sandbox.salesforce.jobs import (
     DELIMITERS,
+    TERMINAL,
     Job,
     drop_job,
     find_job,
@@ -21,6 +22,7 @@ from sandbox.salesforce.jobs import (
     looked_at,
     open_job,
     printed,
+    spent_today,
     write_csv,
     wrong_state,
 )
@@ -31,6 +33,7 @@ from sandbox.salesforce.values import fold
 from sandbox.wire import Response
 
 MAX_CELL = 32_000
+MAX_RECORD = 400_000
 NULL = "#N/A"
 _KIND = "V2Ingest"
 _OPERATIONS = ("insert", "update", "upsert", "delete", "hardDelete")
@@ -45,7 +48,7 @@ def serve(org: Org, call: Call) -> Response:
     if len(rest) == 1:
         return _job(org, call, job)
     if rest[1] == "batches" and call.method == "PUT":
-        return _upload(job, call)
+        return _upload(org, job, call)
     if call.method != "GET":
         raise not_found()
     return _results(job, rest[1].lower())
@@ -65,17 +68,22 @@ def _open(org: Org, call: Call) -> Response:
         raise request_refused("INVALIDJOB", "externalIdFieldName is needed for upsert")
     if body["operation"] == "upsert":
         save.key_field(type_, body["externalIdFieldName"])
+    if spent_today(org, _KIND) >= org.bulk.batches_a_day:
+        raise request_refused("LIMIT_EXCEEDED", "The daily number of bulk batches is used up")
     told = ("operation", "externalIdFieldName", "contentType", "lineEnding", "columnDelimiter", "assignmentRuleId")
     values = {name: body[name] for name in told if body.get(name)}
     times = {"apiActiveProcessingTime": 0, "apexProcessingTime": 0}
     more = {"object": type_.name, "state": "Open", "jobType": _KIND, **times}
-    job = open_job(org, call, "750", {**values, **more, "_data": None, "_done": [], "_failed": [], "_left": []})
+    work: Job = {"_data": None, "_done": [], "_failed": [], "_left": [], "_batch_rows": 0}
+    job = open_job(org, call, "750", {**values, **more, **work})
     job["contentUrl"] = f"{call.base.strip('/')}/jobs/ingest/{job['id']}/batches"
     return Response(200, printed(job))
 
 
 def _job(org: Org, call: Call, job: Job) -> Response:
     if call.method == "GET":
+        if job["state"] == "InProgress":
+            _go_on(org, job, org.bulk.step)
         return Response(200, printed(looked_at(org, job)))
     if call.method == "DELETE":
         drop_job(org, job, "UploadComplete")
@@ -83,19 +91,21 @@ def _job(org: Org, call: Call, job: Job) -> Response:
     state = call.fields().get("state")
     if call.method != "PATCH" or state not in ("UploadComplete", "Aborted"):
         raise request_refused("INVALIDJOBSTATE", "state must be UploadComplete or Aborted")
-    if job["state"] != "Open":
+    if job["state"] != "Open" and (state != "Aborted" or job["state"] in TERMINAL):
         raise wrong_state(job)
     job["state"] = state
     if state == "UploadComplete":
-        _process(org, job)
+        _begin(org, job)
     return Response(200, printed(job))
 
 
-def _upload(job: Job, call: Call) -> Response:
+def _upload(org: Org, job: Job, call: Call) -> Response:
     if job["state"] != "Open" or job["_data"] is not None:
         raise request_refused("INVALIDJOBSTATE", "Found multiple contents for job, or the job is closed")
     if not call.headers.get("content-type", "").startswith("text/csv"):
         raise request_refused("INVALIDJOB", "Content-Type must be text/csv")
+    if len(call.body) > org.bulk.max_bytes:
+        raise request_refused("EXCEEDED_MAX_SIZE_REQUEST", "The uploaded data is larger than a job may hold")
     job["_data"] = call.body.decode()
     return Response(201)
 
@@ -103,9 +113,10 @@ def _upload(job: Job, call: Call) -> Response:
 def _results(job: Job, what: str) -> Response:
     header = job.get("_header", [])
     if what == "successfulresults":
-        rows = [["sf__Id", "sf__Created", *header], *job["_done"]]
+        # Rows come back in another order than they were sent.
+        rows = [["sf__Id", "sf__Created", *header], *reversed(job["_done"])]
     elif what == "failedresults":
-        rows = [["sf__Id", "sf__Error", *header], *job["_failed"]]
+        rows = [["sf__Id", "sf__Error", *header], *reversed(job["_failed"])]
     elif what == "unprocessedrecords":
         rows = [header, *job["_left"]]
     else:
@@ -113,25 +124,39 @@ def _results(job: Job, what: str) -> Response:
     return Response(200, write_csv(job, rows), {"Content-Type": "text/csv"})
 
 
-def _process(org: Org, job: Job) -> None:
-    type_ = org.types[job["object"].lower()]
-    mark = org.mark()
+def _begin(org: Org, job: Job) -> None:
+    """Check the file as a whole and take the rows of the first step."""
     try:
         header, rows = _parsed(job)
-        job["_header"] = header
-        _check_columns(org, type_, header)
-        _save_rows(org, type_, job, header, rows)
-        job["_outcome"] = "JobComplete"
+        job["_header"], job["_left"] = header, rows
+        _check_columns(org, org.types[job["object"].lower()], header)
+        if any(len(cells) != len(header) for cells in rows):
+            raise request_refused("InvalidBatch", "the number of fields in a row differs from the header's")
     except RequestRefused as refusal:
-        org.undo(mark)
         job["_outcome"], job["errorMessage"] = "Failed", f"InvalidBatch : {refusal.problems[0].message}"
-        job["_left"], job["_done"], job["_failed"] = job.pop("_rows", []), [], []
-    job.pop("_rows", None)
+        return
+    job["_batch_rows"] = len(job["_left"])
+    _go_on(org, job, org.bulk.step)
+
+
+def _go_on(org: Org, job: Job, step: int | None) -> None:
+    """Save the next rows of a job; None: all that are left."""
+    if "_outcome" in job:
+        return
+    rows, taken = job["_left"], len(job["_done"]) + len(job["_failed"])
+    most = len(rows) if step is None else step
+    fails = org.bulk.fail_after is not None and taken + min(most, len(rows)) >= org.bulk.fail_after
+    if fails and org.bulk.fail_after is not None:
+        most = max(org.bulk.fail_after - taken, 0)
+    _save_rows(org, job, rows[:most])
+    job["_left"] = rows[most:]
+    if fails:
+        # What was committed before a job failed stays.
+        job["_outcome"], job["errorMessage"] = "Failed", "InternalServerError : too many retries of a batch"
+    elif not job["_left"]:
+        job["_outcome"] = "JobComplete"
     job["numberRecordsProcessed"] = len(job["_done"]) + len(job["_failed"])
     job["numberRecordsFailed"] = len(job["_failed"])
-    # Rows come back in another order than they were sent.
-    job["_done"].reverse()
-    job["_failed"].reverse()
 
 
 def _parsed(job: Job) -> tuple[list[str], list[list[str]]]:
@@ -144,7 +169,6 @@ def _parsed(job: Job) -> tuple[list[str], list[list[str]]]:
         )
     rows = list(csv.reader(io.StringIO(data, newline=""), delimiter=DELIMITERS[job["columnDelimiter"]]))
     rows = [row for row in rows if row]
-    job["_rows"] = rows[1:]
     return (rows[0] if rows else []), rows[1:]
 
 
@@ -158,7 +182,8 @@ def _check_columns(org: Org, type_: ObjectType, header: list[str]) -> None:
             raise request_refused("InvalidBatch", f"Field name not found : {column}")
 
 
-def _save_rows(org: Org, type_: ObjectType, job: Job, header: list[str], rows: list[list[str]]) -> None:
+def _save_rows(org: Org, job: Job, rows: list[list[str]]) -> None:
+    type_, header = org.types[job["object"].lower()], job["_header"]
     who = save.Caller(user=org.people.integration, assign=bool(job.get("assignmentRuleId")), csv=True)
     doubled = _doubled(type_, job, header, rows)
     for cells in rows:
@@ -166,8 +191,6 @@ def _save_rows(org: Org, type_: ObjectType, job: Job, header: list[str], rows: l
         try:
             saved = _save_row(org, who, type_, job, dict(_fields(header, cells)), doubled)
             job["_done"].append([saved.id, str(saved.created).lower(), *cells])
-        except RequestRefused:
-            raise
         except Refused as refusal:
             org.undo(mark)
             problem = refusal.problems[0]
@@ -208,8 +231,8 @@ def _doubled(type_: ObjectType, job: Job, header: list[str], rows: list[list[str
 
 
 def _fields(header: list[str], cells: list[str]) -> Iterator[tuple[str, Any]]:
-    if len(cells) != len(header):
-        raise request_refused("InvalidBatch", "the number of fields in a row differs from the header's")
+    if sum(map(len, cells)) > MAX_RECORD:
+        raise refused("STRING_TOO_LONG", f"a record has more than {MAX_RECORD} characters")
     for column, cell in zip(header, cells, strict=True):
         if len(cell) > MAX_CELL:
             raise refused("STRING_TOO_LONG", f"a cell has more than {MAX_CELL} characters", column)

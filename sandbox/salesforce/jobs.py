@@ -10,17 +10,20 @@ from typing import Any
 from sandbox.salesforce.call import Call, not_found
 from sandbox.salesforce.errors import RequestRefused, request_refused
 from sandbox.salesforce.ids import full_id
-from sandbox.salesforce.org import Org
+from sandbox.salesforce.org import DAY, Org
 from sandbox.salesforce.values import print_datetime
 
 Job = dict[str, Any]  # what is printed, and under names that start with _ what is not
 
 TERMINAL = ("JobComplete", "Failed", "Aborted")
+KEPT = 7 * DAY
+BATCH = 10_000  # rows; what the daily number of ingest batches counts
 DELIMITERS = {"COMMA": ",", "TAB": "\t", "SEMICOLON": ";", "PIPE": "|", "CARET": "^", "BACKQUOTE": "`"}
 
 
 def open_job(org: Org, call: Call, prefix: str, values: Job) -> Job:
     """Make a job and return it."""
+    forget_old(org)
     job: Job = {
         "id": org.new_id(prefix),
         "createdById": org.people.integration,
@@ -33,6 +36,8 @@ def open_job(org: Org, call: Call, prefix: str, values: Job) -> Job:
         "columnDelimiter": "COMMA",
         "retries": 0,
         "totalProcessingTime": 0,
+        "_made": org.now(),
+        "_polls": org.bulk.polls,
         **values,
     }
     if (
@@ -47,6 +52,7 @@ def open_job(org: Org, call: Call, prefix: str, values: Job) -> Job:
 
 def find_job(org: Org, key: str, kind: str) -> Job:
     """Return the job of that kind; raise RequestRefused NOT_FOUND."""
+    forget_old(org)
     job = org.jobs.get(full_id(key) or "")
     if job is None or job["jobType"] != kind:
         raise not_found()
@@ -58,14 +64,31 @@ def printed(job: Job) -> Job:
 
 
 def looked_at(org: Org, job: Job) -> Job:
-    """Return the job as a poll sees it: the first poll after the work was queued still finds it in progress."""
-    following = {"UploadComplete": "InProgress", "InProgress": job.get("_outcome", "InProgress")}
-    job["state"] = following.get(job["state"], job["state"])
+    """Return the job as a poll sees it: some polls after the work was queued still find it in progress."""
+    if job["state"] == "UploadComplete":
+        job["state"] = "InProgress"
+    elif job["state"] == "InProgress":
+        job["_polls"] -= 1
+        if job["_polls"] <= 0:
+            job["state"] = job.get("_outcome", "InProgress")
     job["systemModstamp"] = print_datetime(org.now())
     return job
 
 
+def forget_old(org: Org) -> None:
+    """Drop jobs and their results when their seven days are over."""
+    for key in [key for key, job in org.jobs.items() if org.now() - job["_made"] > KEPT]:
+        del org.jobs[key]
+
+
+def spent_today(org: Org, kind: str) -> int:
+    """Return the ingest batches, or the query jobs, of the last 24 hours."""
+    today = [job for job in org.jobs.values() if job["jobType"] == kind and org.now() - job["_made"] < DAY]
+    return sum(-(-job["_batch_rows"] // BATCH) if "_batch_rows" in job else 1 for job in today)
+
+
 def listing(org: Org, kind: str) -> Job:
+    forget_old(org)
     return {
         "done": True,
         "nextRecordsUrl": None,

@@ -94,6 +94,19 @@ class Features:
     corporate_currency: str = "USD"
 
 
+@dataclass
+class Bulk:
+    """How Bulk 2.0 jobs go. `polls` find a job in progress before one finds it over."""
+
+    polls: int = 1
+    step: int | None = None  # rows that an ingest job takes per poll; None: all of them when the upload is closed
+    fail_after: int | None = None  # rows after which ingest jobs fail as a whole; those before stay
+    query_fails: bool = False
+    max_bytes: int = 100_000_000  # of one upload
+    batches_a_day: int = 15_000
+    queries_a_day: int = 10_000
+
+
 class Org:
     """One org. Times are epoch seconds; nothing here checks permissions."""
 
@@ -121,6 +134,7 @@ class Org:
         self.writes: dict[str, Writes] = {}
         self.cursors: dict[str, Cursor] = {}
         self.jobs: dict[str, dict[str, Any]] = {}
+        self.bulk = Bulk()
         self.calls_by_hour: Counter[int] = Counter()
         self.long_transaction_since: int | None = None
 

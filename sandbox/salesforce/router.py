@@ -16,6 +16,7 @@ from sandbox.salesforce import (
 )
 from sandbox.salesforce.call import Call, not_found, wrong_method
 from sandbox.salesforce.errors import Refused
+from sandbox.salesforce.jobs import spent_today
 from sandbox.salesforce.org import Org
 from sandbox.wire import Response
 
@@ -89,12 +90,13 @@ class Router:
 
     def _limits(self) -> Response:
         left = max(self.daily - self.org.calls_today(), 0)
+        batches, queries = self.org.bulk.batches_a_day, self.org.bulk.queries_a_day
         return Response(
             200,
             {
                 "DailyApiRequests": {"Max": self.daily, "Remaining": left},
-                "DailyBulkApiBatches": {"Max": 15_000, "Remaining": 15_000},
-                "DailyBulkV2QueryJobs": {"Max": 10_000, "Remaining": 10_000},
+                "DailyBulkApiBatches": {"Max": batches, "Remaining": batches - spent_today(self.org, "V2Ingest")},
+                "DailyBulkV2QueryJobs": {"Max": queries, "Remaining": queries - spent_today(self.org, "V2Query")},
                 "DailyBulkV2QueryFileStorageMB": {"Max": 976_562, "Remaining": 976_562},
                 "DataStorageMB": {"Max": 1_024, "Remaining": 1_000},
             },

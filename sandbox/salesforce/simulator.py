@@ -309,6 +309,11 @@ class Salesforce:
         with self.lock:
             self.org.locks[id] = Lock(code=code, times=times)
 
+    def set_bulk(self, **ways: Any) -> None:
+        """Set how Bulk 2.0 jobs go from now on; see org.Bulk."""
+        with self.lock:
+            self.org.bulk = replace(self.org.bulk, **ways)
+
     def assign_leads_to(self, owner: str | None) -> None:
         """Set whom the lead assignment rule gives leads to; None switches the rule off. Default: a queue."""
         with self.lock:

@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from sandbox.salesforce.org import Cursor, DuplicateRule, Features, Lock, Org, People, Writes
+from sandbox.salesforce.org import Bulk, Cursor, DuplicateRule, Features, Lock, Org, People, Writes
 from sandbox.salesforce.schema import ObjectType
 from sandbox.salesforce.sessions import Sessions
 
@@ -42,6 +42,7 @@ def load(path: Path, org: Org, sessions: Sessions) -> None:
     org.writes = {name: Writes(**counts) for name, counts in state["writes"].items()}
     org.cursors = {key: Cursor(**cursor) for key, cursor in state["cursors"].items()}
     org.jobs = state["jobs"]
+    org.bulk = Bulk(**state["bulk"])
     org.calls_by_hour = Counter({int(hour): calls for hour, calls in state["calls_by_hour"].items()})
     sessions.tokens = state["tokens"]
 
@@ -60,6 +61,7 @@ def _dump(org: Org, sessions: Sessions) -> dict[str, Any]:
         "writes": {name: asdict(counts) for name, counts in org.writes.items()},
         "cursors": {key: asdict(cursor) for key, cursor in org.cursors.items()},
         "jobs": org.jobs,
+        "bulk": asdict(org.bulk),
         "calls_by_hour": dict(org.calls_by_hour),
         "tokens": sessions.tokens,
     }

@@ -190,6 +190,9 @@ def test_an_empty_result_is_a_header_with_its_counts(account: Account) -> None:
         "SELECT FIELDS(STANDARD) FROM Lead",
         "SELECT Id FROM Lead OFFSET 1",
         "SELECT Address FROM Lead",
+        "SELECT COUNT(Id) FROM Lead GROUP BY City",
+        "SELECT Id, (SELECT Id FROM Contacts) FROM Account",
+        "SELECT TYPEOF Owner WHEN User THEN Name END FROM Lead",
     ],
 )
 def test_what_bulk_cannot_ask_is_refused(account: Account, soql: str) -> None:
@@ -205,3 +208,116 @@ def test_results_are_for_the_version_and_the_end_of_the_job(account: Account) ->
         account.call("GET", path)
     assert account.call("GET", f"/services/data/v65.0/{path}/results").status_code == 409
     assert account.call("DELETE", path).status_code == 204
+
+
+def test_a_word_in_a_value_is_no_clause(account: Account) -> None:
+    """What bulk cannot ask is looked for outside of strings."""
+    account.lead(City="group by (select")
+    soql = "SELECT Id FROM Lead WHERE City = 'group by (select'"
+    assert account.call("GET", f"{query_job(account, soql)}/results").headers["Sforce-NumberOfRecords"] == "1"
+
+
+def test_a_result_keeps_rows_as_the_job_read_them(account: Account) -> None:
+    """It is a file: what is edited or purged before it is fetched is still in it, and a page can be fetched again."""
+    first, second = account.lead(City="Bonn"), account.lead(City="Ulm")
+    path = query_job(account, "SELECT Id, City FROM Lead")
+    account.org.edit("Lead", first, {"City": "Kiel"})
+    account.org.purge("Lead", second)
+    pages = [account.call("GET", f"{path}/results", params={"maxRecords": "50"}).text for _ in range(2)]
+    assert pages[0] == pages[1]
+    found = {row["Id"]: row["City"] for row in csv.DictReader(io.StringIO(pages[0]))}
+    assert found == {first: "Bonn", second: "Ulm"}
+
+
+def test_rows_come_in_no_order_unless_one_is_asked_for(account: Account) -> None:
+    account.org.seed("Lead", [{"LastName": f"{n:03}", "Company": "C"} for n in range(50)])
+    names = {}
+    for order in ("", " ORDER BY LastName"):
+        text = account.call("GET", f"{query_job(account, f'SELECT LastName FROM Lead{order}')}/results").text
+        names[order] = [row["LastName"] for row in csv.DictReader(io.StringIO(text))]
+    assert names[" ORDER BY LastName"] == sorted(names[""])
+    assert names[""] != sorted(names[""])
+
+
+def test_query_all_finds_what_is_deleted(account: Account) -> None:
+    account.org.delete("Lead", account.lead())
+    for operation, count in (("query", "0"), ("queryAll", "1")):
+        path = query_job(account, "SELECT Id, IsDeleted FROM Lead", operation)
+        assert account.call("GET", f"{path}/results").headers["Sforce-NumberOfRecords"] == count
+
+
+def test_results_have_the_line_ending_of_the_job(account: Account) -> None:
+    body = {"operation": "query", "query": "SELECT Id FROM Lead", "lineEnding": "CRLF"}
+    path = f"jobs/query/{account.call('POST', 'jobs/query', body).json()['id']}"
+    for _ in range(2):
+        account.call("GET", path)
+    assert account.call("GET", f"{path}/results").content == b'"Id"\r\n'
+
+
+def test_an_aborted_query_has_no_results(account: Account) -> None:
+    body = {"operation": "query", "query": "SELECT Id FROM Lead"}
+    path = f"jobs/query/{account.call('POST', 'jobs/query', body).json()['id']}"
+    assert account.call("PATCH", path, {"state": "Aborted"}).json()["state"] == "Aborted"
+    assert account.call("GET", f"{path}/results").status_code == 400
+    assert account.call("PATCH", path, {"state": "Aborted"}).status_code == 400
+
+
+def test_jobs_and_their_results_are_kept_for_seven_days(account: Account) -> None:
+    path = query_job(account, "SELECT Id FROM Lead")
+    job = ingest(account, "LastName,Company\nA,C\n")
+    account.clock.pass_(7 * 86_400)
+    assert account.call("GET", f"{path}/results").status_code == 200
+    account.clock.pass_(2)
+    for gone in (f"{path}/results", f"jobs/ingest/{job['id']}/successfulResults"):
+        assert refusal(account.call("GET", gone)) == (404, "NOT_FOUND")
+
+
+def test_a_job_that_fails_keeps_what_it_had_saved(account: Account) -> None:
+    """The rows that it did not reach are unprocessed, neither done nor failed."""
+    account.org.set_bulk(fail_after=2)
+    job = ingest(account, f"LastName,Company,{KEY}\nA,C,k1\nB,C,k2\nD,C,k3\n")
+    assert (job["state"], job["numberRecordsProcessed"]) == ("Failed", 2)
+    assert {row[KEY] for row in account.org.all("Lead")} == {"k1", "k2"}
+    assert [row[KEY] for row in results(account, job, "unprocessedrecords")] == ["k3"]
+    assert {row[KEY] for row in results(account, job, "successfulResults")} == {"k1", "k2"}
+
+
+def test_a_job_can_be_aborted_half_way(account: Account) -> None:
+    account.org.set_bulk(step=1)
+    job = open_job(account)
+    upload(account, job, f"LastName,Company,{KEY}\nA,C,k1\nB,C,k2\nD,C,k3\n")
+    path = f"jobs/ingest/{job['id']}"
+    account.call("PATCH", path, {"state": "UploadComplete"})
+    for _ in range(2):
+        assert account.call("GET", path).json()["state"] == "InProgress"
+    assert account.call("PATCH", path, {"state": "Aborted"}).status_code == 200
+    assert [row[KEY] for row in account.org.all("Lead")] == ["k1", "k2"]
+    assert [row[KEY] for row in results(account, job, "unprocessedrecords")] == ["k3"]
+
+
+def test_an_upload_that_is_too_large_is_refused(account: Account) -> None:
+    account.org.set_bulk(max_bytes=20)
+    job = open_job(account)
+    assert upload(account, job, "LastName,Company\nA,C\n") == 400
+    assert account.call("GET", f"jobs/ingest/{job['id']}").json()["state"] == "Open"
+
+
+def test_a_cell_that_is_too_long_fails_its_row_alone(account: Account) -> None:
+    job = ingest(account, f"LastName,Company,Description\nA,C,{'x' * 32_001}\nB,C,y\n")
+    assert (job["state"], job["numberRecordsFailed"]) == ("JobComplete", 1)
+    assert results(account, job, "failedResults")[0]["sf__Error"].startswith("STRING_TOO_LONG:")
+
+
+def test_every_call_about_a_job_counts_and_so_do_jobs_and_batches(account: Account) -> None:
+    """A job costs what its calls cost; besides, batches of 10,000 rows and query jobs are counted by the day."""
+    account.org.set_bulk(batches_a_day=2, queries_a_day=1)
+    before = account.org.api_calls
+    ingest(account, "LastName,Company\nA,C\n")
+    query_job(account, "SELECT Id FROM Lead")
+    assert account.org.api_calls - before == 5 + 3
+    left = account.call("GET", "limits").json()
+    assert (left["DailyBulkApiBatches"]["Remaining"], left["DailyBulkV2QueryJobs"]["Remaining"]) == (1, 0)
+    again = account.call("POST", "jobs/query", {"operation": "query", "query": "SELECT Id FROM Lead"})
+    assert refusal(again) == (400, "LIMIT_EXCEEDED")
+    account.clock.pass_(86_400)
+    query_job(account, "SELECT Id FROM Lead")
