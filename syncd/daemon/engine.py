@@ -10,6 +10,7 @@ import fcntl
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -38,6 +39,7 @@ BEAT_SECONDS = 15.0
 DEAD_AFTER_MS = 60_000
 KEEP_WORKFLOWS = timedelta(hours=24)
 KEEP_SPENDING = timedelta(days=40)
+CALMLY, BRISKLY = 0.5, 0.02  # seconds between two looks at the queues, by whoever stays and whoever is waited for
 HANDOFF = "handoff"
 SWEEP = "sweep"
 
@@ -83,7 +85,7 @@ def serve(work: Work, url: str, executor: str, stop: threading.Event, on_start: 
 
 def run_once(work: Work, url: str, executor: str, *, sweeping: bool = False) -> Once:
     """Open the engine, do one cycle, close it."""
-    with opened(work, url, executor):
+    with opened(work, url, executor, look=BRISKLY):
         work.settle()
         with _watching(work.engine, executor):
             return cycle(work, sweeping=sweeping)
@@ -111,8 +113,11 @@ def cycle(work: Work, *, sweeping: bool = False) -> Once:
 
 
 @contextmanager
-def opened(work: Work, url: str, executor: str) -> Iterator[None]:
-    """Launch DBOS on the state database, and let running work finish before it is left."""
+def opened(work: Work, url: str, executor: str, *, look: float = CALMLY) -> Iterator[None]:
+    """Launch DBOS on the state database, and let running work finish before it is left.
+
+    `look`: seconds between two looks at the queues.
+    """
     global _work, _datasource
     with _sole_owner(url):
         system_engine = _system_engine(url)
@@ -136,19 +141,25 @@ def opened(work: Work, url: str, executor: str) -> Iterator[None]:
         try:
             DBOS.launch()
             DBOS.register_queue(SWEEP, global_concurrency=1, worker_concurrency=1, polling_interval_sec=5.0)
-            DBOS.register_queue(HANDOFF, global_concurrency=1, worker_concurrency=1, polling_interval_sec=0.5)
-            for system in work.polls:
-                DBOS.register_queue(
-                    f"poll-{system}", global_concurrency=1, worker_concurrency=1, polling_interval_sec=0.5
-                )
+            for name in (HANDOFF, *(f"poll-{system}" for system in work.polls)):
+                DBOS.register_queue(name, global_concurrency=1, worker_concurrency=1, polling_interval_sec=look)
             if work.engine.dialect.name == "sqlite":
                 _adopt(executor)
             yield
         finally:
             work.stopping.set()
-            DBOS.destroy(workflow_completion_timeout_sec=STOP_SECONDS)
+            _wait_for_workflows(STOP_SECONDS)
+            DBOS.destroy(workflow_completion_timeout_sec=0)
             system_engine.dispose()
             _work = _datasource = None
+
+
+def _wait_for_workflows(seconds: float) -> None:
+    """Wait until none runs in this process; DBOS's own wait takes a second at the least."""
+    end = time.monotonic() + seconds
+    while _running and time.monotonic() < end:
+        time.sleep(0.02)
+    time.sleep(0.02)  # what ended just now is still being written down; lost, it is run again and does nothing
 
 
 def cron_for(every: timedelta) -> str:

@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import re
 import shutil
+import tempfile
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.engine import make_url
 
 from sandbox.fields import define_hubspot, define_salesforce
 from sandbox.hubspot import HubSpot
@@ -23,6 +26,7 @@ from sandbox.salesforce import Salesforce
 from sandbox.wire import Server
 from syncd.cli.common import make_work
 from syncd.daemon import Once, Work, cycle, opened
+from syncd.daemon.engine import BRISKLY
 from syncd.health import Health
 from syncd.store.inbox import list_problems
 from syncd.store.tables import due, record
@@ -140,7 +144,7 @@ class World:
         self.app = build(self.config, {})
         self.work = make_work(self.app, Health())
         try:
-            with opened(self.work, self.state, "test"):
+            with opened(self.work, self.state, "test", look=BRISKLY):
                 yield
         finally:
             self.app.engine.dispose()
@@ -164,8 +168,23 @@ class World:
 @contextmanager
 def world(folder: Path, state: str, changes: Mapping[str, str] | None = None, **hubspot: Any) -> Iterator[World]:
     """Start a world that is empty but for its fields; the daemon's engine runs while the block does."""
-    with laid_out(folder, state, changes, **hubspot) as made, made.running():
-        yield made
+    with laid_out(folder, state, changes, **hubspot) as made:
+        file = Path(make_url(state).database or "")
+        if make_url(state).get_backend_name() == "sqlite" and not file.exists():
+            file.touch(0o600)
+            file.write_bytes(_fresh_state())
+        with made.running():
+            yield made
+
+
+@cache
+def _fresh_state() -> bytes:
+    """Return the state as a start leaves it that found nothing; the engine takes a second to set one up."""
+    with tempfile.TemporaryDirectory() as name:
+        file = Path(name) / "state.db"
+        with laid_out(Path(name), f"sqlite:///{file}") as made, made.running():
+            pass
+        return file.read_bytes()
 
 
 @contextmanager
