@@ -5,6 +5,7 @@ It does not know what a body means; each connector says, through its `judge`, wh
 
 from __future__ import annotations
 
+import io
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -12,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any, Protocol
+from typing import Any, BinaryIO, Protocol
 from urllib.parse import urlsplit
 
 import orjson
@@ -43,6 +44,7 @@ class HttpSettings:
     attempts: int = 4
     longest_wait: float = 30.0  # a longer wait is the caller's to schedule
     largest_body: int = 64 * 1024 * 1024  # bytes, after decompression
+    largest_file: int = 2 * 1024 * 1024 * 1024  # bytes of a body that goes into a file
     burst: tuple[int, float] | None = None  # calls, seconds
     per_second: Mapping[str, int] | None = None
     per_day: int | None = None
@@ -149,7 +151,10 @@ class Session(requests.Session):
     def request(
         self, method: str | bytes, url: str | bytes, *args: Any, lane: str | None = None, **kwargs: Any
     ) -> requests.Response:
-        """Send, wait and retry as the judge says; see the class. `lane` names a limit of `per_second`."""
+        """Send, wait and retry as the judge says; see the class. `lane` names a limit of `per_second`.
+
+        `into`, a binary file, is given what a 200 brings as text/csv, however large; its answer's content stays empty.
+        """
         verb, address = _text(method).upper(), self._address(_text(url))
         with_token = kwargs.pop("with_token", True)
         retrying = Retrying(
@@ -240,6 +245,7 @@ class Session(requests.Session):
     ) -> requests.Response:
         self._take_turn(lane)
         options = dict(kwargs)
+        into: BinaryIO | None = options.pop("into", None)
         options["headers"] = _with_bearer(options.get("headers"), token)
         options["timeout"] = (self.settings.connect_timeout, self.settings.read_timeout)
         options["allow_redirects"] = False
@@ -247,7 +253,7 @@ class Session(requests.Session):
         started = time.monotonic()
         try:
             answer = super().request(method, url, *args, **options)
-            self._read_body(answer, started)
+            self._read_body(answer, started, into)
         except requests.exceptions.SSLError as error:
             raise ConfigProblem(f"{self.system}: {_tls_words(url, error)}", system=self.system) from error
         except requests.exceptions.RequestException as error:
@@ -261,21 +267,25 @@ class Session(requests.Session):
         self._note(answer)
         return answer
 
-    def _read_body(self, answer: requests.Response, started: float) -> None:
+    def _read_body(self, answer: requests.Response, started: float, into: BinaryIO | None) -> None:
         """Read the whole body within the caps, so that nothing later touches the socket."""
-        parts, size = [], 0
+        kept: BinaryIO = io.BytesIO()
+        largest = self.settings.largest_body
+        if into is not None and answer.status_code == 200 and _is_csv(answer):
+            kept, largest = into, self.settings.largest_file
+            kept.seek(0)
+            kept.truncate()
+        size = 0
         for part in _arriving(answer):
-            parts.append(part)
+            kept.write(part)
             size += len(part)
-            if size > self.settings.largest_body:
+            if size > largest:
                 answer.close()
-                raise ContractBroken(
-                    f"{self.system} sent a body of more than {self.settings.largest_body} bytes", system=self.system
-                )
+                raise ContractBroken(f"{self.system} sent a body of more than {largest} bytes", system=self.system)
             if time.monotonic() - started > self.settings.total_timeout:
                 answer.close()
                 raise requests.exceptions.ReadTimeout("the body took too long")
-        answer._content = b"".join(parts)
+        answer._content = kept.getvalue() if isinstance(kept, io.BytesIO) and kept is not into else b""
 
     def _note(self, answer: requests.Response) -> None:
         stamp = answer.headers.get("Date")
@@ -431,6 +441,10 @@ def _arriving(answer: requests.Response) -> Iterator[bytes]:
         raise requests.exceptions.ContentDecodingError(error) from error
     except HTTPError as error:  # a connection that ends half-way, TLS included
         raise requests.exceptions.ChunkedEncodingError(error) from error
+
+
+def _is_csv(answer: requests.Response) -> bool:
+    return str(answer.headers.get("Content-Type", "")).startswith("text/csv")
 
 
 def _leave_alone(request: requests.PreparedRequest) -> requests.PreparedRequest:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from datetime import timedelta
 from pathlib import Path
 
 from connectors.contract import (
@@ -28,6 +27,7 @@ from connectors.errors import AuthExpired, ConfigProblem
 from connectors.http import Session
 from connectors.salesforce.client import Client
 from connectors.salesforce.destination import CALL_ROWS, Writer
+from connectors.salesforce.extract import Extractor
 from connectors.salesforce.package import write_package
 from connectors.salesforce.polling import Poller
 from connectors.salesforce.settings import SalesforceSettings
@@ -59,7 +59,7 @@ class SalesforceConnector:
         self.name = name
         self._client = Client(name, settings, sleep)
         self._reader = Reader(self._client)
-        self._poller = Poller(self._client, timedelta(seconds=settings.overlap))
+        self._poller = Poller(self._client, Extractor(self._client, sleep))
         self._writer = Writer(self._client, sleep)
 
     @property

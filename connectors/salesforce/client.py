@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, BinaryIO
 
 import orjson
 import requests
@@ -112,6 +112,15 @@ class Client:
         if not answer.ok:
             raise refused_call(self.name, answer.status, answer.body, what)
         return answer.body
+
+    def send(
+        self, method: str, path: str, data: bytes | None = None, *, as_csv: bool = False, into: BinaryIO | None = None
+    ) -> requests.Response:
+        """Send one call of the Bulk API and return the answer, be it a refusal; a CSV body goes into the file."""
+        self.meter.gate()
+        headers = {"Content-Type": "text/csv" if as_csv else "application/json"}
+        url = f"{self.settings.instance_url}{self.root}{path}"
+        return self.session.request(method, url, data=data, headers=headers, into=into)
 
     def composite(self, parts: Sequence[Part]) -> list[Answer]:
         """Send up to LISTS queries or collections, or ROWS single rows, in one call; return an answer for each.

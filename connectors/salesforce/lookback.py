@@ -96,6 +96,10 @@ class LookBack:
         memory = self._memories.get(kind)
         return memory.checked if memory else None
 
+    def learn(self, kind: str, checked: datetime) -> None:
+        """Take over that all of `kind` before `checked` was read long enough after it was saved."""
+        self._memories.setdefault(kind, _Memory()).checked = checked
+
     def compare(self, window: Window, seen: Seen) -> Iterator[list[Record]]:
         """Yield the window's rows again, page by page, when they are not the rows that are stored."""
         kind, now = window.reading.kind, time.monotonic()

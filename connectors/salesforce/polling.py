@@ -1,7 +1,8 @@
 """Reads what changed: keyset pages over (SystemModstamp, Id), all objects of a poll in one call.
 
-A cursor is `stamp` and `id`, the place after the last row that is settled, and `checked`, where `stamp` stood when the
-window behind it was last found complete (lookback.py). Storing pages and cursors is the caller's.
+A cursor is `stamp` and `id`, the place after the last row that is settled, `checked`, where `stamp` stood when the
+window behind it was last found complete (lookback.py), and `extract` while a bulk job brings what follows (extract.py).
+Storing pages and cursors is the caller's.
 """
 
 from __future__ import annotations
@@ -10,33 +11,41 @@ import secrets
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from connectors.contract import Page, Reading, Record, Seen
 from connectors.errors import ConnectorError, joined
 from connectors.salesforce import soql
 from connectors.salesforce.client import LISTS, Answer, Client
+from connectors.salesforce.extract import Extract, Extractor, Lost
+from connectors.salesforce.jobs import StillRunning
 from connectors.salesforce.lookback import LookBack, Window
 from connectors.salesforce.records import columns, is_full, read_records, rows_of
 from connectors.salesforce.soql import ORDER, PAGE, Position
 from connectors.salesforce.verdicts import NARROWER, refused_call, troubles
 
+_UNCOUNTED = 5  # pages after which the rows that are left are counted even if that takes a call of its own
+_JOBS = 2  # that are opened for one object in one poll; after that it is read page by page
 _FEWEST = 100  # rows; a query that times out below this is not helped by asking for less
 
 
 class Poller:
     """Reads forward in every poll; looks back in the sub-requests that a poll leaves free, each kind in its turn."""
 
-    def __init__(self, client: Client, overlap: timedelta) -> None:
+    def __init__(self, client: Client, extractor: Extractor) -> None:
         self._client = client
-        self._overlap = overlap
-        self._look_back = LookBack(client, overlap)
+        self._extractor = extractor
+        self._large = client.settings.bulk_from.reads
+        self._overlap = timedelta(seconds=client.settings.overlap)
+        self._look_back = LookBack(client, self._overlap)
         self._turn = secrets.randbelow(60)  # so that kinds share the turns of processes that poll once
 
     def changes(self, readings: Sequence[Reading], seen: Seen) -> Iterator[Page]:
         """Yield the new pages of every kind, then windows found incomplete; raise the kinds' troubles at the end."""
         lanes = [self._lane(reading) for reading in readings]
         watched = self._choose(lanes)
-        yield from self._read_on(lanes, watched)
+        yield from self._read_on([lane for lane in lanes if lane.extract is None], watched)
+        yield from self._load(lanes)
         for lane in watched:
             if lane.trouble is not None or lane.window is None:
                 continue
@@ -58,8 +67,12 @@ class Poller:
         start = Position(datetime.fromisoformat(after["stamp"]), after["id"])
         told = datetime.fromisoformat(after.get("checked") or after["stamp"])
         checked = min(self._look_back.checked(kind) or told, start.stamp)
-        window = self._look_back.window(reading, start.stamp, checked)
-        return _Lane(reading=reading, place=start, settled=start, checked=checked, told=told, window=window)
+        lane = _Lane(reading=reading, place=start, settled=start, checked=checked, told=told)
+        if after.get("extract"):
+            lane.extract, lane.jobs = Extract.from_json(after["extract"]), 1
+        else:
+            lane.window = self._look_back.window(reading, start.stamp, checked)
+        return lane
 
     def _should_tell(self, lane: _Lane) -> bool:
         """Tell whether the stored cursor lags so far behind what was checked that a page must carry it without records.
@@ -87,15 +100,81 @@ class Poller:
         """
         active, listing = list(lanes), [lane.window for lane in watched if lane.window is not None]
         while active:
+            counted = self._to_count(active, len(listing))
             texts = [lane.query() for lane in active] + [window.query() for window in listing]
+            texts += [lane.count() for lane in counted]
             answers, settled = self._client.queries(texts, deleted_too=True)
-            for lane, answer in zip(watched if listing else (), answers[len(active) :], strict=True):
+            windows, counts = answers[len(active) : len(texts) - len(counted)], answers[len(texts) - len(counted) :]
+            for lane, answer in zip(watched if listing else (), windows, strict=True):
                 self._list(lane, answer)
             for lane, answer in zip(active, answers, strict=False):
                 page = self._take(lane, answer, settled)
                 if page is not None:
                     yield page
-            active, listing = [lane for lane in active if lane.more], []
+            for lane, answer in zip(counted, counts, strict=True):
+                if self._is_large(lane, answer) and self._turn_to_bulk(lane, settled):
+                    yield lane.page(())
+            active, listing = [lane for lane in active if lane.more and lane.extract is None], []
+
+    def _to_count(self, active: Sequence[_Lane], windows: int) -> list[_Lane]:
+        """Return the kinds whose remaining rows are counted along with the next pages, where that is for nothing."""
+        waiting = [
+            lane
+            for lane in active
+            if self._large is not None and lane.pages and not lane.counted and self._extractor.can_read(lane.reading)
+        ]
+        free = -(len(active) + windows) % LISTS
+        if not free and any(lane.pages >= _UNCOUNTED for lane in waiting):
+            free = LISTS
+        return waiting[:free]
+
+    def _is_large(self, lane: _Lane, answer: Answer) -> bool:
+        lane.counted = True
+        if answer.ok:
+            return self._large is not None and int(answer.body["totalSize"]) >= self._large
+        # too many to be counted in time
+        return any(trouble.code in NARROWER for trouble in troubles(answer.body))
+
+    def _turn_to_bulk(self, lane: _Lane, settled: datetime | None) -> bool:
+        """Open a job for all rows after what is stored; tell whether there is one.
+
+        With a window to look back over, the job begins there: it then finds what was late, too.
+        """
+        if not lane.more or settled is None or lane.place is None or lane.place.stamp >= settled:
+            return False
+        assert lane.settled is not None
+        low, began = lane.settled, lane.began or settled
+        if lane.checked is not None and self._overlap:
+            low = Position(min(lane.checked - self._overlap, low.stamp))
+        lane.extract = self._extractor.begin(lane.reading, low, settled, min(began, settled))
+        lane.jobs += lane.extract is not None
+        return lane.extract is not None
+
+    def _load(self, lanes: Sequence[_Lane]) -> Iterator[Page]:
+        """Yield what the jobs of a poll bring, and after each what was changed since it was opened."""
+        while loading := [lane for lane in lanes if lane.extract is not None and lane.trouble is None]:
+            for lane in loading:
+                yield from self._give_out(lane)
+            yield from self._read_on([lane for lane in loading if lane.trouble is None], ())
+
+    def _give_out(self, lane: _Lane) -> Iterator[Page]:
+        assert lane.extract is not None
+        try:
+            for records, place in self._extractor.read(lane.reading, lane.extract):
+                lane.extract = place
+                yield lane.page(records)
+        except Lost:
+            lane.place, lane.extract = lane.settled, None
+            lane.counted = lane.jobs >= _JOBS
+        except StillRunning as error:
+            lane.trouble = error
+        else:
+            lane.place = lane.settled = lane.extract.end
+            lane.checked = min(lane.extract.checked, lane.extract.newest)
+            lane.extract = lane.window = None
+            self._look_back.learn(lane.reading.kind, lane.checked)
+            yield lane.page(())
+        lane.more = True
 
     def _take(self, lane: _Lane, answer: Answer, settled: datetime | None) -> Page | None:
         if not answer.ok:
@@ -106,6 +185,8 @@ class Poller:
         if not rows:
             return None
         records = read_records(rows, lane.reading.fields)
+        lane.pages += 1
+        lane.began = lane.began or settled
         lane.move(Position(records[-1].modified, records[-1].id), settled)
         return lane.page(records)
 
@@ -130,6 +211,11 @@ class _Lane:
     checked: datetime | None = None
     told: datetime | None = None  # what the stored cursor says of it
     window: Window | None = None
+    extract: Extract | None = None
+    began: datetime | None = None  # what was visible when the first page was read was saved before this
+    pages: int = 0
+    counted: bool = False
+    jobs: int = 0
     limit: int = PAGE
     more: bool = True
     trouble: ConnectorError | None = None
@@ -137,6 +223,11 @@ class _Lane:
     def query(self) -> str:
         kind, fields = self.reading.kind, self.reading.fields
         return soql.select(kind, columns(kind, fields), self.place.after() if self.place else "", ORDER, self.limit)
+
+    def count(self) -> str:
+        """Return the query that counts what is still to be read."""
+        assert self.place is not None
+        return f"SELECT COUNT() FROM {soql.object_name(self.reading.kind)} WHERE {self.place.after()}"  # noqa: S608
 
     def move(self, last: Position, settled: datetime | None) -> None:
         """Read on after `last`, but keep the cursor at what is settled: a running second is read again."""
@@ -148,10 +239,12 @@ class _Lane:
 
     def page(self, records: Sequence[Record]) -> Page:
         assert self.settled is not None
-        cursor = {"stamp": self.settled.stamp.isoformat(), "id": self.settled.id}
+        cursor: dict[str, Any] = {"stamp": self.settled.stamp.isoformat(), "id": self.settled.id}
         if self.checked is not None:
             cursor["checked"] = self.checked.isoformat()
             self.told = self.checked
+        if self.extract is not None:
+            cursor["extract"] = self.extract.to_json()
         return Page(kind=self.reading.kind, records=records, cursor=cursor)
 
     def narrow_or_give_up(self, system: str, answer: Answer) -> None:

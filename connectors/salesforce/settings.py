@@ -56,6 +56,23 @@ class SalesforceBudget(BaseModel):
     )
 
 
+class SalesforceBulkFrom(BaseModel):
+    """From how many rows on the Bulk API 2.0 is used in place of queries and collections."""
+
+    model_config = _STRICT
+
+    reads: int | None = Field(
+        50_000,
+        ge=2_000,
+        description="Rows still to be read of one object, at its first load or after a long pause. null: never.",
+    )
+    writes: int | None = Field(
+        None,
+        ge=1,
+        description="Rows of one object in one batch of the handoff. Needs a handoff.batch as large. null: never.",
+    )
+
+
 class SalesforceTimeouts(BaseModel):
     """Seconds after which a call is given up and tried again."""
 
@@ -90,6 +107,9 @@ class SalesforceSettings(BaseModel):
         ge=0,
         description="Seconds that are looked back over for rows that were committed after rows with a later stamp. "
         "Set it above the longest transaction of the org.",
+    )
+    bulk_from: SalesforceBulkFrom = Field(
+        SalesforceBulkFrom.model_construct(), description="When the Bulk API 2.0 is used."
     )
     auto_assign: bool = Field(
         False,
