@@ -24,7 +24,7 @@ from connectors.salesforce.records import columns, is_full, read_records, rows_o
 from connectors.salesforce.soql import ORDER, PAGE, Position
 from connectors.salesforce.verdicts import NARROWER, refused_call, troubles
 
-_UNCOUNTED = 5  # pages after which the rows that are left are counted even if that takes a call of its own
+_UNCOUNTED = 5 * PAGE  # rows after which those that are left are counted even if that takes a call of its own
 _JOBS = 2  # that are opened for one object in one poll; after that it is read page by page
 _FEWEST = 100  # rows; a query that times out below this is not helped by asking for less
 
@@ -121,10 +121,13 @@ class Poller:
         waiting = [
             lane
             for lane in active
-            if self._large is not None and lane.pages and not lane.counted and self._extractor.can_read(lane.reading)
+            if self._large is not None
+            and lane.rows >= PAGE
+            and not lane.counted
+            and self._extractor.can_read(lane.reading)
         ]
         free = -(len(active) + windows) % LISTS
-        if not free and any(lane.pages >= _UNCOUNTED for lane in waiting):
+        if not free and any(lane.rows >= _UNCOUNTED for lane in waiting):
             free = LISTS
         return waiting[:free]
 
@@ -185,7 +188,7 @@ class Poller:
         if not rows:
             return None
         records = read_records(rows, lane.reading.fields)
-        lane.pages += 1
+        lane.rows += len(rows)
         lane.began = lane.began or settled
         lane.move(Position(records[-1].modified, records[-1].id), settled)
         return lane.page(records)
@@ -213,7 +216,7 @@ class _Lane:
     window: Window | None = None
     extract: Extract | None = None
     began: datetime | None = None  # what was visible when the first page was read was saved before this
-    pages: int = 0
+    rows: int = 0
     counted: bool = False
     jobs: int = 0
     limit: int = PAGE
