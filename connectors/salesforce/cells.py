@@ -7,11 +7,15 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from decimal import Decimal
 from typing import Any, TextIO
 
 from connectors.contract import RawValue
 
 csv.field_size_limit(1 << 26)  # characters; a long text field holds 131,072, and rich text is escaped
+
+NOTHING = "#N/A"  # empties a field
+LONGEST_CELL = 32_000  # characters
 
 Describe = Callable[[str], Mapping[str, Any]]
 
@@ -42,6 +46,25 @@ def read_table(file: TextIO, types: Mapping[str, str]) -> Iterator[dict[str, Any
                 place = place.setdefault(parent, {})
             place[path[-1]] = _value(read, cell)
         yield row
+
+
+def cell_of(value: RawValue) -> str:
+    """Return a value as the cell that stores the same as JSON would; raise Unfit where there is none.
+
+    An empty cell would leave the field alone, so nothing is said aloud.
+    """
+    if value is None or value == "":
+        return NOTHING
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float):
+        return format(Decimal(repr(value)), "f")
+    # JSON values are trimmed by Salesforce and cells are not; the word for nothing cannot be stored at all.
+    if not isinstance(value, str) or value == NOTHING or value != value.strip() or "\x00" in value:
+        raise Unfit("a value has no form in CSV")
+    if len(value) > LONGEST_CELL:
+        raise Unfit("a text is longer than a cell may be")
+    return value
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -1,6 +1,6 @@
 """Writes records: up to 1,000 rows in one call, and one answer for each row whatever happens to the others.
 
-What is worth writing was decided before; nothing here compares values.
+What is worth writing was decided before; nothing here compares values. Many rows of one object are ingest.py's.
 """
 
 from __future__ import annotations
@@ -8,28 +8,21 @@ from __future__ import annotations
 import random
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import groupby
-from typing import Any
 
 from connectors.contract import Deferred, Policy, Rejected, WriteRequest, WriteResult, Written
 from connectors.errors import ConnectorError, ContractBroken, Unavailable
 from connectors.salesforce.client import LISTS, ROWS, Answer, Client, Part
+from connectors.salesforce.fates import Work, settle_row
+from connectors.salesforce.ingest import Ingester
 from connectors.salesforce.rows import Row, prepare_row
-from connectors.salesforce.verdicts import (
-    Trouble,
-    duplicate_field,
-    is_transient,
-    rejection,
-    troubles,
-    unknown_field,
-)
+from connectors.salesforce.verdicts import Trouble, is_transient, rejection, troubles, unknown_field
 
 COLLECTION = 200  # the collections limit
 CALL_ROWS = COLLECTION * LISTS
 _TYPES_IN_ONE = 10  # the most runs of different objects that one collection takes
 _TRIES = 3
-_LOCKED_FOR = 3600.0  # seconds after which a record under approval is worth another try
 # A whole sub-request was refused for these, and no row in it would fare better alone.
 _FOR_ALL = frozenset(
     {"INVALID_TYPE", "NOT_FOUND", "INSUFFICIENT_ACCESS", "FUNCTIONALITY_NOT_ENABLED", "METHOD_NOT_ALLOWED"}
@@ -42,17 +35,19 @@ class Writer:
     def __init__(self, client: Client, sleep: Callable[[float], None]) -> None:
         self._client = client
         self._sleep = sleep
+        self._ingester = Ingester(client, sleep)
 
     def write(self, requests: Sequence[WriteRequest]) -> list[WriteResult]:
         """Write them; see contract.Destination. Every call may be repeated, since no row is created but by its key."""
         for request in requests:
             _check(request, self._client.name)
-        work = _Work(answers=[None] * len(requests))
-        self._client.identity()  # a login that fails tried no row
+        work = Work(answers=[None] * len(requests))
+        self._client.identity()  # a login that fails tried no row, nor does what follows
+        self._ingester.settle_left()
         before = self._client.session.calls
         try:
             for turn in _turns(requests, work):
-                self._send(turn, work)
+                self._send(self._ingester.write(turn, work), work)
             self._ask_duplicates(work)
         except ConnectorError as error:
             sent = self._client.session.calls > before and isinstance(error, Unavailable)
@@ -61,7 +56,7 @@ class Writer:
             work.defer_rest(error)
         return [answer or Deferred("Salesforce gave no answer for this record") for answer in work.answers]
 
-    def _send(self, rows: Sequence[Row], work: _Work) -> None:
+    def _send(self, rows: Sequence[Row], work: Work) -> None:
         """Send rows of which no two are the same record; rows that may go through a moment later are sent again."""
         for attempt in range(_TRIES):
             if attempt:
@@ -81,7 +76,7 @@ class Writer:
         for row in rows:
             work.answers[row.index] = Deferred(f"{row.transient}: not written after {_TRIES} tries", 30.0)
 
-    def _ask_duplicates(self, work: _Work) -> None:
+    def _ask_duplicates(self, work: Work) -> None:
         """Send rows that a duplicate rule stopped once more by themselves: only then are the matches named."""
         rows = [row for row in work.duplicates if row.alone_path() is not None]
         for start in range(0, len(rows), ROWS):
@@ -100,21 +95,6 @@ class Writer:
 
 
 # ---------------------------------------------------------------------------------------------------------------------
-
-
-@dataclass(kw_only=True, slots=True)
-class _Work:
-    """What one call of `write` has learned so far."""
-
-    answers: list[WriteResult | None]
-    answered: bool = False  # a call was answered: from now on doubt is a Deferred
-    duplicates: list[Row] = field(default_factory=list)
-
-    def defer_rest(self, error: ConnectorError) -> None:
-        wait = (error.retry_after or 0.0) if isinstance(error, Unavailable) else 0.0
-        for index, answer in enumerate(self.answers):
-            if answer is None:
-                self.answers[index] = Deferred(error.message, wait)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +119,7 @@ def _check(request: WriteRequest, system: str) -> None:
         raise ContractBroken(f"request {request.token} updates a {request.kind} without an id", system=system)
 
 
-def _turns(requests: Sequence[WriteRequest], work: _Work) -> Iterator[list[Row]]:
+def _turns(requests: Sequence[WriteRequest], work: Work) -> Iterator[list[Row]]:
     """Yield rows in groups that hold no record twice, as a collection forbids; unfit rows are answered at once.
 
     A record whose earlier request is still open waits with its later one, lest the earlier one should win.
@@ -183,11 +163,11 @@ def _collections(rows: Iterable[Row]) -> Iterator[_Batch]:
         yield _Batch(path, part)
 
 
-def _settle(batch: _Batch, answer: Answer, work: _Work, again: list[Row]) -> list[_Batch]:
+def _settle(batch: _Batch, answer: Answer, work: Work, again: list[Row]) -> list[_Batch]:
     """Note what became of a batch; return the smaller batches to send in place of one that was refused as a whole."""
     if answer.ok and isinstance(answer.body, list) and len(answer.body) == len(batch.rows):
         for row, told in zip(batch.rows, answer.body, strict=True):
-            _settle_row(row, told, work, again)
+            settle_row(row, told, work, again)
         return []
     found = troubles(answer.body)
     if answer.status == 0 or answer.ok or answer.status >= 500 or (found and is_transient(found[0])):
@@ -198,7 +178,7 @@ def _settle(batch: _Batch, answer: Answer, work: _Work, again: list[Row]) -> lis
     return _split_refused(batch, found or [Trouble(f"HTTP_{answer.status}")], work)
 
 
-def _split_refused(batch: _Batch, found: Sequence[Trouble], work: _Work) -> list[_Batch]:
+def _split_refused(batch: _Batch, found: Sequence[Trouble], work: Work) -> list[_Batch]:
     refused: Sequence[Row] = ()
     if found[0].code == "INVALID_FIELD":
         name = unknown_field(found[0])[0]
@@ -213,24 +193,3 @@ def _split_refused(batch: _Batch, found: Sequence[Trouble], work: _Work) -> list
         rest = [row for row in batch.rows if work.answers[row.index] is None]
         return [_Batch(batch.path, rest)] if rest else []
     return list(batch.split())
-
-
-def _settle_row(row: Row, told: Any, work: _Work, again: list[Row]) -> None:
-    if told.get("success"):
-        work.answers[row.index] = Written(str(told.get("id") or row.id), bool(told.get("created")))
-        return
-    found = [trouble for error in told.get("errors") or () for trouble in troubles(error)] or [
-        Trouble("NO_REASON_GIVEN")
-    ]
-    first = found[0]
-    # Two upserts of one new key at the same time: one creates, the other finds it when sent again.
-    raced = first.code == "DUPLICATE_VALUE" and row.key_field and duplicate_field(first) == row.key_field
-    if is_transient(first) or (raced and not row.raced):
-        row.transient, row.raced = first.code, bool(raced)
-        again.append(row)
-    elif first.code == "ENTITY_IS_LOCKED":
-        work.answers[row.index] = Deferred("the record is locked by an approval of the org", _LOCKED_FOR)
-    else:
-        work.answers[row.index] = rejection(row.kind, found)
-        if first.code == "DUPLICATES_DETECTED":
-            work.duplicates.append(row)

@@ -19,7 +19,7 @@ from connectors.salesforce.client import Client
 from connectors.salesforce.jobs import Direction, Jobs, Refused, State, Table
 from connectors.salesforce.records import columns, is_full, parse_stamp, read_records, rows_of
 from connectors.salesforce.soql import ORDER, PAGE, Position
-from connectors.salesforce.verdicts import refused_call
+from connectors.salesforce.verdicts import Trouble, refused_call
 
 PATIENCE = 900.0  # seconds that one poll waits for a job
 _FIRST_PIECE = 5_000  # rows; how wide they are shows how many the next pieces may have
@@ -27,7 +27,7 @@ _MOST_ROWS = 50_000
 _PIECE_BYTES = 32 * 1024 * 1024
 _LONGEST_KEPT = timedelta(days=1)  # what was read longer ago has changed too much to be worth giving out
 _MOMENTS = ("high", "checked", "newest")
-_HOPELESS = frozenset({State.FAILED.value.upper(), State.ABORTED.value.upper()})
+_HOPELESS = frozenset({State.FAILED.value, State.ABORTED.value})
 
 
 class Lost(Exception):
@@ -109,7 +109,9 @@ class Extractor:
         if extract.columns != _hash(reading):
             raise Lost("other fields are wanted now")
         try:
-            for _ in self._jobs.wait(Direction.QUERY, extract.job, PATIENCE):
+            for told in self._jobs.watch(Direction.QUERY, extract.job, PATIENCE):
+                if told.get("state") in _HOPELESS:
+                    raise Refused(Trouble(str(told["state"])))
                 yield [], extract
             if self._is_old(extract):
                 raise Lost("it was made too long ago")

@@ -48,6 +48,9 @@ class State(Enum):
         return self in (State.DONE, State.FAILED, State.ABORTED)
 
 
+_STATES = frozenset(state.value for state in State)
+
+
 class Refused(Exception):
     """Salesforce does not do this with a job; `trouble` says why."""
 
@@ -81,9 +84,18 @@ class Jobs:
         """Make a job and return its id."""
         return str(self._told("POST", direction.value, body)["id"])
 
+    def look(self, direction: Direction, job: str) -> Mapping[str, Any]:
+        """Return what a job says of itself, its `state` a known one; raise Refused when there is no such job."""
+        told = self._told("GET", f"{direction.value}/{job}")
+        if told.get("state") not in _STATES:
+            raise Unavailable(
+                f"{self._client.name} told no state of a bulk job that syncd knows", system=self._client.name
+            )
+        return told
+
     def state(self, direction: Direction, job: str) -> State:
-        """Return what a job is doing; raise Refused when there is no such job any more."""
-        return self._state_of(self._told("GET", f"{direction.value}/{job}"))
+        """Return what a job is doing; raise Refused when there is no such job."""
+        return State(self.look(direction, job)["state"])
 
     def set_state(self, direction: Direction, job: str, state: State) -> None:
         """Ask for a state: QUEUED closes an upload, ABORTED ends a job."""
@@ -94,22 +106,22 @@ class Jobs:
         answer = self._client.send("PUT", f"{Direction.INGEST.value}/{job}/batches", table, as_csv=True)
         self._check(answer)
 
-    def wait(self, direction: Direction, job: str, patience: float) -> Iterator[None]:
-        """Wait until a job has done its work, yielding at least every _STEP seconds.
+    def watch(self, direction: Direction, job: str, patience: float) -> Iterator[Mapping[str, Any]]:
+        """Yield what a job says of itself until it is over, at least every _STEP seconds; {} before the first look.
 
-        Raises Refused when it ended otherwise, and StillRunning after `patience` seconds.
+        Raises Refused when there is no such job, and StillRunning after `patience` seconds.
         """
+        told: Mapping[str, Any] = {}
         waited, pause = 0.0, _STEP
         while True:
             for _ in range(math.ceil(pause / _STEP)):
-                yield
+                yield told
                 self._sleep(_STEP)
             waited += pause
-            state = self.state(direction, job)
-            if state is State.DONE:
+            told = self.look(direction, job)
+            if State(told["state"]).is_over:
+                yield told
                 return
-            if state.is_over:
-                raise Refused(Trouble(state.value.upper()))
             if waited >= patience:
                 name = self._client.name
                 raise StillRunning(
@@ -153,14 +165,6 @@ class Jobs:
         if not isinstance(told, dict):
             raise Unavailable(f"{self._client.name} answered no job for {method} {path}", system=self._client.name)
         return told
-
-    def _state_of(self, told: Mapping[str, Any]) -> State:
-        try:
-            return State(told.get("state"))
-        except ValueError:
-            raise Unavailable(
-                f"{self._client.name} told no state of a bulk job that syncd knows", system=self._client.name
-            ) from None
 
     def _check(self, answer: requests.Response) -> None:
         if 200 <= answer.status_code < 300:

@@ -1,0 +1,54 @@
+"""What became of each row of one `write`, whichever way the rows went.
+
+Sending them is destination.py's and ingest.py's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from connectors.contract import Deferred, WriteResult, Written
+from connectors.errors import ConnectorError, Unavailable
+from connectors.salesforce.rows import Row
+from connectors.salesforce.verdicts import Trouble, duplicate_field, is_transient, rejection, troubles
+
+_LOCKED_FOR = 3600.0  # seconds after which a record under approval is worth another try
+
+
+@dataclass(kw_only=True, slots=True)
+class Work:
+    """What one call of `write` has learned so far."""
+
+    answers: list[WriteResult | None]
+    answered: bool = False  # a call was answered: from now on doubt is a Deferred
+    duplicates: list[Row] = field(default_factory=list)
+
+    def defer_rest(self, error: ConnectorError) -> None:
+        wait = (error.retry_after or 0.0) if isinstance(error, Unavailable) else 0.0
+        for index, answer in enumerate(self.answers):
+            if answer is None:
+                self.answers[index] = Deferred(error.message, wait)
+
+
+def settle_row(row: Row, told: Mapping[str, Any], work: Work, again: list[Row]) -> None:
+    """Note what a row was answered, in the form of a collection's result; put it on `again` if it may go through."""
+    if told.get("success"):
+        work.answers[row.index] = Written(str(told.get("id") or row.id), bool(told.get("created")))
+        return
+    found = [trouble for error in told.get("errors") or () for trouble in troubles(error)] or [
+        Trouble("NO_REASON_GIVEN")
+    ]
+    first = found[0]
+    # Two upserts of one new key at the same time: one creates, the other finds it when sent again.
+    raced = first.code == "DUPLICATE_VALUE" and row.key_field and duplicate_field(first) == row.key_field
+    if is_transient(first) or (raced and not row.raced):
+        row.transient, row.raced = first.code, bool(raced)
+        again.append(row)
+    elif first.code == "ENTITY_IS_LOCKED":
+        work.answers[row.index] = Deferred("the record is locked by an approval of the org", _LOCKED_FOR)
+    else:
+        work.answers[row.index] = rejection(row.kind, found)
+        if first.code == "DUPLICATES_DETECTED":
+            work.duplicates.append(row)
