@@ -1,33 +1,23 @@
-"""What the files as they stand now would do, before anything is done; and one entity followed from end to end.
+"""One entity followed from end to end: what is decided about it now, and everything that was.
 
-The same deciding as the daemon's, on the same stored records; it calls no system and stores nothing.
+The same deciding as the daemon's, on the same stored records; what an edit would do is syncd.edits.plan's.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Engine, or_, select
 
+from syncd.edits.plan import made_by
 from syncd.lead.decision import Decision
 from syncd.lead.definition import EntityKind
-from syncd.mapping.model import Create, Mappings
+from syncd.mapping.model import Mappings
 from syncd.pipeline import decide_batch
 from syncd.store.database import now_ms
 from syncd.store.history import History, read_history
 from syncd.store.tables import entity, link, match_key
-
-BATCH = 500
-
-
-@dataclass(frozen=True, kw_only=True)
-class Planned:
-    """One entity that a handoff would now change, and what it holds at present."""
-
-    decision: Decision
-    held: Mapping[str, Mapping[str, Any]]  # "system kind id" -> the fields to be written, as they are over there
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,26 +32,11 @@ class NotFound(Exception):
     """Nothing is stored under that name; the text says what can be asked for."""
 
 
-def plan(
-    engine: Engine, mappings: Mappings, on_progress: Callable[[int, int], None] = lambda _done, _all: None
-) -> Iterator[Planned]:
-    """Decide for every entity and yield those for whom something would change. `on_progress`: (done, all)."""
-    with engine.execution_options(syncd_reads_only=True).connect() as connection:
-        ids = list(connection.execute(select(entity.c.id).order_by(entity.c.kind, entity.c.id)).scalars())
-        made = _made(mappings)
-        for start in range(0, len(ids), BATCH):
-            part = ids[start : start + BATCH]
-            for decision in decide_batch(connection, mappings, part, now_ms(), made):
-                if decision.writes or decision.changes or decision.moves or decision.verdict:
-                    yield Planned(decision=decision, held=_held(connection, decision))
-            on_progress(min(start + BATCH, len(ids)), len(ids))
-
-
 def tell(engine: Engine, mappings: Mappings, name: str) -> Story:
     """Follow one entity; `name` is its id, a record id of any system, or an e-mail address. Raises NotFound."""
     with engine.execution_options(syncd_reads_only=True).connect() as connection:
         found = find_entity(connection, name)
-        made = _made(mappings)
+        made = made_by(mappings, {})
         decisions = decide_batch(connection, mappings, [found], now_ms(), made)
         return Story(decision=decisions[0], history=read_history(connection, found))
 
@@ -84,11 +59,6 @@ def find_entity(connection: Any, name: str) -> str:
 
 
 # ---------------------------------------------------------------------------------------------------------------------
-
-
-def _made(mappings: Mappings) -> list[tuple[str, str]]:
-    kinds = [one for kind in EntityKind for one in mappings.of_entity(kind)]
-    return [(one.system, one.kind) for one in kinds if one.create is Create.ALLOWED]
 
 
 def _by_id(connection: Any, asked: str) -> dict[str, str]:
@@ -118,16 +88,3 @@ def _by_key(connection: Any, asked: str) -> dict[str, str]:
         )
     )
     return {row.id: row.kind for row in connection.execute(query)}
-
-
-def _held(connection: Any, decision: Decision) -> dict[str, dict[str, Any]]:
-    from syncd.store.intake import stored_records
-
-    held: dict[str, dict[str, Any]] = {}
-    for write in decision.writes:
-        if write.record_id is None:
-            continue
-        record = stored_records(connection, write.system, write.kind, [write.record_id]).get(write.record_id)
-        fields = record.fields if record is not None else {}
-        held[f"{write.system} {write.kind} {write.record_id}"] = {name: fields.get(name) for name in write.fields}
-    return held

@@ -11,6 +11,7 @@ from typing import Any, cast
 import orjson
 from pydantic import ValidationError
 from sqlalchemy import Engine
+from sqlalchemy.engine import make_url
 
 from connectors import registry
 from connectors.contract import Destination, FieldWanted, Source
@@ -18,14 +19,15 @@ from connectors.contract import FieldType as WireType
 from connectors.errors import ConfigProblem, ConnectorError
 from syncd import config as config_files
 from syncd.config import Config, Problem, Problems
+from syncd.edits import passing
+from syncd.edits.force import load_version
 from syncd.health import named
 from syncd.lead.definition import SALES_DECISIONS, SALES_FACTS, FieldType
 from syncd.mapping.loader import load as load_mappings
 from syncd.mapping.model import FieldMap, KindMap, Mappings
 from syncd.mapping.reality import compare
-from syncd.store import systems
+from syncd.store import systems, versions
 from syncd.store.database import now_ms, open_store
-from syncd.store.inbox import save_version
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +51,20 @@ class App:
             for name, one in self.config.systems.items()
         }
 
+    def define_tables(self, mappings: Mappings) -> None:
+        """Tell the systems without kinds of their own where the rows of each come from; raise ConnectorError."""
+        for name, source in self.sources.items():
+            _define_tables(source, mappings, name)
+
+    @property
+    def connectors(self) -> dict[str, str]:
+        return connectors_of(self.config)
+
+    @property
+    def batches(self) -> dict[str, int]:
+        """How many records one call writes: system -> records."""
+        return {name: one.capabilities.write_batch for name, one in self.sources.items()}
+
     @property
     def destinations(self) -> dict[str, Destination]:
         """The systems that can be written."""
@@ -66,7 +82,11 @@ def read_config(path: Path, environ: Mapping[str, str] | None = None) -> Config:
 
 def read_mappings(config: Config) -> Mappings:
     """Read the definition and all mapping files; raise Problems."""
-    return load_mappings(config.mappings, {one.name: one.connector for one in config.systems.values()})
+    return load_mappings(config.mappings, connectors_of(config))
+
+
+def connectors_of(config: Config) -> dict[str, str]:
+    return {one.name: one.connector for one in config.systems.values()}
 
 
 def connect(config: Config, mappings: Mappings) -> dict[str, Source]:
@@ -93,13 +113,28 @@ def connect(config: Config, mappings: Mappings) -> dict[str, Source]:
 
 
 def build(path: Path, environ: Mapping[str, str] | None = None) -> App:
-    """Read everything, open the store, connect; raise Problems or StoreUnusable before anything was changed."""
+    """Read everything, open the store, connect; raise Problems or StoreUnusable before anything was changed.
+
+    What runs is the version in force, whatever the files say by now; files with mistakes stop only a state's first
+    start.
+    """
     config = read_config(path, environ)
-    mappings = read_mappings(config)
-    sources = connect(config, mappings)
+    edited, wrong = _read_files(config)
+    sources = connect(config, edited) if edited is not None else {}
+    if edited is None and not _is_there(config.state):
+        raise Problems(wrong)
     engine = open_store(config.state)
+    try:
+        mappings = _in_force(engine, config, edited)
+        if mappings is None:
+            raise Problems(wrong)
+        if edited is None:
+            sources = connect(config, mappings)
+    except BaseException:
+        engine.dispose()
+        raise
     app = App(config=config, mappings=mappings, sources=sources, engine=engine)
-    _keep_versions(app)
+    app.define_tables(mappings)
     _resume_budgets(app)
     return app
 
@@ -219,17 +254,30 @@ def _table(table: Mapping[str, Any]) -> Mapping[str, Any]:
     return dict(table)
 
 
-def _keep_versions(app: App) -> None:
-    """Keep every mapping and definition under its digest, so that each decision can name its versions."""
-    now = now_ms()
-    files: Sequence[tuple[str, str, str]] = [
-        ("definition", app.mappings.definition.digest, "definition.yaml"),
-        *(("mapping", one.digest, Path(one.file).name) for one in app.mappings.systems.values()),
-    ]
-    with app.engine.begin() as connection:
-        for kind, digest, file in files:
-            content = (app.config.mappings / file).read_text(encoding="utf-8")
-            save_version(connection, kind=kind, digest=digest, file=file, content=content, now=now, by="start")
+def _read_files(config: Config) -> tuple[Mappings | None, Sequence[Problem]]:
+    try:
+        return read_mappings(config), ()
+    except Problems as error:
+        return None, error.problems
+
+
+def _is_there(state: str) -> bool:
+    """Return whether a state may hold a version already; a server's is asked later."""
+    parsed = make_url(state)
+    if parsed.get_backend_name() != "sqlite":
+        return True
+    return bool(parsed.database) and Path(str(parsed.database)).exists()
+
+
+def _in_force(engine: Engine, config: Config, edited: Mappings | None) -> Mappings | None:
+    """Return the version in force; the files are the first one of a state that knows none."""
+    with engine.begin() as connection:
+        version = versions.running_version(connection)
+        if version is None and edited is not None:
+            passing.begin(connection, edited, connectors_of(config))
+        if version is None or (edited is not None and edited.digest == version):
+            return edited
+        return load_version(connection, version)
 
 
 def _resume_budgets(app: App) -> None:

@@ -7,10 +7,12 @@ import sys
 import click
 
 from syncd.cli.files import check, schema, test
-from syncd.cli.looking import explain, plan, problems, refusals, status
+from syncd.cli.looking import explain, problems, refusals, status
+from syncd.cli.planning import plan
 from syncd.cli.replaying import replay
-from syncd.cli.running import approve, once, run
+from syncd.cli.running import once, run
 from syncd.cli.setting_up import demo, sandbox, setup
+from syncd.cli.versioning import approve, rollback, versions
 
 COULD_NOT_RUN = 2
 
@@ -37,6 +39,8 @@ for command in (
     problems,
     status,
     approve,
+    versions,
+    rollback,
     replay,
     setup,
     demo,

@@ -44,17 +44,26 @@ def open_app(config: Path, log_level: str | None = None) -> App:
 
 
 def make_work(app: App, health: Health) -> Work:
+    from syncd.daemon.live import Folder
     from syncd.daemon.work import Work
+    from syncd.edits.force import Running
+    from syncd.edits.passing import Limits
 
-    brakes = app.config.brakes
+    brakes, edits = app.config.brakes, app.config.edits
     return Work(
         engine=app.engine,
-        mappings=app.mappings,
+        running=Running(app.engine, app.mappings, app.define_tables),
         sources=app.sources,
         destinations=app.destinations,
         polls={name: one.poll for name, one in app.config.systems.items()},
         health=health,
         account_settings=app.account_settings,
+        folder=Folder(
+            path=app.config.mappings,
+            systems=app.connectors,
+            limits=Limits(records=edits.records, creates=edits.creates, clears=edits.clears, flips=edits.flips),
+            look=edits.look.total_seconds(),
+        ),
         batch=app.config.handoff_batch,
         creates=brakes.creates,
         overwrites=brakes.overwrites,

@@ -1,9 +1,8 @@
-"""Commands that only look: status, explain, refusals, problems, plan."""
+"""Commands that only look: status, explain, refusals, problems."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -105,47 +104,3 @@ def problems(config: Path, as_json: bool, kind: str | None, limit: int) -> int:
         click.echo(f"  {row['id']:>5}  {moment(row['last_seen'])}  {row['message']}{times}")
     click.echo(f"{len(rows)} open" if rows else "no open problems")
     return 1 if rows else 0
-
-
-@click.command(epilog="Example: syncd plan --config config.yaml --limit 20")
-@config_option
-@json_option
-@click.option("--limit", default=50, show_default=True, help="How many entities to print; the counts are of all.")
-def plan(config: Path, as_json: bool, limit: int) -> int:
-    """Show what a handoff would do now with the files as they stand: every write, old -> new; writes nothing."""
-    from rich.progress import Progress
-
-    from syncd.cli.words import planned_json, planned_words, summary_words
-    from syncd.preview import plan as make_plan
-
-    app = open_app(config)
-    shown: list[dict[str, Any]] = []
-    counts: dict[str, int] = {}
-    with Progress(transient=True, disable=as_json or not _on_terminal()) as progress:
-        task = progress.add_task("deciding", total=None)
-        for one in make_plan(
-            app.engine, app.mappings, lambda done, of: progress.update(task, completed=done, total=of)
-        ):
-            told = planned_json(one)
-            for write in told["writes"]:
-                name = f"{write['does']} {write['system']} {write['kind']}"
-                counts[name] = counts.get(name, 0) + 1
-            counts[told["fate"]] = counts.get(told["fate"], 0) + 1
-            if len(shown) < limit:
-                shown.append(told)
-    if as_json:
-        click.echo(dump_json({"counts": counts, "entities": shown}))
-    else:
-        for told in shown:
-            click.echo(planned_words(told))
-        click.echo(summary_words(counts))
-    return 0
-
-
-# ---------------------------------------------------------------------------------------------------------------------
-
-
-def _on_terminal() -> bool:
-    import sys
-
-    return sys.stderr.isatty()

@@ -1,8 +1,7 @@
-"""Commands that do work: run, once, approve."""
+"""Commands that do work: run, once."""
 
 from __future__ import annotations
 
-import getpass
 import threading
 from collections import Counter
 from pathlib import Path
@@ -90,21 +89,6 @@ def once(config: Path, as_json: bool, sweep: bool) -> int:
     if result.troubles and len(result.troubles) == len(app.sources):
         return 2
     return 1 if person or result.troubles else 0
-
-
-@click.command(epilog="Example: syncd approve --config config.yaml    (after `syncd plan` showed what waits)")
-@config_option
-def approve(config: Path) -> int:
-    """Let through what the brakes hold, once; the next sweep believes what it has asked about."""
-    from syncd.store import workers
-    from syncd.store.database import now_ms
-
-    app = open_app(config)
-    with app.engine.begin() as connection:
-        for what in ("brake", "vanished"):
-            workers.approve(connection, what, getpass.getuser(), now_ms())
-    click.echo("the next handoff lets through what the brakes hold")
-    return 0
 
 
 def _counts(counts: object) -> str:

@@ -1,4 +1,4 @@
-"""How stories, plans and figures read in a terminal, and their JSON for machines."""
+"""How stories and figures read in a terminal, and their JSON for machines."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from syncd.cli.common import moment
 from syncd.lead.decision import Write
 from syncd.mapping.model import Mappings, Method
-from syncd.preview import Planned, Story
+from syncd.preview import Story
 
 
 def story_json(story: Story, mappings: Mappings) -> dict[str, Any]:
@@ -115,34 +115,6 @@ def story_words(told: Mapping[str, Any]) -> str:
     if told["problems"]:
         lines += ["", "problems", *(f"  {text}" for text in told["problems"])]
     return "\n".join(lines)
-
-
-def planned_json(planned: Planned) -> dict[str, Any]:
-    decision = planned.decision
-    return {
-        "id": decision.entity,
-        "kind": decision.kind.value,
-        "fate": decision.fate.value,
-        "verdict": decision.verdict.words() if decision.verdict and not decision.verdict.passed else None,
-        "moves": [f"{m.from_stage or '(new)'} -> {m.to_stage}" for m in decision.moves],
-        "writes": [
-            _write(one, planned.held.get(f"{one.system} {one.kind} {one.record_id}", {})) for one in decision.writes
-        ],
-    }
-
-
-def planned_words(told: Mapping[str, Any]) -> str:
-    lines = [f"{told['kind']} {told['id']}: {told['fate']}"]
-    lines += [f"  stage {move}" for move in told["moves"]]
-    lines += [f"  refused: {told['verdict']}"] if told["verdict"] else []
-    lines += [_write_words(one, "") for one in told["writes"]]
-    return "\n".join(lines)
-
-
-def summary_words(counts: Mapping[str, int]) -> str:
-    if not counts:
-        return "nothing would change"
-    return "\n".join(["", *(f"{count:7,}  {name}" for name, count in sorted(counts.items(), key=lambda c: -c[1]))])
 
 
 def status_words(told: Mapping[str, Any]) -> str:

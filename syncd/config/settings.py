@@ -42,6 +42,17 @@ class Brakes:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Edits:
+    """What an edit of the mappings may change and still take effect at once; None: any number of it."""
+
+    records: int | None
+    creates: int | None
+    clears: int | None
+    flips: int | None
+    look: timedelta
+
+
+@dataclass(frozen=True, kw_only=True)
 class Web:
     """Where the pages are served. `public` is the only way to an address beyond loopback."""
 
@@ -66,6 +77,7 @@ class Config:
     mappings: Path
     systems: Mapping[str, SystemConfig]
     brakes: Brakes
+    edits: Edits
     web: Web
     log: Log
     handoff_batch: int
@@ -169,6 +181,21 @@ class BrakesSection(Section):
     clears: Count | None = Field(default=None, description="records in which a value is emptied per run")
 
 
+class EditsSection(Section):
+    records: Count | None = Field(default=100, description="records written because of it")
+    creates: Count | None = Field(default=0, description="records created because of it")
+    clears: Count | None = Field(default=0, description="values emptied because of it")
+    flips: Count | None = Field(default=0, description="leads whose stage or verdict it changes")
+    look: Duration = Field(default=timedelta(seconds=3), description="how often the files are looked at")
+
+    @field_validator("look")
+    @classmethod
+    def _not_frantic(cls, value: timedelta) -> timedelta:
+        if value < timedelta(seconds=1):
+            raise plain_error("must be at least 1s")
+        return value
+
+
 class WebSection(Section):
     enabled: bool = True
     listen: Annotated[str, BeforeValidator(_listen)] = Field(default="127.0.0.1:8080", description="host:port")
@@ -193,6 +220,7 @@ class ConfigFile(Section):
     mappings: str = Field(default="mappings/", description="folder of the definition and mappings, from this file")
     systems: dict[str, SystemSection] = Field(min_length=1)
     brakes: BrakesSection = BrakesSection()
+    edits: EditsSection = EditsSection()
     web: WebSection = WebSection()
     log: LogSection = LogSection()
     handoff: HandoffSection = HandoffSection()
@@ -232,6 +260,7 @@ def _config(model: ConfigFile, document: Document, secrets: frozenset[str], path
         mappings=path.parent / model.mappings,
         systems=systems,
         brakes=Brakes(**model.brakes.model_dump()),
+        edits=Edits(**model.edits.model_dump()),
         web=Web(enabled=model.web.enabled, host=host, port=port, public=model.web.public),
         log=Log(level=model.log.level, format=model.log.format),
         handoff_batch=model.handoff.batch,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import Connection, Engine
@@ -16,8 +16,10 @@ from sqlalchemy import Connection, Engine
 from connectors.contract import FieldInfo, Page, Source
 from connectors.errors import ConfigProblem, ConnectorError
 from syncd.config.check import nearest
+from syncd.edits.force import Running
 from syncd.log import logger
-from syncd.mapping.model import BadValue, KindMap, Mappings, WriteField
+from syncd.mapping.gaps import NO_GAP, Gap, narrow
+from syncd.mapping.model import KindMap, Mappings
 from syncd.mapping.reality import Finding, Lack, compare_kind
 from syncd.pipeline.succession import RANK
 from syncd.store import inbox, intake, systems
@@ -44,58 +46,22 @@ BLAMES = frozenset(
 Fields = Mapping[str, Mapping[str, Any]]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Gap:
-    """What of one kind of record cannot be used now. Names are the system's."""
-
-    unread: frozenset[str] = frozenset()
-    unwritten: frozenset[str] = frozenset()
-    choices: Mapping[str, frozenset[str]] = field(default_factory=dict)  # written field -> values it refuses
-    creates: bool = False  # no record can be made
-    whole: bool = False  # neither read nor written
-
-    def as_json(self) -> dict[str, Any]:
-        return {
-            "unread": sorted(self.unread),
-            "unwritten": sorted(self.unwritten),
-            "choices": {name: sorted(values) for name, values in self.choices.items()},
-            "creates": self.creates,
-            "whole": self.whole,
-        }
-
-    @classmethod
-    def of_json(cls, plain: Mapping[str, Any]) -> Gap:
-        return cls(
-            unread=frozenset(plain.get("unread", ())),
-            unwritten=frozenset(plain.get("unwritten", ())),
-            choices={name: frozenset(values) for name, values in plain.get("choices", {}).items()},
-            creates=bool(plain.get("creates")),
-            whole=bool(plain.get("whole")),
-        )
-
-    def writes_less_than(self, other: Gap) -> bool:
-        """Return whether something can be written that could not with `other` in the way."""
-        freed = other.unwritten - self.unwritten or (other.whole and not self.whole)
-        return bool(freed) or any(
-            values - self.choices.get(name, frozenset()) for name, values in other.choices.items()
-        )
-
-
-NO_GAP = Gap()
-
-
 class Drift:
     """The gaps of all kinds, as stored; every worker on a state goes by the same."""
 
-    def __init__(self, engine: Engine, mappings: Mappings, sources: Mapping[str, Source]) -> None:
+    def __init__(self, engine: Engine, running: Running, sources: Mapping[str, Source]) -> None:
         self._engine = engine
-        self._mappings = mappings
+        self._running = running
         self._sources = sources
         self._lock = threading.Lock()
         self._gaps: dict[tuple[str, str], Gap] = {}
         self._next: dict[tuple[str, str], int] = {}  # when a kind is to be described again
         self._asked: dict[tuple[str, str], int] = {}  # when trouble last made us describe a kind
         self._watching = False
+
+    @property
+    def _mappings(self) -> Mappings:
+        return self._running.mappings
 
     def watch(self) -> None:
         """Describe every kind at its next poll and then each day; without this, only what is in trouble."""
@@ -115,22 +81,18 @@ class Drift:
 
     def mappings(self) -> Mappings:
         """Return the mappings without what cannot be written now."""
-        if not self._gaps:
-            return self._mappings
-        narrowed = {}
-        for name, one in self._mappings.systems.items():
-            kinds = {kind: _narrow(kind_map, self.gap(name, kind)) for kind, kind_map in one.kinds.items()}
-            narrowed[name] = replace(one, kinds=kinds)
-        return replace(self._mappings, systems=narrowed)
+        return narrow(self._mappings, self._gaps)
 
     def readable(self, system: str) -> dict[str, tuple[str, ...]]:
-        """Return kind -> the fields to read of it; kinds that are gone are left out."""
+        """Return kind -> the fields to read of it, also for an edit that waits; kinds that are gone are left out."""
         known = self._mappings.systems.get(system)
         found = {}
         for kind, kind_map in (known.kinds if known else {}).items():
             gap = self.gap(system, kind)
             if not gap.whole:
-                found[kind] = tuple(name for name in kind_map.read_fields() if name not in gap.unread)
+                ahead = self._running.ahead.get((system, kind), frozenset())
+                names = sorted({*kind_map.read_fields(), *ahead}) if ahead else kind_map.read_fields()
+                found[kind] = tuple(name for name in names if name not in gap.unread)
         return found
 
     def keep_known(self, connection: Connection, system: str, page: Page) -> Page:
@@ -262,28 +224,6 @@ class Drift:
 
 def _rank(request: Mapping[str, Any]) -> int:
     return next(rank for entity, rank in RANK.items() if entity.value == request["of"])
-
-
-def _narrow(kind_map: KindMap, gap: Gap) -> KindMap:
-    if gap == NO_GAP:
-        return kind_map
-    fields = {}
-    for name, line in kind_map.fields.items():
-        if line.writes is not None and (gap.whole or line.writes in gap.unwritten):
-            line = replace(line, writes=None, write=None, read_back=None)
-        elif line.write is not None and line.writes is not None and line.writes in gap.choices:
-            line = replace(line, write=_without(line.write, gap.choices[line.writes]))
-        fields[name] = line
-    return replace(kind_map, fields=fields)
-
-
-def _without(write: WriteField, refused: frozenset[str]) -> WriteField:
-    def narrowed(value: Any) -> Any:
-        raw = write(value)
-        values = raw if isinstance(raw, list) else [raw]
-        return BadValue("its choice is not there any more") if refused & {str(one) for one in values} else raw
-
-    return narrowed
 
 
 def _remember(

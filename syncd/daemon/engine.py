@@ -70,6 +70,9 @@ def serve(work: Work, url: str, executor: str, stop: threading.Event, on_start: 
         )
         DBOS.apply_schedules([_schedule(f"sweep-{name}", sweep_tick, "0 */10 * * * *", name) for name in work.polls])
         DBOS.apply_schedules([_schedule("tidy", tidy, "0 17 * * * *", None)])
+        work.take_edits()
+        watcher = threading.Thread(target=work.watch_edits, args=(stop,), daemon=True)
+        watcher.start()
         on_start()
         for system in work.polls:
             _ask_for_poll(system)
@@ -96,8 +99,10 @@ def cycle(work: Work, *, sweeping: bool = False) -> Once:
 
     With `sweeping` each system is swept after its poll.
     """
+    work.take_edits()  # what an edit maps anew is read by these polls
     handles = {system: DBOS.start_workflow(poll, system, True) for system in work.polls}
     news = {system: handle.get_result(polling_interval_sec=0.02) for system, handle in handles.items()}
+    work.take_edits()
     for system in work.polls if sweeping else ():
         DBOS.start_workflow(sweep, system, True).get_result(polling_interval_sec=0.02)
     results = []

@@ -8,18 +8,19 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from connectors.contract import Page, Record, Source
-from syncd.mapping.model import Mappings
+from syncd.edits.force import Running
 from syncd.pipeline import take_in
-from syncd.store import filling, intake
+from syncd.store import filling, intake, systems
 from syncd.store.database import from_ms, now_ms, serialise_intake, to_ms
 from syncd.store.filling import Filling
 from syncd.store.intake import StoredRecord
+from syncd.store.rows import chunks
 
 STEP = 2_000  # records: one call of Salesforce, twenty of HubSpot
 SECONDS = 10.0  # of one poll; the live lane has its turn again after it
@@ -29,10 +30,10 @@ class Filler:
     """Fills fields in; where it stands is stored with what it read."""
 
     def __init__(
-        self, engine: Engine, mappings: Mappings, sources: Mapping[str, Source], stopping: threading.Event
+        self, engine: Engine, running: Running, sources: Mapping[str, Source], stopping: threading.Event
     ) -> None:
         self._engine = engine
-        self._mappings = mappings
+        self._running = running
         self._sources = sources
         self._stopping = stopping
         self.seconds = SECONDS
@@ -41,6 +42,17 @@ class Filler:
     def ask(self, system: str, kind: str, fields: Sequence[str], *, again: bool = False) -> None:
         with self._engine.begin() as connection:
             filling.ask_for(connection, system, kind, fields, again=again, now=now_ms())
+
+    def in_the_dark(self, connection: Connection, entities: Collection[str]) -> set[str]:
+        """Return those of which a field is not read yet that is being read for them; blank is not unread."""
+        found: set[str] = set()
+        for (system, kind), fields in filling.fields_under_way(connection).items():
+            kind_map = self._running.mappings.kind(system, kind)
+            needed = {name for line in kind_map.fields.values() for name in line.reads} & fields if kind_map else set()
+            for part in chunks(entities) if needed else ():
+                rows = systems.fields_of_linked(connection, system, kind, part)
+                found |= {entity for entity, known in rows if not needed <= known.keys()}
+        return found
 
     def fill(self, system: str, readable: Mapping[str, Sequence[str]]) -> int:
         """Read on for as long as one poll allows; return how many entities became due. Raises ConnectorError."""
@@ -85,7 +97,7 @@ class Filler:
             stored = intake.stored_records(connection, system, kind, [record.id for record in found])
             records = [_filled(record, stored[record.id]) for record in found if _fits(record, stored.get(record.id))]
             page = Page(kind=kind, records=records, cursor={})
-            news = take_in(connection, self._mappings, system, page, now_ms())
+            news = take_in(connection, self._running.mappings, system, page, now_ms())
             if reached is not None:
                 filling.move_on(connection, system, kind, one, reached)
         return news

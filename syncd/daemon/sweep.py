@@ -19,6 +19,7 @@ from sqlalchemy import Connection, Engine
 from connectors.contract import Page, Source
 from connectors.errors import ConfigProblem, ConnectorError, ReadingRests, joined
 from syncd.daemon.filling import Filler
+from syncd.edits.force import Running
 from syncd.mapping.model import KindMap, Mappings
 from syncd.pipeline import forget_erased, link_again, take_in
 from syncd.pipeline.succession import RANK
@@ -42,16 +43,20 @@ class Sweeper:
     def __init__(
         self,
         engine: Engine,
-        mappings: Mappings,
+        running: Running,
         sources: Mapping[str, Source],
         filler: Filler,
         stopping: threading.Event,
     ) -> None:
         self._engine = engine
-        self._mappings = mappings
+        self._running = running
         self._sources = sources
         self._filler = filler
         self._stopping = stopping
+
+    @property
+    def _mappings(self) -> Mappings:
+        return self._running.mappings
 
     def run(self, system: str, kinds: Mapping[str, Sequence[str]]) -> dict[str, int]:
         """Sweep these kinds (kind -> fields to read), and have fields read again that no poll sees change.

@@ -26,7 +26,9 @@ from syncd.daemon.accounts import Accounts
 from syncd.daemon.budgets import Budgets
 from syncd.daemon.drift import PATIENCE_MS, Drift
 from syncd.daemon.filling import Filler
+from syncd.daemon.live import Folder, Live
 from syncd.daemon.sweep import Sweeper
+from syncd.edits.force import Running
 from syncd.health import Health
 from syncd.lead.decision import Fate
 from syncd.log import logger
@@ -53,7 +55,7 @@ class Work:
     """One worker's hands. `polls`: system -> how often it is polled; `brakes`: None for no limit."""
 
     engine: Engine
-    mappings: Mappings
+    running: Running
     sources: Mapping[str, Source]
     destinations: Mapping[str, Destination]
     polls: Mapping[str, timedelta]
@@ -64,6 +66,7 @@ class Work:
     clears: int | None = None
     stopping: threading.Event = field(default_factory=threading.Event)  # set: begin no page and no batch any more
     account_settings: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+    folder: Folder | None = None  # where the admins' files are; None: nobody edits
     _troubles: dict[str, tuple[int, float]] = field(default_factory=dict)  # system -> (times, not before, monotonic)
     _partly: dict[str, str] = field(default_factory=dict)  # system -> why some of its kinds cannot be read
     _well: set[str] = field(default_factory=set)  # systems about which the inbox asks nothing
@@ -72,17 +75,33 @@ class Work:
 
     def __post_init__(self) -> None:
         self.health.expect(self.polls)
-        self.drift = Drift(self.engine, self.mappings, self.sources)
+        self.drift = Drift(self.engine, self.running, self.sources)
         self.accounts = Accounts(self.engine, self.sources, self.account_settings)
         self.budgets = Budgets(self.engine, self.sources)
-        self.filler = Filler(self.engine, self.mappings, self.sources, self.stopping)
-        self.sweeper = Sweeper(self.engine, self.mappings, self.sources, self.filler, self.stopping)
+        self.filler = Filler(self.engine, self.running, self.sources, self.stopping)
+        self.sweeper = Sweeper(self.engine, self.running, self.sources, self.filler, self.stopping)
+        self.live = Live(self.engine, self.running, self.sources, self.folder, self.stopping) if self.folder else None
         self._closed: dict[str, float] = {}  # system -> until when it asked to be left alone (monotonic)
+
+    @property
+    def mappings(self) -> Mappings:
+        """The version in force, of the unit of work that this thread is in."""
+        return self.running.mappings
 
     def watch(self) -> None:
         """Work as a daemon does: ask each system whose account it is, and describe it now and then."""
         self.accounts.trusting = False
         self.drift.watch()
+
+    def take_edits(self) -> None:
+        """Do now whatever is to be done about the admins' files."""
+        if self.live is not None:
+            self.live.settle()
+
+    def watch_edits(self, stop: threading.Event) -> None:
+        """Look at the admins' files again and again, until `stop`."""
+        if self.live is not None:
+            self.live.watch(stop)
 
     def share_limits(self, alive_since: int) -> None:
         """Keep to our part of the limits; `alive_since` (ms) tells which workers count."""
@@ -104,7 +123,8 @@ class Work:
         if time.monotonic() < max(until, self._closed.get(system, 0.0)):
             return 0
         source, started, calls = self.sources[system], now_ms(), _calls(self.sources[system])
-        news, error = self._read_around(system, source, started)
+        with self.running.unit():
+            news, error = self._read_around(system, source, started)
         self.budgets.settle(system, now_ms())
         if error is None:
             self._recovered(system)
@@ -128,6 +148,9 @@ class Work:
                 return 0, refused
             self.drift.look_when_due(system, started)
             news, error = self._read(system, source, started)
+            if isinstance(error, ConfigProblem) and self.running.give_up_ahead(system):
+                more, error = self._read(system, source, started)
+                news += more
             if isinstance(error, ConfigProblem) and self.drift.look_after(system, error.kinds or kinds, started):
                 more, error = self._read(system, source, started)
                 news += more
@@ -138,6 +161,10 @@ class Work:
 
     def sweep(self, system: str, *, even_if_fresh: bool = False) -> dict[str, int]:
         """Compare all ids of one system with what is stored; return counts by what was found."""
+        with self.running.unit():
+            return self._sweep(system, even_if_fresh)
+
+    def _sweep(self, system: str, even_if_fresh: bool) -> dict[str, int]:
         kinds = self.drift.readable(system)
         if not even_if_fresh and not self.sweeper.is_due(system, kinds, now_ms()):
             return {}
@@ -242,6 +269,10 @@ class Work:
 
         Returns {"batch": id or None when nothing is due, "fates": counts}.
         """
+        with self.running.unit(connection):
+            return self._decide(connection)
+
+    def _decide(self, connection: Connection) -> dict[str, Any]:
         now = now_ms()
         looked_at, dark = self._next_due(connection, now)
         if not looked_at:
@@ -258,7 +289,7 @@ class Work:
         """Return (what to decide next, how many were put off because a field of theirs cannot be read)."""
         put_off = 0
         while looked_at := handoff.next_due(connection, now, self.batch):
-            dark = self.drift.in_the_dark(connection, looked_at)
+            dark = self.drift.in_the_dark(connection, looked_at) | self.filler.in_the_dark(connection, looked_at)
             if dark:
                 handoff.put_off(connection, sorted(dark), now + PATIENCE_MS)
                 put_off += len(dark)

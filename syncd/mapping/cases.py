@@ -13,7 +13,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from syncd.config.check import nearest, translate
-from syncd.config.yaml import Document, Place, Problem, Problems, read
+from syncd.config.yaml import Document, Place, Problem, Problems, parse
+from syncd.mapping.files import CASES, FileSet, read_files
 from syncd.mapping.model import ABSENT, BadValue, FieldMap, KindMap, Mappings, SystemMap
 from syncd.mapping.schema import CaseSection, CasesFile
 
@@ -35,18 +36,34 @@ def run_cases(directory: Path, mappings: Mappings) -> list[CaseResult]:
 
     cases/hubspot.yaml belongs to mappings/hubspot.yaml.
     """
+    return run_cases_of(read_files(directory), mappings)
+
+
+def run_cases_of(files: FileSet, mappings: Mappings) -> list[CaseResult]:
+    """Do the same with files that were read already."""
     by_stem = {Path(one.file).stem: one for one in mappings.systems.values()}
     results: list[CaseResult] = []
     problems: list[Problem] = []
-    for path in sorted((directory / "cases").glob("*.yaml")):
+    for name in sorted(one for one in (*files.files, *files.unread) if _is_case(one)):
         try:
-            document = read(path)
-            results += _run_file(document, by_stem.get(path.stem), by_stem)
+            document = _read(files, name)
+            results += _run_file(document, by_stem.get(Path(name).stem), by_stem)
         except Problems as error:
             problems += error.problems
     if problems:
         raise Problems(problems)
     return results
+
+
+def _is_case(name: str) -> bool:
+    return name.startswith(CASES) and name.count("/") == 1 and name.endswith(".yaml")
+
+
+def _read(files: FileSet, name: str) -> Document:
+    if name in files.unread:
+        place = Place(files.path(name), 1, 1)
+        raise Problems([Problem(place, f"cannot be read: {files.unread[name]}", "check the path and its rights")])
+    return parse(files.files[name], files.path(name))
 
 
 def _run_file(document: Document, system: SystemMap | None, known: Mapping[str, SystemMap]) -> list[CaseResult]:

@@ -29,6 +29,14 @@ def read_fillings(connection: Connection, system: str) -> dict[str, Filling]:
     }
 
 
+def fields_under_way(connection: Connection) -> dict[tuple[str, str], frozenset[str]]:
+    """Return (system, kind) -> the fields that are read for the first time."""
+    rows = connection.execute(
+        select(filling.c.system, filling.c.kind, filling.c.fields).where(filling.c.again.is_(False))
+    )
+    return {(system, kind): frozenset(fields) for system, kind, fields in rows}
+
+
 def ask_for(connection: Connection, system: str, kind: str, fields: Collection[str], *, again: bool, now: int) -> None:
     """Ask for these fields of all known records; what is under way and covers them is left to go on."""
     there = read_fillings(connection, system).get(kind)

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, func, or_, select, update
 
 from syncd.store.rows import chunks
-from syncd.store.tables import problem, run, version
+from syncd.store.tables import problem, run
 
 
 def open_problem(
@@ -107,12 +107,3 @@ def fates_since(connection: Connection, since: int, what: str = "handoff") -> di
 def forget_runs(connection: Connection, before: int) -> None:
     """Drop runs older than that which did nothing worth remembering."""
     connection.execute(run.delete().where(run.c.started_at < before, or_(run.c.error.is_(None), run.c.error == "")))
-
-
-def save_version(connection: Connection, *, kind: str, digest: str, file: str, content: str, now: int, by: str) -> None:
-    """Keep a file's content under its digest; one that is there stays."""
-    there = connection.execute(
-        select(version.c.digest).where(version.c.kind == kind, version.c.digest == digest)
-    ).first()
-    if there is None:
-        connection.execute(version.insert().values(kind=kind, digest=digest, file=file, content=content, at=now, by=by))

@@ -11,6 +11,7 @@ from sqlalchemy import (
     Column,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     String,
     Table,
@@ -237,7 +238,8 @@ problem = Table(
     Index("problem_by_entity", "entity", "open"),
 )
 
-# Every definition and mapping that ever decided anything.
+# Every set of the admins' files that was in force or planned (kind "set"): definition, mappings, the tables they use
+# and the cases, whole, under the digest that decisions name. `content` is JSON: files, and the systems they are for.
 version = Table(
     "version",
     metadata,
@@ -247,6 +249,34 @@ version = Table(
     Column("content", Text, nullable=False),
     Column("at", BigInteger, nullable=False),
     Column("by", String(128), nullable=False),
+)
+
+# Which version was in force from when on; the latest row is the one that every worker goes by. `how`: start, edit,
+# approve or rollback.
+in_force = Table(
+    "in_force",
+    metadata,
+    Column("id", RowId, primary_key=True, autoincrement=True),
+    Column("version", String(32), nullable=False),
+    Column("previous", String(32)),
+    Column("at", BigInteger, nullable=False),
+    Column("how", String(16), nullable=False),
+    Column("by", String(128), nullable=False),
+    Column("plan", String(32)),
+)
+
+# What an edit would do: from version `base` to `target`. `marks` tells, for as long as it is held, every field that it
+# would change, by digests of the values, so that approving can tell what moved since.
+plan = Table(
+    "plan",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("base", String(32), nullable=False),
+    Column("target", String(32), nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("summary", Json, nullable=False),
+    Column("marks", LargeBinary),
 )
 
 # What each poll and handoff did: counts by fate, calls spent.

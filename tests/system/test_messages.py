@@ -89,7 +89,7 @@ FILES = {
     ),
     "a key given twice": Case(
         config("web:\n", "web:\n  enabled: false\n"),
-        "{folder}/config.yaml:47:3: duplicate key 'enabled', first given at line 46, column 3; keep one of the two",
+        "{folder}/config.yaml:56:3: duplicate key 'enabled', first given at line 55, column 3; keep one of the two",
     ),
     "a value of the wrong type": Case(
         config("poll: 5s", "poll: often"),

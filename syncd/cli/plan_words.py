@@ -1,0 +1,129 @@
+"""How a plan reads in a terminal: the gravest first, each group with its line, its count and examples."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+MOST_GROUPS = 40
+LONGEST = 160
+SHORT = 40
+
+
+def plan_words(told: Mapping[str, Any], *, whole: bool = False) -> str:
+    """Return a plan's JSON as text; `whole`: also every effect that it holds."""
+    lines = [*head_words(told), ""]
+    without = told["from"] == told["to"]
+    chief = [one for one in told["groups"] if one["edited"] or without]
+    risk = None
+    for one in chief if whole else chief[:MOST_GROUPS]:
+        if one["risk"] != risk:
+            risk = one["risk"]
+            lines.append(f"{risk}:")
+        lines += _group(one)
+    if len(chief) > MOST_GROUPS and not whole:
+        lines.append(f"  and {len(chief) - MOST_GROUPS} more groups (--all shows them)")
+    if not without:
+        lines += _anyway([one for one in told["groups"] if not one["edited"]])
+    if not told["groups"]:
+        lines.append("nothing would change")
+    if told["effects"]:
+        lines += ["", *_effects(told["effects"])]
+    return "\n".join([*lines, *foot_words(told)])
+
+
+def head_words(told: Mapping[str, Any]) -> list[str]:
+    """Return what was edited, whom it reaches, and what it costs."""
+    if told["from"] == told["to"]:
+        lines = [f"the files are version {told['to']}, which is in force; this is what is due now"]
+    else:
+        lines = [f"plan {told['id']}: version {told['from']} -> {told['to']}"]
+        lines += [f"  {one['line']}  {one['what']} {one['how']}" for one in told["lines"]]
+        lines.append(
+            f"reaches {told['reached']:,}, changes {told['leads']:,} of them; {told['records']:,} records would be "
+            f"written because of it"
+        )
+    calls = ", ".join(f"{count:,} of {system}" for system, count in told["calls"].items())
+    if calls:
+        lines.append(f"costs {calls} in calls, about {_seconds(told['seconds'])}, with all that is due")
+    lines += [f"not read yet, so nothing can be told of it: {text}" for text in told["unread"]]
+    lines += [f"cannot be foreseen: {text}" for text in told["unforeseen"]]
+    return lines
+
+
+def foot_words(told: Mapping[str, Any]) -> list[str]:
+    if told["from"] == told["to"]:
+        return []
+    name = told["id"]
+    return [
+        "",
+        f"closer: syncd plan {name} --lead L, --field F, --all      let it through: syncd approve {name}",
+    ]
+
+
+def shown(value: Any, most: int = LONGEST) -> str:
+    """Return a value for people, on one line."""
+    if value is None or value == "":
+        return "(empty)"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name}: {shown(one)}" for name, one in value.items())
+    text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    text = " ".join(text.split())
+    return text if len(text) <= most else f"{text[:most]}..."
+
+
+def pair(old: Any, new: Any) -> str:
+    """Return old -> new; of two long texts, from where they differ."""
+    before, after = shown(old, most=10_000), shown(new, most=10_000)
+    if min(len(before), len(after)) > SHORT:
+        same = next((at for at, (a, b) in enumerate(zip(before, after, strict=False)) if a != b), 0)
+        if same > SHORT:
+            start = before.rfind(" ", 0, same - SHORT // 2) + 1
+            before, after = f"... {before[start:]}", f"... {after[start:]}"
+    return " -> ".join(text if len(text) <= LONGEST else f"{text[:LONGEST]}..." for text in (before, after))
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def _group(one: Mapping[str, Any]) -> list[str]:
+    name = f"{one['of']} {one['field']}".strip()
+    by = f"  by {one['line']}" if one["line"] else ""
+    lines = [f"  {one['count']:7,}  {name}{by}"]
+    return lines + [f"           {_example(effect)}" for effect in one["samples"]]
+
+
+def _anyway(groups: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Return what is due and would be done without the edit too, in numbers."""
+    counts: Counter[str] = Counter()
+    for one in groups:
+        if one["risk"] != "value of ours":
+            counts[f"{one['risk']}: {one['of']}"] += one["count"]
+    lines = [f"  {count:7,}  {name}" for name, count in counts.items()]
+    return ["without the edit too (fields):", *lines] if lines else []
+
+
+def _example(one: Mapping[str, Any]) -> str:
+    who = one["where"] if one["where"] and not one["where"].endswith("(new)") else f"{one['kind']} {one['entity']}"
+    if one["risk"] == "created":
+        return f"{who}: {shown(one['new'])}"
+    return f"{who}: {pair(one['old'], one['new'])}"
+
+
+def _effects(effects: Iterable[Mapping[str, Any]]) -> list[str]:
+    lines, entity = [], None
+    for one in effects:
+        if one["entity"] != entity:
+            entity = one["entity"]
+            lines.append(f"{one['kind']} {entity}")
+        name = f"{one['where']} {one['field']}".strip()
+        told = shown(one["new"]) if one["risk"] == "created" else pair(one["old"], one["new"])
+        lines.append(f"  {one['risk']}: {name}: {told}")
+        why = ", ".join(part for part in (one["source"] and f"from {one['source']}", one["rule"], one["line"]) if part)
+        lines.append(f"      {why}" + ("" if one["edited"] else "  (without the edit too)"))
+    return lines
+
+
+def _seconds(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"

@@ -1,0 +1,136 @@
+"""The command that shows what an edit of the admins' files would do: plan."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from syncd.cli.common import config_option, dump_json, json_option, open_app
+
+if TYPE_CHECKING:
+    from syncd.edits.effects import Effect
+    from syncd.edits.plan import Plan
+    from syncd.mapping.model import Mappings
+    from syncd.wiring import App
+
+
+@click.command(
+    epilog="Examples: syncd plan    syncd plan 3f9c2a71b0de --field Title    syncd plan --lead ann@example.com    "
+    "syncd plan --html plan.html"
+)
+@config_option
+@json_option
+@click.argument("named", metavar="[ID]", required=False)
+@click.option("--field", "field_name", help="Also every change of this field, named as theirs or as ours.")
+@click.option("--lead", help="Only this lead, account or branch, named as for `explain`.")
+@click.option("--all", "whole", is_flag=True, help="Also every single change.")
+@click.option("--everyone", is_flag=True, help="Decide for everyone, also whom the edit does not reach.")
+@click.option("--html", type=click.Path(path_type=Path, dir_okay=False), help="Write one page to mail into this FILE.")
+def plan(
+    config: Path,
+    as_json: bool,
+    named: str | None,
+    field_name: str | None,
+    lead: str | None,
+    whole: bool,
+    everyone: bool,
+    html: Path | None,
+) -> int:
+    """Show what the edited files (or a held plan, by its ID) would do: every change with its line; changes nothing."""
+    from syncd.cli.plan_page import plan_page
+    from syncd.cli.plan_words import plan_words
+
+    app = open_app(config)
+    running, edited = _versions(app, named)
+    only = _only(app, lead) if lead else None
+
+    def keep(one: Effect) -> bool:
+        return whole or lead is not None or (field_name is not None and field_name in (one.field, one.ours))
+
+    with progress(as_json) as on_progress:
+        from syncd.edits.plan import make_plan
+
+        made = make_plan(
+            app.engine,
+            running,
+            edited,
+            batches=app.batches,
+            everyone=everyone,
+            only=only,
+            keep=keep,
+            on_progress=on_progress,
+        )
+    if only is None and not everyone and running.digest != edited.digest:
+        _remember(app, made, edited)
+    told = made.as_json()
+    if html is not None:
+        html.write_text(plan_page(told), encoding="utf-8")
+        click.echo(f"wrote {html}", err=True)
+    if as_json:
+        click.echo(dump_json(told))
+    elif html is None:
+        click.echo(plan_words(told, whole=whole))
+    return 0
+
+
+@contextmanager
+def progress(silent: bool) -> Iterator[Callable[[int, int], None]]:
+    """Show a bar on a terminal; yield what moves it."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True, disable=silent or not sys.stderr.isatty()) as bar:
+        task = bar.add_task("deciding", total=None)
+        yield lambda done, of: bar.update(task, completed=done, total=of)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def _versions(app: App, named: str | None) -> tuple[Mappings, Mappings]:
+    """Return (the version in force, the one to compare it with)."""
+    from syncd.edits.force import load_version
+    from syncd.edits.passing import NotPassed, find_plan
+    from syncd.wiring import read_mappings
+
+    if named is None:
+        return app.mappings, read_mappings(app.config)
+    try:
+        stored = find_plan(app.engine, named)
+    except NotPassed as error:
+        raise click.ClickException(str(error)) from error
+    with app.engine.connect() as connection:
+        base, target = load_version(connection, stored.base), load_version(connection, stored.target)
+    if target is None or base is None:
+        raise click.ClickException(f"the files of plan {stored.id} are not kept any more")
+    if app.mappings.digest != stored.base:
+        raise click.ClickException(
+            f"plan {stored.id} ({stored.state}) started from version {stored.base}, and {app.mappings.digest} is in "
+            f"force; `syncd plan` shows what the files would do now"
+        )
+    return app.mappings, target
+
+
+def _only(app: App, lead: str) -> set[str]:
+    from syncd.preview import NotFound, find_entity
+
+    with app.engine.connect() as connection:
+        try:
+            return {find_entity(connection, lead)}
+        except NotFound as error:
+            raise click.ClickException(str(error)) from error
+
+
+def _remember(app: App, made: Plan, edited: Mappings) -> None:
+    from syncd.edits.passing import keep_plan
+    from syncd.store import versions
+
+    with app.engine.begin() as connection:
+        known: list[Any] = list(versions.read_plans(connection, made.id))
+        if not known or known[0].state not in (versions.HELD, versions.SHOWN):
+            keep_plan(connection, made, edited, app.connectors, versions.SHOWN, "plan")

@@ -1,0 +1,204 @@
+"""Commands about which version of the admins' files is in force: versions, approve, rollback."""
+
+from __future__ import annotations
+
+import difflib
+import getpass
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from syncd.cli.common import config_option, dump_json, json_option, moment, open_app
+
+if TYPE_CHECKING:
+    from syncd.wiring import App
+
+
+@click.command(epilog="Examples: syncd versions    syncd versions 8a7be2a7    syncd versions 8a7be2a7 1c9d0b2f")
+@config_option
+@json_option
+@click.argument("first", metavar="[VERSION]", required=False)
+@click.argument("second", metavar="[OTHER]", required=False)
+def versions(config: Path, as_json: bool, first: str | None, second: str | None) -> int:
+    """List the versions of the files that were in force; show one; or show what differs from one to the other."""
+    app = open_app(config)
+    if first is None:
+        _list(app, as_json)
+        return 0
+    old = _texts(app, first)
+    if second is None:
+        text = "\n".join(f"# {name}\n{content}" for name, content in old.items())
+        click.echo(dump_json(old) if as_json else text)
+        return 0
+    told = patch(old, _texts(app, second))
+    click.echo(dump_json({"patch": told}) if as_json else told or "they differ in nothing", nl=not told)
+    return 0
+
+
+@click.command(
+    epilog="Examples: syncd approve    (after `syncd plan` showed what waits)    syncd approve 3f9c2a71b0de    "
+    "(an edit that is held, exactly as the plan said)"
+)
+@config_option
+@json_option
+@click.argument("named", metavar="[ID]", required=False)
+def approve(config: Path, as_json: bool, named: str | None) -> int:
+    """Let through, once, what the brakes hold, and let the next sweep believe; with ID: a held edit of the files."""
+    app = open_app(config)
+    if named is not None:
+        return _approve_edit(app, named, as_json)
+    from syncd.store import workers
+    from syncd.store.database import now_ms
+
+    with app.engine.begin() as connection:
+        for what in ("brake", "vanished"):
+            workers.approve(connection, what, getpass.getuser(), now_ms())
+    click.echo(dump_json({"approved": "brakes"}) if as_json else "the next handoff lets through what the brakes hold")
+    return 0
+
+
+@click.command(epilog="Examples: syncd rollback 8a7be2a7    syncd rollback 8a7be2a7 --write")
+@config_option
+@json_option
+@click.argument("version")
+@click.option("--write", is_flag=True, help="Also write its files into the mappings folder.")
+def rollback(config: Path, as_json: bool, version: str, write: bool) -> int:
+    """Put VERSION in force again, at once; the files on disk stay as they are unless --write is given."""
+    from syncd.edits.passing import NotPassed, find_version, roll_back
+
+    app = open_app(config)
+    try:
+        digest = find_version(app.engine, version)
+        if digest != app.mappings.digest or not write:
+            plan, due = roll_back(app.engine, digest, getpass.getuser(), app.batches)
+            told: dict[str, Any] = {"version": digest, "leads": plan.totals["leads"], "looked_at_again": due}
+        else:
+            told = {"version": digest, "leads": 0, "looked_at_again": 0}
+    except NotPassed as error:
+        raise click.ClickException(str(error)) from error
+    texts = _texts(app, digest)
+    difference = patch(_on_disk(app), texts)
+    if write:
+        told["wrote"] = _write(app.config.mappings, texts)
+    else:
+        told["patch"] = difference
+    if as_json:
+        click.echo(dump_json(told))
+        return 0
+    leads, again = told["leads"], told["looked_at_again"]
+    click.echo(f"version {digest} is in force; {leads:,} leads change, {again:,} are decided again")
+    if write:
+        click.echo(f"wrote {', '.join(told['wrote']) or 'nothing, the files were the same'}")
+    elif difference:
+        click.echo(
+            f"The files on disk differ and are left alone; they are held. `syncd rollback {digest} --write` writes "
+            f"them, or apply this patch:\n\n{difference}",
+            nl=False,
+        )
+    return 0
+
+
+def patch(old: Mapping[str, str], new: Mapping[str, str]) -> str:
+    """Return what leads from one set of files to the other, as `patch -p1` takes it."""
+    parts = []
+    for name in sorted({*old, *new}):
+        before, after = (texts.get(name, "").splitlines(keepends=True) for texts in (old, new))
+        sides = (f"a/{name}" if name in old else "/dev/null", f"b/{name}" if name in new else "/dev/null")
+        for line in difflib.unified_diff(before, after, *sides):
+            parts.append(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n")
+    return "".join(parts)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def _approve_edit(app: App, named: str, as_json: bool) -> int:
+    from syncd.cli.planning import progress
+    from syncd.edits.passing import Moved, NotPassed
+    from syncd.edits.passing import approve as let_through
+
+    try:
+        with progress(as_json) as on_progress:
+            plan, due = let_through(app.engine, named, getpass.getuser(), app.batches, on_progress)
+    except Moved as error:
+        if as_json:
+            click.echo(dump_json({"approved": None, "moved": str(error), "plan": error.plan.id}))
+        else:
+            click.echo(str(error), err=True)
+        return 1
+    except NotPassed as error:
+        raise click.ClickException(str(error)) from error
+    if as_json:
+        click.echo(dump_json({"approved": plan.id, "version": plan.target, "looked_at_again": due}))
+    else:
+        click.echo(f"plan {plan.id} is in force: version {plan.target}; {due:,} are decided again by the next handoffs")
+    return 0
+
+
+def _list(app: App, as_json: bool) -> None:
+    from syncd.store.versions import list_reigns
+
+    with app.engine.execution_options(syncd_reads_only=True).connect() as connection:
+        rows = list_reigns(connection)
+    told = [
+        {
+            "version": one.version,
+            "since": moment(one.at),
+            "how": one.how,
+            "by": one.by,
+            "plan": one.plan,
+            "before": one.previous,
+            "in_force": place == 0,
+        }
+        for place, one in enumerate(rows)
+    ]
+    if as_json:
+        click.echo(dump_json(told))
+        return
+    for one in told:
+        mark = "*" if one["in_force"] else " "
+        plan = f", plan {one['plan']}" if one["plan"] else ""
+        click.echo(f"{mark} {one['version']}  {one['since']}  {one['how']} by {one['by']}{plan}")
+
+
+def _texts(app: App, named: str) -> dict[str, str]:
+    from syncd.edits.passing import NotPassed, find_version
+    from syncd.store.versions import load_set
+
+    try:
+        digest = find_version(app.engine, named)
+    except NotPassed as error:
+        raise click.ClickException(str(error)) from error
+    with app.engine.execution_options(syncd_reads_only=True).connect() as connection:
+        stored = load_set(connection, digest)
+    return stored.files.texts() if stored is not None else {}
+
+
+def _on_disk(app: App) -> dict[str, str]:
+    """Return the files that would make a version: tables are those that any mapping could name."""
+    from syncd.mapping.files import read_files
+
+    files = read_files(app.config.mappings)
+    return files.only([name for name in files.files if name.endswith(".csv")]).texts()
+
+
+def _write(folder: Path, texts: Mapping[str, str]) -> list[str]:
+    """Write a version's files, each whole or not at all; mappings that it does not have are set aside as .off."""
+    written = []
+    for path in sorted(folder.glob("*.yaml")):
+        if path.name not in texts:
+            os.replace(path, path.with_suffix(".yaml.off"))
+            written.append(f"{path.name}.off")
+    for name, text in texts.items():
+        path = folder / name
+        if path.is_file() and path.read_text(encoding="utf-8-sig") == text:
+            continue
+        path.parent.mkdir(parents=True, exist_ok=True)
+        fresh = path.with_name(f".{path.name}.new")
+        fresh.write_text(text, encoding="utf-8")
+        os.replace(fresh, path)
+        written.append(name)
+    return written

@@ -1,0 +1,309 @@
+"""The admins' files while the daemon runs: seen when they change, checked, planned, and let through or held.
+
+What an edit would do and what is in force is syncd.edits'. A set of files that was read half is never looked at: it
+counts once it stood still for two looks and was the same before and after it was read.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError
+
+from connectors.contract import FieldInfo, Source
+from connectors.errors import ConfigProblem, ConnectorError
+from syncd.config.yaml import Place, Problem, Problems
+from syncd.edits import passing
+from syncd.edits.difference import Edit, Kind, compare_versions
+from syncd.edits.force import Running
+from syncd.edits.passing import Limits, NotPassed
+from syncd.edits.plan import Plan, Unread, make_plan
+from syncd.edits.reach import unread
+from syncd.log import logger
+from syncd.mapping.cases import run_cases_of
+from syncd.mapping.files import FileSet, Print, fingerprint, read_files
+from syncd.mapping.loader import compile_files
+from syncd.mapping.model import Mappings
+from syncd.mapping.reality import compare_kind
+from syncd.store import inbox, versions
+from syncd.store.database import now_ms
+from syncd.store.versions import StoredPlan
+
+MOST_TOLD = 5
+BY = "live"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Folder:
+    """Where the files are, for which systems (name -> connector), and what of an edit is let through at once."""
+
+    path: Path
+    systems: Mapping[str, str]
+    limits: Limits
+    look: float  # seconds between two looks
+
+
+class Live:
+    """Looks at one folder. Trouble with the files never leaves here: the version in force goes on."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        running: Running,
+        sources: Mapping[str, Source],
+        folder: Folder,
+        stopping: threading.Event,
+    ) -> None:
+        self._engine = engine
+        self._running = running
+        self._sources = sources
+        self._folder = folder
+        self._stopping = stopping
+        self._lock = threading.Lock()
+        self._seen: Print | None = None
+        self._handled: tuple[Print, str] | None = None  # (files, version in force) that nothing is left to do about
+        self._started_with: str | None = None  # the version that the files were when this process first looked
+
+    def watch(self, stop: threading.Event) -> None:
+        """Look again and again, until `stop`."""
+        while not stop.wait(self._folder.look):
+            self.look()
+
+    def look(self) -> None:
+        """Look once; what differs from the look before is left until it stood still."""
+        seen = fingerprint(self._folder.path)
+        still, self._seen = seen == self._seen, seen
+        if still:
+            self.settle()
+
+    def settle(self) -> None:
+        """Do with the files as they are now whatever is to be done; they must have stood still."""
+        with self._lock:
+            seen = fingerprint(self._folder.path)
+            try:
+                self._running.follow()
+                if self._handled == (seen, self._running.mappings.digest):
+                    return
+                files = read_files(self._folder.path)
+                if fingerprint(self._folder.path) != seen:
+                    return
+                if self._take(files):
+                    self._handled = (seen, self._running.mappings.digest)
+            except _Stopped:
+                return
+            except DBAPIError:
+                return  # the store's own trouble is told by whoever looks after it; the next look tries again
+            except Exception as error:
+                # Whatever stands in a file, the daemon goes on.
+                logger().exception("the files of the admins could not be looked at", action="look")
+                place = Place(str(self._folder.path), 1, 1)
+                self._tell([Problem(place, f"cannot be looked at ({type(error).__name__})", "see the log")])
+                self._handled = (seen, self._running.mappings.digest)
+
+    def _take(self, files: FileSet) -> bool:
+        """Return whether all is done that can be until the files or the version in force change."""
+        try:
+            edited = compile_files(files, self._folder.systems)
+        except Problems as error:
+            self._tell(error.problems)
+            return True
+        first, self._started_with = self._started_with is None, self._started_with or edited.digest
+        running = self._running.mappings
+        if edited.digest == running.digest:
+            self._agree(edited, running)
+            return True
+        edit = compare_versions(running, edited)
+        wrong = self._against_reality(running, edited, edit)
+        if wrong:
+            self._tell(wrong)
+            return True
+        with self._engine.begin() as connection:
+            inbox.close_problems(connection, key=passing.FILES_KEY)
+        if self._waits(running, edited):
+            return True
+        lacking = self._lacking(running, edited)
+        if lacking:
+            self._read_ahead(running, edited, lacking)
+            return False
+        stale = first or edited.digest == self._started_with
+        return self._plan(running, edited, stale)
+
+    def _agree(self, edited: Mappings, running: Mappings) -> None:
+        """The files say what is in force: nothing waits, nothing is wrong."""
+        with self._engine.begin() as connection:
+            inbox.close_problems(connection, key=passing.FILES_KEY)
+            passing.drop_waiting(connection)
+            if edited.files.texts() != running.files.texts():
+                versions.save_set(connection, edited.digest, edited.files, self._folder.systems, now_ms(), BY)
+        self._running.renew(edited)
+
+    def _waits(self, running: Mappings, edited: Mappings) -> bool:
+        with self._engine.begin() as connection:
+            held = versions.read_plans(connection, state=versions.HELD)
+        return any((one.base, one.target) == (running.digest, edited.digest) for one in held)
+
+    # --- what the edit reads anew
+
+    def _lacking(self, running: Mappings, edited: Mappings) -> list[Unread]:
+        with self._engine.execution_options(syncd_reads_only=True).connect() as connection:
+            found = unread(connection, running, edited)
+        return [
+            Unread(system=key[0], kind=key[1], fields=tuple(sorted(names)), records=count)
+            for key, (names, count) in found.items()
+        ]
+
+    def _read_ahead(self, running: Mappings, edited: Mappings, lacking: Sequence[Unread]) -> None:
+        """Have the polls read what the edit maps anew, before it is in force: so a plan can tell what it changes."""
+        name = f"reading-{edited.digest}"
+        with self._engine.begin() as connection:
+            known = versions.read_plans(connection, name, state=versions.READING)
+            if any(one.base == running.digest for one in known):
+                return
+            now = now_ms()
+            passing.drop_waiting(connection)
+            versions.save_set(connection, edited.digest, edited.files, self._folder.systems, now, BY)
+            versions.save_plan(
+                connection,
+                StoredPlan(
+                    id=name,
+                    base=running.digest,
+                    target=edited.digest,
+                    at=now,
+                    state=versions.READING,
+                    summary={"unread": [str(one) for one in lacking]},
+                    marks=None,
+                ),
+            )
+        self._running.follow()
+        logger().info(
+            "an edit maps fields that were never read; they are read before it is planned",
+            action="edit",
+            version=edited.digest,
+            fields=[str(one) for one in lacking],
+        )
+
+    # --- what it would do
+
+    def _plan(self, running: Mappings, edited: Mappings, stale: bool) -> bool:
+        batches = {name: one.capabilities.write_batch for name, one in self._sources.items()}
+        plan = make_plan(self._engine, running, edited, batches=batches, on_progress=self._go_on)
+        reasons = [*passing.beyond(plan, self._folder.limits), *_failing(edited), *self._came_back(edited, stale)]
+        if reasons:
+            with self._engine.begin() as connection:
+                passing.keep_plan(connection, plan, edited, self._folder.systems, versions.HELD, BY)
+                passing.hold(connection, plan, reasons)
+            logger().warning("an edit is held", action="edit", plan=plan.id, version=edited.digest, why=reasons)
+            return True
+        try:
+            due = self._pass(plan, running, edited)
+        except NotPassed:
+            return False  # another worker, or a person, was quicker
+        logger().info(
+            "an edit is in force",
+            action="edit",
+            plan=plan.id,
+            version=edited.digest,
+            leads=plan.totals["leads"],
+            looked_at_again=due,
+        )
+        return True
+
+    def _go_on(self, done: int, of: int) -> None:
+        """A plan of very many leads must not hold up the end of the process."""
+        del done, of
+        if self._stopping.is_set():
+            raise _Stopped
+
+    def _pass(self, plan: Plan, running: Mappings, edited: Mappings) -> int:
+        due = passing.put_in_force(self._engine, plan, running, edited, self._folder.systems, how="edit", by=BY)
+        self._running.follow()
+        return due
+
+    def _came_back(self, edited: Mappings, stale: bool) -> list[str]:
+        """Return why files that were in force before are not taken for an edit."""
+        with self._engine.execution_options(syncd_reads_only=True).connect() as connection:
+            latest = versions.latest_reign(connection)
+            if latest is not None and latest.how == "rollback" and latest.previous == edited.digest:
+                return [f"the files are version {edited.digest}, which was rolled back"]
+            if stale and versions.ran_before(connection, edited.digest):
+                return [f"the files are version {edited.digest}, which was in force before and was replaced"]
+        return []
+
+    # --- what is wrong with it
+
+    def _against_reality(self, running: Mappings, edited: Mappings, edit: Edit) -> list[Problem]:
+        """Return what the systems lack that only the edit needs; one that cannot be asked is not held against it."""
+        found: list[Problem] = []
+        for key in _to_describe(running, edited, edit):
+            after, before = edited.kind(*key), running.kind(*key)
+            assert after is not None
+            infos = self._describe(key)
+            if infos is None:
+                continue
+            known = {(one.lack, one.field, one.choice) for one in compare_kind(before, infos)} if before else set()
+            told = [one for one in compare_kind(after, infos) if (one.lack, one.field, one.choice) not in known]
+            found += [one.problem for one in told]
+        return found
+
+    def _describe(self, key: Kind) -> dict[str, Sequence[FieldInfo]] | None:
+        source = self._sources.get(key[0])
+        try:
+            return {key[1]: source.fields(key[1])} if source is not None else None
+        except ConfigProblem:
+            return {}
+        except ConnectorError:
+            return None
+
+    def _tell(self, problems: Sequence[Problem]) -> None:
+        """Say what is wrong with the files, as one problem; what waited before is out of date."""
+        told = [str(one).partition("\n")[0] for one in problems[:MOST_TOLD]]
+        more = f" (and {len(problems) - MOST_TOLD} more, see `syncd check`)" if len(problems) > MOST_TOLD else ""
+        message = "; ".join(told) + more
+        with self._engine.begin() as connection:
+            passing.drop_waiting(connection)
+            _open(connection, message)
+        logger().warning("an edit has mistakes and is not in force", action="edit", problems=told)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+class _Stopped(Exception):
+    """The process ends; the next start looks again."""
+
+
+def _open(connection: Connection, message: str) -> None:
+    inbox.open_problem(
+        connection,
+        key=passing.FILES_KEY,
+        kind="files",
+        message=f"{message}. Nothing of the edit is in force, the version before it goes on; this closes by itself "
+        f"once the files are mended",
+        now=now_ms(),
+    )
+
+
+def _to_describe(running: Mappings, edited: Mappings, edit: Edit) -> list[Kind]:
+    """Return the kinds of which the edit asks something that was not asked before."""
+    fresh = [
+        key for name, one in edited.systems.items() for kind in one.kinds if not running.kind(*(key := (name, kind)))
+    ]
+    asking = []
+    for key, one in edit.kinds.items():
+        after = edited.kind(*key)
+        if after is not None and (one.creates or one.only or one.whole or one.lines & after.fields.keys()):
+            asking.append(key)
+    return sorted({*fresh, *asking})
+
+
+def _failing(edited: Mappings) -> list[str]:
+    """Return the cases that do not hold; the admins' own examples speak against the edit."""
+    try:
+        failed = [one for one in run_cases_of(edited.files, edited) if not one.ok]
+    except Problems as error:
+        return [str(error.problems[0])]
+    return [f"{one.place}: the case {one.name!r} does not hold" for one in failed[:MOST_TOLD]]

@@ -1,0 +1,300 @@
+"""What one decision would change, field by field, and which of it an edit brings about: values only.
+
+Deciding is syncd.pipeline's, adding up over all leads syncd.edits.plan's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from hashlib import blake2b
+from typing import Any
+
+import orjson
+
+from syncd.edits.difference import Edit
+from syncd.lead.decision import Decision, Write
+from syncd.lead.definition import EntityKind
+from syncd.mapping.model import FieldMap, Mappings
+
+# They hold the moment of the decision itself, so that two plans of the same world would differ in nothing else.
+MOMENTS = frozenset({"stage_since", "handed_over_at"})
+
+
+class Risk(StrEnum):
+    """What a change is to those who work over there, the gravest first."""
+
+    CLEARED = "cleared"
+    CREATED = "created"
+    WITHDRAWN = "no longer passed"  # the gate let it pass, and would refuse it
+    PASSED = "newly passed"
+    MOVED = "stage moved"
+    OVERWRITTEN = "overwritten"
+    REFUSED = "refused for other facts"
+    FILLED = "filled"
+    KEPT = "no longer written"  # what the running version would write now
+    VALUE = "value of ours"  # known to syncd, written nowhere by itself
+
+    order: int
+
+    def __init__(self, _: str) -> None:
+        self.order = len(type(self).__members__)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Effect:
+    """One field of one record, or of the lead itself, old -> new.
+
+    `field` is the system's name, `ours` ours. `line` is the place of the mapping line or section that did it. `edited`:
+    the edit brings it about; what is not would be done without the edit too.
+    """
+
+    entity: str
+    kind: EntityKind
+    risk: Risk
+    where: str  # "salesforce Lead 00Q...", "salesforce Lead (new)", "" for the lead itself
+    group: str  # the same without the record
+    field: str
+    ours: str
+    old: Any
+    new: Any
+    source: str
+    rule: str
+    line: str
+    edited: bool = True
+
+    @property
+    def key(self) -> str:
+        return f"{self.where or self.kind.value} {self.field}".strip()
+
+    def mark(self) -> str:
+        """Return a digest of old and new value, by which a later plan can tell whether they are the same."""
+        values = (self.risk.value, self.old, "now" if self.ours in MOMENTS else self.new)
+        return blake2b(orjson.dumps(values, default=str), digest_size=6).hexdigest()
+
+
+def effects_of(
+    decision: Decision, before: Decision, held: Mapping[str, Mapping[str, Any]], edited: Mappings, edit: Edit
+) -> Iterator[Effect]:
+    """Yield everything that the decision changes. `before`: the running version's decision.
+
+    `held`: "system kind id" -> the record's fields as they are.
+    """
+    one = _Reader(decision, before, held, edited, edit)
+    yield from one.of_writes()
+    yield from one.of_state()
+    yield from one.of_values()
+    yield from one.of_withheld()
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+class _Reader:
+    def __init__(
+        self,
+        decision: Decision,
+        before: Decision,
+        held: Mapping[str, Mapping[str, Any]],
+        edited: Mappings,
+        edit: Edit,
+    ) -> None:
+        self.decision = decision
+        self.before = before
+        self.held = held
+        self.mappings = edited
+        self.edit = edit
+        self.writes = {_name(one): one for one in before.writes}
+
+    def of_writes(self) -> Iterator[Effect]:
+        for write in self.decision.writes:
+            was = self.writes.get(_name(write))
+            if write.creates:
+                yield self._creation(write, edited=was is None)
+            if was is None and write.creates:
+                continue
+            lines = self._lines(write)
+            held = self.held.get(_name(write), {})
+            for field, new in write.fields.items():
+                line = lines.get(field)
+                edited = was is None or field not in was.fields or not _same(line, was.fields[field], new)
+                if write.creates and not edited:
+                    continue  # told with the record
+                yield self._of_field(write, field, line, held.get(field), new, edited)
+
+    def of_state(self) -> Iterator[Effect]:
+        """Yield stage moves and verdicts; an edit brings about what the running version decides otherwise."""
+        if self.decision.kind is not EntityKind.LEAD:
+            return
+        now, was = self.decision.state, self.before.state
+        moved = now.get("stage") != was.get("stage")
+        if self.decision.moves or moved:
+            path = " -> ".join([move.to_stage for move in self.decision.moves] or [str(now.get("stage"))])
+            old = self.decision.moves[0].from_stage if self.decision.moves else was.get("stage")
+            yield self._of_lead(Risk.MOVED, "stage", old, path, moved)
+        judged = (now.get("outcome"), now.get("refused")) != (was.get("outcome"), was.get("refused"))
+        if judged or self.decision.verdict is not None:
+            old = _verdict(was) if judged else None
+            yield self._of_lead(_flip(was, now), "handoff", old, _verdict(now), judged)
+
+    def of_values(self) -> Iterator[Effect]:
+        for one in self.decision.changes:
+            yield Effect(
+                entity=self.decision.entity,
+                kind=self.decision.kind,
+                risk=Risk.VALUE,
+                where="",
+                group=self.decision.kind.value,
+                field=one.field,
+                ours=one.field,
+                old=one.old,
+                new=one.new,
+                source=one.source,
+                rule=one.rule,
+                line=self._reading_line(one.field, self.decision.provenance.get(one.field)),
+                edited=self.before.values.get(one.field) != one.new,
+            )
+
+    def of_withheld(self) -> Iterator[Effect]:
+        """Yield what only the running version would write now."""
+        now = {_name(one): one for one in self.decision.writes}
+        for name, write in self.writes.items():
+            there = now.get(name)
+            fields = set(write.fields) - (set(there.fields) if there is not None else set())
+            for field in sorted(fields) if not write.creates or there is None else ():
+                held = self.held.get(name, {}).get(field)
+                yield Effect(
+                    entity=self.decision.entity,
+                    kind=self.decision.kind,
+                    risk=Risk.KEPT,
+                    where=name,
+                    group=f"{write.system} {write.kind}",
+                    field=field,
+                    ours=field,
+                    old=write.fields[field],
+                    new=held,
+                    source="",
+                    rule="",
+                    line=self._some_place(),
+                )
+
+    def _creation(self, write: Write, *, edited: bool) -> Effect:
+        kind_map = self.mappings.kind(write.system, write.kind)
+        own = str(kind_map.place) if kind_map is not None else ""
+        place = (self._some_place() or own) if edited else own
+        return Effect(
+            entity=self.decision.entity,
+            kind=self.decision.kind,
+            risk=Risk.CREATED,
+            where=_name(write),
+            group=f"{write.system} {write.kind}",
+            field="",
+            ours="",
+            old=None,
+            new={name: value for name, value in write.fields.items() if not self._is_moment(write, name)},
+            source="",
+            rule=f"create_when {kind_map.create_when.text}" if kind_map and kind_map.create_when else "",
+            line=place,
+            edited=edited,
+        )
+
+    def _of_field(self, write: Write, field: str, line: FieldMap | None, old: Any, new: Any, edited: bool) -> Effect:
+        ours = line.name if line is not None else field
+        source = self.decision.provenance.get(ours)
+        empty = old in (None, "", [])
+        risk = Risk.CLEARED if new in (None, "") else Risk.FILLED if empty else Risk.OVERWRITTEN
+        return Effect(
+            entity=self.decision.entity,
+            kind=self.decision.kind,
+            risk=risk,
+            where=_name(write),
+            group=f"{write.system} {write.kind}",
+            field=field,
+            ours=ours,
+            old=old,
+            new=new,
+            source=_source(source),
+            rule=line.rule if line is not None else "",
+            line=self._writing_line(write, line, source) if edited else str(line.place if line else ""),
+            edited=edited,
+        )
+
+    def _of_lead(self, risk: Risk, what: str, old: Any, new: Any, edited: bool) -> Effect:
+        return Effect(
+            entity=self.decision.entity,
+            kind=self.decision.kind,
+            risk=risk,
+            where="",
+            group="lead",
+            field=what,
+            ours=what,
+            old=old,
+            new=new,
+            source="",
+            rule="",
+            line=self._some_place() if edited else "",
+            edited=edited,
+        )
+
+    # --- which line did it: the edited one of those that the value passes, else the one that writes it
+
+    def _writing_line(self, write: Write, line: FieldMap | None, source: Mapping[str, Any] | None) -> str:
+        if line is None:
+            return ""
+        own = self.edit.place_of(write.system, write.kind, line.name)
+        if own is not None:
+            return str(own)
+        read = self.edit.place_of(source["system"], source["kind"], line.name) if source is not None else None
+        if read is not None:
+            return str(read)
+        return str(line.place) if source is not None or not self.edit.lines else self._some_place() or str(line.place)
+
+    def _reading_line(self, name: str, source: Mapping[str, Any] | None) -> str:
+        if source is None:
+            return self._some_place(name)
+        own = self.edit.place_of(source["system"], source["kind"], name)
+        kind_map = self.mappings.kind(source["system"], source["kind"])
+        line = kind_map.fields.get(name) if kind_map is not None else None
+        return str(own or (line.place if line is not None else "")) or self._some_place(name)
+
+    def _some_place(self, name: str = "") -> str:
+        """Return where the edited line stands that is most likely at work: of this field, else of the definition."""
+        named = [one for one in self.edit.lines if name and one.what.endswith(f".{name}")]
+        changed = {one.field for one in self.decision.changes}
+        through = [one for one in self.edit.lines if one.what.rpartition(".")[2] in changed]
+        told = [one for one in self.edit.lines if one.what.startswith("definition")]
+        found = named or told or through or list(self.edit.lines)
+        return str(found[0].place) if found else ""
+
+    def _lines(self, write: Write) -> dict[str, FieldMap]:
+        kind_map = self.mappings.kind(write.system, write.kind)
+        lines = kind_map.fields.values() if kind_map is not None else ()
+        return {line.writes: line for line in lines if line.writes is not None}
+
+    def _is_moment(self, write: Write, field: str) -> bool:
+        line = self._lines(write).get(field)
+        return line is not None and line.name in MOMENTS
+
+
+def _name(write: Write) -> str:
+    return f"{write.system} {write.kind} {write.record_id or '(new)'}"
+
+
+def _source(source: Mapping[str, Any] | None) -> str:
+    return f"{source['system']} {source['kind']} {source['id']}".strip() if source is not None else ""
+
+
+def _same(line: FieldMap | None, old: Any, new: Any) -> bool:
+    return old == new or (line is not None and line.name in MOMENTS)
+
+
+def _verdict(state: Mapping[str, Any]) -> str | None:
+    outcome = state.get("outcome")
+    return f"refused: {state['refused']}" if state.get("refused") else outcome
+
+
+def _flip(was: Mapping[str, Any], now: Mapping[str, Any]) -> Risk:
+    if now.get("outcome") == "passed":
+        return Risk.PASSED
+    return Risk.WITHDRAWN if was.get("outcome") == "passed" else Risk.REFUSED

@@ -1,0 +1,90 @@
+"""What of a kind of record cannot be used now, and the mappings without it.
+
+Finding the gaps is syncd.daemon.drift's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from syncd.mapping.model import BadValue, KindMap, Mappings, WriteField
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gap:
+    """What of one kind of record cannot be used now. Names are the system's."""
+
+    unread: frozenset[str] = frozenset()
+    unwritten: frozenset[str] = frozenset()
+    choices: Mapping[str, frozenset[str]] = field(default_factory=dict)  # written field -> values it refuses
+    creates: bool = False  # no record can be made
+    whole: bool = False  # neither read nor written
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "unread": sorted(self.unread),
+            "unwritten": sorted(self.unwritten),
+            "choices": {name: sorted(values) for name, values in self.choices.items()},
+            "creates": self.creates,
+            "whole": self.whole,
+        }
+
+    @classmethod
+    def of_json(cls, plain: Mapping[str, Any]) -> Gap:
+        return cls(
+            unread=frozenset(plain.get("unread", ())),
+            unwritten=frozenset(plain.get("unwritten", ())),
+            choices={name: frozenset(values) for name, values in plain.get("choices", {}).items()},
+            creates=bool(plain.get("creates")),
+            whole=bool(plain.get("whole")),
+        )
+
+    def writes_less_than(self, other: Gap) -> bool:
+        """Return whether something can be written that could not with `other` in the way."""
+        freed = other.unwritten - self.unwritten or (other.whole and not self.whole)
+        return bool(freed) or any(
+            values - self.choices.get(name, frozenset()) for name, values in other.choices.items()
+        )
+
+
+NO_GAP = Gap()
+
+Gaps = Mapping[tuple[str, str], Gap]  # (system, kind) -> its gap
+
+
+def narrow(mappings: Mappings, gaps: Gaps) -> Mappings:
+    """Return the mappings without what cannot be written now."""
+    if not gaps:
+        return mappings
+    narrowed = {}
+    for name, one in mappings.systems.items():
+        kinds = {kind: _narrow(kind_map, gaps.get((name, kind), NO_GAP)) for kind, kind_map in one.kinds.items()}
+        narrowed[name] = replace(one, kinds=kinds)
+    return replace(mappings, systems=narrowed)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def _narrow(kind_map: KindMap, gap: Gap) -> KindMap:
+    if gap == NO_GAP:
+        return kind_map
+    fields = {}
+    for name, line in kind_map.fields.items():
+        if line.writes is not None and (gap.whole or line.writes in gap.unwritten):
+            line = replace(line, writes=None, write=None, read_back=None)
+        elif line.write is not None and line.writes is not None and line.writes in gap.choices:
+            line = replace(line, write=_without(line.write, gap.choices[line.writes]))
+        fields[name] = line
+    return replace(kind_map, fields=fields)
+
+
+def _without(write: WriteField, refused: frozenset[str]) -> WriteField:
+    def narrowed(value: Any) -> Any:
+        raw = write(value)
+        values = raw if isinstance(raw, list) else [raw]
+        return BadValue("its choice is not there any more") if refused & {str(one) for one in values} else raw
+
+    return narrowed
