@@ -1,0 +1,91 @@
+"""Matches a whole table against another, on as many cores as it is given.
+
+Forks, so it is for commands and benchmarks and not for a process with threads; a daemon uses `Index` page by page.
+"""
+
+from __future__ import annotations
+
+import gc
+import multiprocessing
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import NamedTuple
+
+from syncd.matching.evidence import SITE, Band, Rules
+from syncd.matching.index import Index
+from syncd.matching.party import Party
+
+_CHUNK = 1000
+
+
+class Matched(NamedTuple):
+    """The outcome for one row; `compare` explains a pair when somebody asks."""
+
+    id: str
+    band: Band
+    best: str | None
+    weight: float
+    runner_up: str | None
+    margin: float
+
+
+def match_all(
+    rows: Sequence[Party], against: Iterable[Party] | Index, rules: Rules = SITE, workers: int = 2
+) -> list[Matched]:
+    """Return one outcome for each row, in order."""
+    with _without_collector():
+        index = against if isinstance(against, Index) else Index(against, rules)
+        if workers <= 1 or len(rows) <= _CHUNK:
+            return _match(index, rows)
+        gc.freeze()  # a collection in a worker would write to, and so copy, every page of the index
+        global _shared
+        _shared = (index, rows)
+        try:
+            spans = [(start, start + _CHUNK) for start in range(0, len(rows), _CHUNK)]
+            with multiprocessing.get_context("fork").Pool(workers) as pool:
+                return [one for part in pool.imap(_match_span, spans) for one in part]
+        finally:
+            _shared = None
+            gc.unfreeze()
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+
+# What forked workers inherit: handing it over through a pipe would cost more than the matching.
+_shared: tuple[Index, Sequence[Party]] | None = None
+
+
+def _match_span(span: tuple[int, int]) -> list[Matched]:
+    assert _shared is not None
+    index, rows = _shared
+    return _match(index, rows[span[0] : span[1]])
+
+
+def _match(index: Index, rows: Sequence[Party]) -> list[Matched]:
+    outcomes = []
+    for row in rows:
+        found = index.find(row, most=2)
+        first, second = found.best, found.runner_up
+        outcomes.append(
+            Matched(
+                id=row.id,
+                band=found.band,
+                best=first.id if first else None,
+                weight=first.comparison.weight if first else 0.0,
+                runner_up=second.id if second else None,
+                margin=found.margin,
+            )
+        )
+    return outcomes
+
+
+@contextmanager
+def _without_collector() -> Iterator[None]:
+    """Millions of small tuples make the cyclic collector look at all of them again and again; none is in a cycle."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()

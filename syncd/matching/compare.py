@@ -1,0 +1,347 @@
+"""Weighs two records: every sign for and against, summed, and what keeps a good sum from being a link.
+
+Which pairs are worth weighing, and which of several is the one, is the index's to say.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from math import log2
+
+from rapidfuzz.distance import OSA
+
+from syncd.matching.alike import Overlap, overlap
+from syncd.matching.evidence import SITE, Band, Comparison, Hold, Purpose, Rules, Sign
+from syncd.matching.frequency import Frequencies
+from syncd.matching.party import Form, Party, form_of
+from syncd.matching.place import KINDS, NOWHERE, WAYS, Place
+
+_ANYWHERE = Frequencies()
+_AGREES = 0.55  # share of a name's bits that must be common for it to speak for a link
+_HALF = 0.35  # enough when street, house number and town all agree: "Vogel Bakery" and "Vogel Foods" at one door
+_SAME = 0.75
+# Kinds of evidence that outweigh two addresses which contradict each other: people and firms move.
+_WHEREVER = frozenset({"number", "email", "phone", "born"})
+
+
+def compare(left: Party, right: Party, rules: Rules = SITE, frequencies: Frequencies = _ANYWHERE) -> Comparison:
+    """Compare two records; the same whichever comes first. Never raises, whatever the fields hold."""
+    return weigh(form_of(left), form_of(right), rules, frequencies)
+
+
+def weigh(left: Form, right: Form, rules: Rules, frequencies: Frequencies) -> Comparison:
+    tally = _Tally(rules=rules, frequencies=frequencies)
+    if rules.purpose is Purpose.PERSON:
+        _person(left, right, tally)
+    else:
+        _company_name(left, right, tally)
+    _identifiers(left, right, tally)
+    if left.place is not NOWHERE and right.place is not NOWHERE:
+        _place(left.place, right.place, tally)
+    return tally.verdict()
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class _Tally:
+    rules: Rules
+    frequencies: Frequencies
+    signs: list[tuple[Sign, float]] = field(default_factory=list)
+    kinds: set[str] = field(default_factory=set)
+    holds: list[Hold] = field(default_factory=list)
+    half: bool = False
+    elsewhere: bool = False
+
+    def add(self, sign: Sign, weight: float, kind: str = "") -> None:
+        self.signs.append((sign, weight))
+        if kind:
+            self.kinds.add(kind)
+
+    def verdict(self) -> Comparison:
+        rules = self.rules
+        if len(self.kinds) < 2:
+            self.holds.append(Hold.ONE_KIND)
+        if rules.purpose is Purpose.PERSON and self.kinds.isdisjoint({"name", "email", "born"}):
+            self.holds.append(Hold.NOBODY)
+        if rules.purpose is Purpose.SITE and not self.kinds & {"place", "phone", "number"}:
+            self.holds.append(Hold.NOT_THE_PLACE)
+        if self.elsewhere and self.kinds.isdisjoint(_WHEREVER):
+            self.holds.append(Hold.OTHER_PLACE)
+        self.signs.append((Sign.CHANCE, -self.frequencies.prior))
+        weight = 0.0
+        for _, one in self.signs:
+            weight += one
+        band = Band.LINK if weight >= rules.link else Band.REVIEW if weight >= rules.review else Band.NO
+        hold = self.holds[0] if self.holds and band is Band.LINK else None
+        return Comparison(
+            band=Band.REVIEW if hold else band, weight=round(weight, 3), signs=tuple(self.signs), hold=hold
+        )
+
+
+def _company_name(left: Form, right: Form, tally: _Tally) -> None:
+    if not left.words or not right.words:
+        return
+    bits, rarest = tally.frequencies.of("name")
+    if left.words == right.words:
+        both = overlap(left.words, right.words, bits, rarest)
+    else:
+        # "Acme Chicago" in Chicago is Acme: a word of the address says nothing more in the name.
+        one = _without_place(left, right)
+        other = _without_place(right, left)
+        both = overlap(one or left.words, other or right.words, bits, rarest)
+    rules = tally.rules
+    weight = _name_weight(both, rules)
+    if both.share < _AGREES:
+        tally.add(Sign.NAME_OTHER if both.share < 0.2 else Sign.NAME_PART, weight)
+        tally.holds += [Hold.NAMES_DIFFER] if both.share < _HALF else []
+        tally.half = both.share >= _HALF
+        return
+    if both.numbers_differ:
+        tally.add(Sign.NAME_NUMBER, -4.0)
+        tally.holds.append(Hold.NAMES_DIFFER)
+    tally.add(_name_sign(both, left, right), weight, "name")
+    if left.legal and right.legal and left.legal != right.legal:
+        tally.add(Sign.LEGAL_OTHER, -0.5)
+
+
+def _without_place(mine: Form, other: Form) -> list[str]:
+    here, there, words = mine.place, other.place, other.words
+    return [word for word in mine.words if word in words or not (here.has(word) or there.has(word))]
+
+
+def _name_sign(both: Overlap, left: Form, right: Form) -> Sign:
+    if both.left or both.right:
+        return Sign.NAME_PART if both.share < _SAME or both.exact else Sign.NAME_CLOSE
+    if not both.exact:
+        return Sign.NAME_CLOSE
+    return Sign.NAME_SAME if left.legal == right.legal else Sign.NAME_BUT_LEGAL
+
+
+def _name_weight(both: Overlap, rules: Rules) -> float:
+    against = rules.name_conflict * min(both.left, both.right) + rules.name_extra * abs(both.left - both.right)
+    return max(rules.name_least, min(rules.name_most, both.agreed) - against)
+
+
+def _person(left: Form, right: Form, tally: _Tally) -> None:
+    straight = _names_of(left, right, tally, swapped=False)
+    swapped = _names_of(left, right, tally, swapped=True)
+    signs = max(straight, swapped, key=lambda signs: sum(weight for _, weight in signs))
+    said = {sign for sign, _ in signs}
+    for sign, weight in signs:
+        tally.add(sign, weight, "name" if weight > 0 else "")
+    if said & {Sign.FIRST_OTHER, Sign.LAST_OTHER} and not _surely_one(left, right):
+        tally.holds.append(Hold.HOUSEHOLD if Sign.FIRST_OTHER in said else Hold.NAMES_DIFFER)
+    if left.words and right.words:
+        bits, rarest = tally.frequencies.of("name")
+        both = overlap(left.words, right.words, bits, rarest)
+        most, other = tally.rules.company
+        if both.share >= _AGREES:
+            tally.add(Sign.COMPANY_SAME, min(most, both.agreed), "company")
+        else:
+            tally.add(Sign.COMPANY_OTHER, other)
+
+
+def _surely_one(left: Form, right: Form) -> bool:
+    """Whether something only one person has agrees; twins share a birthday, but seldom a record's whole address too."""
+    return any(mine and mine == theirs for mine, theirs in ((left.born, right.born), (left.email, right.email)))
+
+
+def _names_of(left: Form, right: Form, tally: _Tally, *, swapped: bool) -> list[tuple[Sign, float]]:
+    """Compare first with first and last with last name or, as imports mix them up, across; across it says less."""
+    firsts = (Sign.FIRST_SAME, Sign.FIRST_CLOSE, Sign.FIRST_OTHER, 9.0)
+    lasts = (Sign.LAST_SAME, Sign.LAST_CLOSE, Sign.LAST_OTHER, 13.0)
+    across = (Sign.SWAPPED, Sign.SWAPPED, Sign.LAST_OTHER, 9.0)
+    if swapped:
+        asked = ((left.first, right.last, across), (left.last, right.first, across))
+    else:
+        asked = ((left.first, right.first, firsts), (left.last, right.last, lasts))
+    signs: list[tuple[Sign, float]] = []
+    bits, rarest = tally.frequencies.of("name")
+    for mine, theirs, (same, close, other, most) in asked:
+        if not mine or not theirs:
+            continue
+        both = overlap(mine, theirs, bits, rarest)
+        if both.share >= 0.2:
+            signs.append((same if both.exact else close, min(most, both.agreed)))
+        else:
+            signs.append((other, -6.0))
+    return signs
+
+
+def _identifiers(left: Form, right: Form, tally: _Tally) -> None:
+    rules, shared = tally.rules, tally.frequencies.shared
+    if left.number and right.number:
+        same = left.number == right.number
+        tally.add(Sign.NUMBER_SAME if same else Sign.NUMBER_OTHER, rules.number[not same], "number" if same else "")
+        if same:
+            tally.kinds.add("system")  # stated by a system, so it needs no second kind
+    if left.email and right.email and rules.purpose is Purpose.PERSON:
+        same = left.email == right.email
+        tally.add(Sign.EMAIL_SAME if same else Sign.EMAIL_OTHER, rules.email[not same], "email" if same else "")
+    elif left.domains and right.domains:
+        common = [domain for domain in left.domains if domain in right.domains]
+        rarity = log2(max(1, min((shared[domain] for domain in common), default=1)))
+        sign = Sign.DOMAIN_SAME if common else Sign.DOMAIN_OTHER
+        tally.add(sign, rules.domain[0] - rarity if common else rules.domain[1], "domain" if common else "")
+    if left.phone and right.phone:
+        same = left.phone.endswith(right.phone) or right.phone.endswith(left.phone)
+        rarity = log2(max(1, shared[left.phone]))
+        tally.add(
+            Sign.PHONE_SAME if same else Sign.PHONE_OTHER,
+            rules.phone[0] - rarity if same else rules.phone[1],
+            "phone" if same else "",
+        )
+    if left.born and right.born:
+        _born(left.born, right.born, tally)
+
+
+def _born(left: str, right: str, tally: _Tally) -> None:
+    same, close, other = tally.rules.born
+    if left == right:
+        tally.add(Sign.BORN_SAME, same, "born")
+    elif OSA.distance(left, right) == 1 or sorted(left) == sorted(right):
+        tally.add(Sign.BORN_CLOSE, close, "born")
+    else:
+        tally.add(Sign.BORN_OTHER, other)
+
+
+def _place(left: Place, right: Place, tally: _Tally) -> None:
+    before = len(tally.signs)
+    street = _street(left, right, tally)
+    house = _house(left, right, street, tally)
+    zone = _postcode(left, right, tally)
+    city = _city(left, right, zone, tally)
+    if left.state and right.state and zone <= 0:
+        same = left.state == right.state
+        tally.add(Sign.STATE_SAME if same else Sign.STATE_OTHER, tally.rules.state[not same])
+    if left.country and right.country and left.country != right.country:
+        tally.add(Sign.COUNTRY_OTHER, tally.rules.country_other)
+        tally.holds.append(Hold.OTHER_COUNTRY)
+    if left.units and right.units and set(left.units).isdisjoint(right.units):
+        tally.add(Sign.UNIT_OTHER, -1.0)
+    weight = 0.0
+    for _, one in tally.signs[before:]:
+        weight += one
+    most = tally.rules.place_most
+    if weight > most:
+        tally.signs[before:] = [(sign, one * most / weight) for sign, one in tally.signs[before:]]
+    tally.elsewhere = _contradict(street, house, zone, city, tally.rules)
+    here = (street > 0) + (house > 0 or bool(left.box and left.box == right.box)) + (zone > 0 or city > 0)
+    if weight >= tally.rules.place_counts and (here >= 2 or tally.rules.purpose is Purpose.COMPANY):
+        tally.kinds.add("place")
+        if tally.half and here == 3:
+            tally.kinds.add("name")
+
+
+def _contradict(street: float, house: float, zone: float, city: float, rules: Rules) -> bool:
+    """Whether two addresses cannot be one door: another town, or another house in what may be another town."""
+    if rules.purpose is Purpose.COMPANY:
+        return False
+    if zone <= 0 and city <= 0 and (zone < 0 or city < 0):  # the same street in two cities
+        return True
+    return zone <= 0 and (house <= rules.house[1] or street < 0)
+
+
+def _street(left: Place, right: Place, tally: _Tally) -> float:
+    one = _naming(left, right)
+    other = _naming(right, left)
+    if not one or not other:
+        return 0.0
+    bits, rarest = tally.frequencies.of("street")
+    both = overlap(one, other, bits, rarest)
+    most, least = tally.rules.street
+    if both.share < 0.35:
+        weight, sign = least, Sign.STREET_OTHER
+    else:
+        weight = max(least, min(most, both.agreed) - 0.5 * min(both.left, both.right))
+        sign = Sign.STREET_SAME if both.exact and both.share == 1.0 else Sign.STREET_CLOSE
+    tally.add(sign, weight)
+    ways, others = WAYS.intersection(left.street), WAYS.intersection(right.street)
+    if ways and others and ways.isdisjoint(others):
+        tally.add(Sign.WAY_OTHER, -4.0)
+        return min(weight, 0.0)
+    return weight
+
+
+def _naming(place: Place, other: Place) -> tuple[str, ...]:
+    """Return the words that name the street, without those that are the other's town, state or postcode."""
+    if not place.street:
+        return ()
+    named = tuple([word for word in place.street if word not in KINDS])
+    if not named or named == other.street:
+        return named or place.street
+    around = {*other.city, other.state, other.postcode}.difference(place.city, other.street)
+    if around.isdisjoint(named):
+        return named or place.street
+    return tuple(word for word in named if word not in around)
+
+
+def _house(left: Place, right: Place, street: float, tally: _Tally) -> float:
+    if left.box and right.box:
+        same = left.box == right.box
+        tally.add(Sign.BOX_SAME if same else Sign.BOX_OTHER, 5.0 if same else -3.0)
+    one = tuple([number for number in left.numbers if number != right.postcode])
+    other = tuple([number for number in right.numbers if number != left.postcode])
+    if not one or not other:
+        return 0.0
+    overlapping, contrary = tally.rules.house
+    bits, rarest = tally.frequencies.of("number")
+    if one == other:
+        said = min(6.0, sum([bits.get(number, rarest) for number in one]))
+        sign, weight = Sign.HOUSE_SAME, said if street >= 0 else said / 3
+    elif not set(one).isdisjoint(other):
+        sign, weight = Sign.HOUSE_PART, overlapping
+    elif len(one) == len(other) == 1 and _slip(one[0], other[0]):
+        sign, weight = Sign.HOUSE_OTHER, contrary / 3
+    else:
+        sign, weight = Sign.HOUSE_OTHER, contrary
+    tally.add(sign, weight)
+    return weight
+
+
+def _postcode(left: Place, right: Place, tally: _Tally) -> float:
+    zone, other = left.postcode, right.postcode
+    if not zone and not other:
+        return 0.0
+    close, contrary = tally.rules.postcode
+    bits, rarest = tally.frequencies.of("zone")
+    if zone == other or (zone and right.has(zone)) or (other and left.has(other)):
+        sign, weight = Sign.POSTCODE_SAME, bits.get(zone or other, rarest)
+    elif not zone or not other:
+        return 0.0
+    elif _slip(zone, other):
+        sign, weight = Sign.POSTCODE_CLOSE, close
+    else:
+        sign, weight = Sign.POSTCODE_OTHER, contrary
+    tally.add(sign, weight)
+    return weight
+
+
+def _city(left: Place, right: Place, zone: float, tally: _Tally) -> float:
+    if not left.city or not right.city:
+        found = left.city or right.city
+        if found and all(left.has(word) and right.has(word) for word in found):
+            tally.add(Sign.CITY_SAME, 1.0)
+            return 1.0
+        return 0.0
+    if zone > 0 and left.city == right.city:
+        tally.add(Sign.CITY_SAME, 1.0)
+        return 1.0
+    most, least = tally.rules.city
+    bits, rarest = tally.frequencies.of("city")
+    both = overlap(left.city, right.city, bits, rarest)
+    if both.share < 0.35:
+        if all(map(right.has, left.city)) or all(map(left.has, right.city)):
+            return 0.0
+        sign, weight = Sign.CITY_OTHER, least if zone <= 0 else least / 4
+    else:
+        sign = Sign.CITY_SAME if both.exact else Sign.CITY_CLOSE
+        weight = min(most, both.agreed) if zone <= 0 else 1.0
+    tally.add(sign, weight)
+    return weight
+
+
+def _slip(left: str, right: str) -> bool:
+    return len(left) >= 2 and len(right) >= 2 and OSA.distance(left, right, score_cutoff=1) <= 1

@@ -1,0 +1,234 @@
+"""How much it says that two records share a word, a number or a postcode: the rarer, the more.
+
+The counts come from the records an index holds, on top of a background of words that are common everywhere.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from math import log2
+
+from syncd.matching.party import Form
+
+# Words of company names seen anywhere, so that a small index does not take them for rare.
+_COMMON = frozenset(
+    [
+        "international",
+        "intl",
+        "global",
+        "group",
+        "holding",
+        "holdings",
+        "services",
+        "service",
+        "svc",
+        "solutions",
+        "systems",
+        "industries",
+        "industry",
+        "industrial",
+        "products",
+        "product",
+        "manufacturing",
+        "mfg",
+        "technologies",
+        "technology",
+        "tech",
+        "technical",
+        "engineering",
+        "management",
+        "consulting",
+        "associates",
+        "partners",
+        "enterprises",
+        "enterprise",
+        "ventures",
+        "capital",
+        "investments",
+        "properties",
+        "realty",
+        "estate",
+        "development",
+        "construction",
+        "contractors",
+        "builders",
+        "supply",
+        "supplies",
+        "distribution",
+        "distributors",
+        "logistics",
+        "transport",
+        "transportation",
+        "trucking",
+        "energy",
+        "power",
+        "electric",
+        "electrical",
+        "electronics",
+        "chemical",
+        "chemicals",
+        "materials",
+        "steel",
+        "metal",
+        "metals",
+        "metalworks",
+        "plastics",
+        "paper",
+        "packaging",
+        "foods",
+        "food",
+        "restaurant",
+        "cafe",
+        "grill",
+        "bar",
+        "hotel",
+        "center",
+        "centre",
+        "store",
+        "stores",
+        "shop",
+        "market",
+        "markets",
+        "trading",
+        "trade",
+        "import",
+        "export",
+        "bank",
+        "financial",
+        "finance",
+        "insurance",
+        "credit",
+        "trust",
+        "health",
+        "healthcare",
+        "medical",
+        "clinic",
+        "hospital",
+        "pharmacy",
+        "care",
+        "school",
+        "university",
+        "college",
+        "institute",
+        "foundation",
+        "association",
+        "society",
+        "church",
+        "national",
+        "american",
+        "united",
+        "general",
+        "first",
+        "new",
+        "north",
+        "south",
+        "east",
+        "west",
+        "central",
+        "city",
+        "county",
+        "state",
+        "department",
+        "office",
+        "company",
+        "auto",
+        "automotive",
+        "motors",
+        "car",
+        "parts",
+        "equipment",
+        "machine",
+        "machinery",
+        "tools",
+        "design",
+        "studio",
+        "media",
+        "communications",
+        "network",
+        "networks",
+        "software",
+        "data",
+        "digital",
+        "security",
+        "home",
+        "house",
+        "farm",
+        "farms",
+        "garden",
+        "water",
+        "oil",
+        "gas",
+        "environmental",
+        "plant",
+        "works",
+        "facility",
+        "division",
+        "div",
+        "terminal",
+        "warehouse",
+        "branch",
+        "inc",
+        "usa",
+        "us",
+        "america",
+        "europe",
+        "deutschland",
+    ]
+)
+_BACKGROUND = 8192  # records of the background, which also bounds what the rarest word can say in a small index
+_COMMON_COUNT = 160.0
+# The most one agreement can say, in bits, by kind: postcodes cluster, and a word may be one person's pet typo.
+_MOST = {"name": 14.0, "street": 10.0, "number": 6.0, "city": 6.0, "zone": 10.0}
+
+
+class Frequencies:
+    """Bits of evidence in agreeing on a token, per kind of token: log2 of how seldom it is drawn by chance."""
+
+    def __init__(self, forms: Iterable[Form] = ()) -> None:
+        self.size = 0
+        self.shared: Counter[str] = Counter()  # telephones and domains: how many records have each
+        self._counts: dict[str, Counter[str]] = {kind: Counter() for kind in _MOST}
+        self._bits: dict[str, dict[str, float]] = {kind: {} for kind in _MOST}
+        self._rarest: dict[str, float] = {}
+        self.add(forms)
+
+    def add(self, forms: Iterable[Form]) -> None:
+        counts = self._counts
+        for form in forms:
+            self.size += 1
+            counts["name"].update(form.words or form.first + form.last)
+            place = form.place
+            counts["street"].update(place.street)
+            counts["number"].update(place.numbers)
+            counts["city"].update(place.city)
+            if place.postcode:
+                counts["zone"][place.postcode] += 1
+            if form.phone:
+                self.shared[form.phone] += 1
+            self.shared.update(form.domains)
+        self._settle()
+
+    def of(self, kind: str) -> tuple[dict[str, float], float]:
+        """Return the bits of the tokens seen, and those of a token never seen."""
+        return self._bits[kind], self._rarest[kind]
+
+    @property
+    def prior(self) -> float:
+        """Return the bits by which any one pair is more likely two records than one."""
+        return log2(max(self.size, 1000))
+
+    # -----------------------------------------------------------------------------------------------------------------
+
+    def _settle(self) -> None:
+        total = self.size + _BACKGROUND
+        for kind, most in _MOST.items():
+            common = _COMMON if kind == "name" else frozenset[str]()
+            self._rarest[kind] = min(most, log2(total))
+            bits = {
+                token: min(most, log2(total / (count + (_COMMON_COUNT if token in common else 0.0))))
+                for token, count in self._counts[kind].items()
+            }
+            for token in common - bits.keys():
+                bits[token] = min(most, log2(total / _COMMON_COUNT))
+            self._bits[kind] = bits

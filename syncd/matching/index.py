@@ -1,0 +1,163 @@
+"""Finds, among the records it holds, those a record may be: by block keys, ranked, with the runner-up and its margin.
+
+Where the records come from is the caller's; an index is in memory and is only ever added to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from syncd.matching.compare import weigh
+from syncd.matching.evidence import SITE, Band, Comparison, Hold, Purpose, Rules
+from syncd.matching.frequency import Frequencies
+from syncd.matching.keys import block_keys
+from syncd.matching.party import Form, Party, form_of
+
+_MOST_PER_KEY = 60  # a key more records share than this finds nobody: a common word is no block
+_MOST_WEIGHED = 12
+# What one shared key says about a pair being worth weighing, by the key's kind. Only a first sieve: a pair needs 2.
+_HINT = {"n": 1.0, "c": 1.0, "m": 1.0, "s": 1.0, "h": 2.0}
+_HINT_NAME_ONLY = {**_HINT, "n": 2.0}
+_SURE = 5.0
+_SHORT = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    id: str
+    comparison: Comparison
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """Candidates, the likeliest first. `band` is that of the first once the second has been looked at."""
+
+    candidates: tuple[Candidate, ...]
+    band: Band
+    margin: float
+    tie_broken_by: str | None = None
+
+    @property
+    def best(self) -> Candidate | None:
+        return self.candidates[0] if self.candidates else None
+
+    @property
+    def runner_up(self) -> Candidate | None:
+        return self.candidates[1] if len(self.candidates) > 1 else None
+
+
+_NOBODY = Found(candidates=(), band=Band.NO, margin=0.0)
+
+
+class Index:
+    """Records to choose from. What `find` costs depends on what shares a key with the record, not on their number."""
+
+    def __init__(self, rows: Iterable[Party], rules: Rules = SITE, frequencies: Frequencies | None = None) -> None:
+        self.rules = rules
+        self._hint = _HINT_NAME_ONLY if rules.purpose is Purpose.COMPANY else _HINT
+        self._forms: list[Form] = [form_of(row) for row in rows]
+        self.frequencies = frequencies or Frequencies(self._forms)
+        self._holders: dict[str, int | list[int]] = {}
+        holders = self._holders
+        for place, form in enumerate(self._forms):
+            for key in block_keys(form):
+                held = holders.get(key)
+                if held is None:
+                    holders[key] = place
+                elif isinstance(held, int):
+                    holders[key] = [held, place]
+                elif len(held) <= _MOST_PER_KEY:
+                    held.append(place)
+
+    def __len__(self) -> int:
+        return len(self._forms)
+
+    def find(self, row: Party, most: int = 5) -> Found:
+        """Return who the row may be; the row itself, known by its id, is never among them."""
+        form = form_of(row)
+        near = self._near(form)
+        weighed = [
+            Candidate(id=other.id, comparison=weigh(form, other, self.rules, self.frequencies)) for other in near
+        ]
+        return decide(weighed, self.rules, {other.id: other.facts for other in near}, most)
+
+    def pairs(self) -> Iterator[tuple[str, str, Comparison]]:
+        """Yield each two records of the index that may be one, once; unlikely pairs are left out."""
+        seen: set[tuple[str, str]] = set()
+        for form in self._forms:
+            for other in self._near(form, every=True):
+                pair = (form.id, other.id) if form.id < other.id else (other.id, form.id)
+                if pair in seen:
+                    continue
+                seen.add(pair)
+                found = weigh(form, other, self.rules, self.frequencies)
+                if found.band is not Band.NO:
+                    yield (*pair, found)
+
+    def _near(self, form: Form, *, every: bool = False) -> list[Form]:
+        """Return the records that share the most keys, the rarer keys first; the common ones only while it is open."""
+        holders, hint = self._holders, self._hint
+        blocks: list[tuple[int, float, list[int]]] = []
+        for key in block_keys(form):
+            held = holders.get(key)
+            if held is not None:
+                if isinstance(held, int):
+                    held = [held]
+                elif len(held) > _MOST_PER_KEY:
+                    continue
+                blocks.append((len(held), hint.get(key[0], 2.0), held))
+        blocks.sort(key=_length)
+        shared: dict[int, float] = {}
+        best = 0.0
+        for length, said, held in blocks:
+            if length > _SHORT and best >= _SURE and not every:
+                for place in held:
+                    if place in shared:
+                        shared[place] += said
+                continue
+            for place in held:
+                now = shared.get(place, 0.0) + said
+                shared[place] = now
+                if now > best:
+                    best = now
+        forms = self._forms
+        if (
+            best >= _SURE
+            and not every
+            and any(said == best and forms[place].id == form.id for place, said in shared.items())
+        ):
+            return self._near(form, every=True)  # the record itself stands here, and outshines the others
+        least = 2.0 if every else max(2.0, 0.45 * best)
+        ranked = sorted((-said, forms[place].id, place) for place, said in shared.items() if said >= least)
+        near = [forms[place] for _, _, place in ranked[:_MOST_WEIGHED]]
+        return [other for other in near if not form.id or other.id != form.id]
+
+
+def _length(block: tuple[int, float, list[int]]) -> int:
+    return block[0]
+
+
+def decide(
+    weighed: Sequence[Candidate], rules: Rules, facts: Mapping[str, Mapping[str, float]], most: int = 5
+) -> Found:
+    """Rank candidates and say whether the first is far enough ahead of the second to be linked without asking."""
+    ranked = sorted(
+        (one for one in weighed if one.comparison.band is not Band.NO),
+        key=lambda one: (one.comparison.band is not Band.LINK, -one.comparison.weight, one.id),
+    )[: max(most, 2)]
+    if not ranked:
+        return _NOBODY
+    first = ranked[0]
+    margin = first.comparison.weight - ranked[1].comparison.weight if len(ranked) > 1 else float("inf")
+    if first.comparison.band is not Band.LINK or margin >= rules.margin:
+        return Found(candidates=tuple(ranked), band=first.comparison.band, margin=margin)
+    level = [one for one in ranked if first.comparison.weight - one.comparison.weight < rules.margin]
+    for fact in rules.ties:
+        values = sorted(((facts[one.id].get(fact, 0.0), one.id) for one in level), reverse=True)
+        if values[0][0] > values[1][0]:
+            chosen = next(one for one in level if one.id == values[0][1])
+            ranked = [chosen, *(one for one in ranked if one is not chosen)]
+            return Found(candidates=tuple(ranked), band=chosen.comparison.band, margin=margin, tie_broken_by=fact)
+    held = replace(first, comparison=first.comparison.held(Hold.TIE))
+    return Found(candidates=(held, *ranked[1:]), band=Band.REVIEW, margin=margin)
