@@ -112,8 +112,8 @@ class Poller:
                 if page is not None:
                     yield page
             for lane, answer in zip(counted, counts, strict=True):
-                if self._is_large(lane, answer) and self._turn_to_bulk(lane, settled):
-                    yield lane.page(())
+                if self._is_large(lane, answer):
+                    self._turn_to_bulk(lane, settled)
             active, listing = [lane for lane in active if lane.more and lane.extract is None], []
 
     def _to_count(self, active: Sequence[_Lane], windows: int) -> list[_Lane]:
@@ -138,20 +138,19 @@ class Poller:
         # too many to be counted in time
         return any(trouble.code in NARROWER for trouble in troubles(answer.body))
 
-    def _turn_to_bulk(self, lane: _Lane, settled: datetime | None) -> bool:
-        """Open a job for all rows after what is stored; tell whether there is one.
+    def _turn_to_bulk(self, lane: _Lane, settled: datetime | None) -> None:
+        """Open a job for all rows after what is stored, if Salesforce takes one.
 
         With a window to look back over, the job begins there: it then finds what was late, too.
         """
         if not lane.more or settled is None or lane.place is None or lane.place.stamp >= settled:
-            return False
+            return
         assert lane.settled is not None
         low, began = lane.settled, lane.began or settled
         if lane.checked is not None and self._overlap:
             low = Position(min(lane.checked - self._overlap, low.stamp))
         lane.extract = self._extractor.begin(lane.reading, low, settled, min(began, settled))
         lane.jobs += lane.extract is not None
-        return lane.extract is not None
 
     def _load(self, lanes: Sequence[_Lane]) -> Iterator[Page]:
         """Yield what the jobs of a poll bring, and after each what was changed since it was opened."""

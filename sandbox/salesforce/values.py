@@ -65,6 +65,8 @@ def from_text(field: Field, cell: str) -> Any:
         if stored is None:
             raise _wrong_type(field)
         return stored
+    if field.type in TEXT_TYPES:
+        return _text(field, cell, trimmed=False)
     return from_json(field, cell)
 
 
@@ -106,11 +108,11 @@ def _null(field: Field) -> None:
         raise _wrong_type(field)
 
 
-def _text(field: Field, raw: object) -> str | None:
+def _text(field: Field, raw: object, *, trimmed: bool = True) -> str | None:
     if not isinstance(raw, str):
         raise _wrong_json(field, raw)
-    text = raw.strip()
-    if not text:
+    text = raw.strip() if trimmed else raw
+    if not text.strip():
         return None
     if field.length and utf16_length(text) > field.length:
         message = f"{field.label}: data value too large: {text} (max length={field.length})"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tracemalloc
 from itertools import pairwise
 from typing import Any
@@ -13,7 +14,7 @@ from support.long import times
 
 from connectors.contract import Page, Reading
 from connectors.errors import Unavailable
-from connectors.salesforce import jobs
+from connectors.salesforce import extract, jobs
 from syncd.stages.poll import digest_record
 
 MANY = times(12_000, 250_000)
@@ -199,8 +200,10 @@ def test_catching_up_is_a_job_that_also_finds_what_was_late() -> None:
         before = box.calls()
         assert poll(box, "LastName") == []
         assert box.calls() == before + 1
+        checked = box.store.cursors["Lead"]["checked"]
         after = box.org.late_commit("Lead", one_of("Lead"), age=500)
         assert after in ids(poll(box, "LastName"))
+        assert box.store.cursors["Lead"]["checked"] >= checked
 
 
 def test_several_objects_are_loaded_by_jobs_of_their_own() -> None:
@@ -250,10 +253,12 @@ def test_other_fields_make_another_job() -> None:
         box.sf = box.connect(**OFTEN)
         box.org.seed("Lead", people(9_000, City="Bonn"), modified=box.clock() - 100)
         poll(box, "LastName", stop_after=6)
+        fetched = box.server.board.total("results")
         box.sf = box.connect(**OFTEN)
         came = poll(box, "LastName", "City")
         assert all(record.fields["City"] == "Bonn" for page in came for record in page.records)
         assert jobs_made(box) == 2
+        assert box.server.board.total("results") == fetched + 2  # of the new job: 5,000 rows, and the rest
 
 
 def test_a_job_that_is_refused_or_cannot_carry_a_field_costs_no_row() -> None:
@@ -303,6 +308,23 @@ def test_whoever_waits_for_a_job_can_stop_at_any_moment() -> None:
             box.store.take(page)
         assert max(b - a for a, b in pairwise(taken)) <= 1
         assert max(naps) <= jobs._STEP <= 2.0
+
+
+def test_the_wider_the_rows_the_smaller_the_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A piece must arrive within the time-out of a call."""
+    monkeypatch.setattr(extract, "_FIRST_PIECE", 2_000)
+    monkeypatch.setattr(extract, "_PIECE_BYTES", 3_000_000)
+    with sandbox() as box:
+        seeded = box.org.seed("Lead", people(10_000, Company="x" * 255, Description="x" * 900), modified=0)
+        box.sf = box.connect(**OFTEN)
+        asked: list[int] = []
+        box.sf.session.hooks["response"].append(
+            lambda answer, **_: asked.extend(map(int, re.findall(r"maxRecords=(\d+)", answer.url)))
+        )
+        assert set(ids(poll(box, "Company", "Description"))) == set(seeded)
+        assert asked[0] == 2_000
+        assert all(2_000 <= rows < 2_700 for rows in asked[1:])
+        assert len(asked) >= 3
 
 
 def test_no_more_than_a_piece_is_in_memory() -> None:

@@ -194,6 +194,34 @@ def test_a_text_longer_than_a_cell_is_not_cut() -> None:
         assert max(len(row.get("Story__c") or "") for row in box.org.all("Lead")) == 40_000
 
 
+def test_quotes_and_line_ends_need_no_second_way() -> None:
+    """A table that is broken by a value would be refused as a whole and cost a call for each 1,000 rows."""
+    with sandbox() as box:
+        ids = box.org.seed("Lead", people(30))
+        box.sf = box.connect(**OFTEN)
+        texts = ['say "x", y', "two\nlines", "a\rb", "a,b"]
+        box.sf.write([update(n, id, Description=texts[n % 4]) for n, id in enumerate(ids)])
+        assert [box.org.get("Lead", id)["Description"] for id in ids[:4]] == texts
+        assert box.server.board.calls["POST composite"] == 0
+
+
+def test_to_take_a_parent_away_is_said_in_json() -> None:
+    """No cell can say it of a parent that is named by its key; what Salesforce makes of it is the same as ever."""
+    with sandbox() as box:
+        box.org.define_field("Account", "Key__c", "string", length=64, unique=True, external_id=True)
+        (account,) = box.org.seed("Account", [{"Name": "A", "Key__c": "K"}])
+        ids = box.org.seed("Contact", [{"LastName": "C", "AccountId": account}] * 30)
+        box.sf = box.connect(**OFTEN)
+        fields: list[dict[str, Any]] = [{"Account.Key__c": None}, *[{"LastName": "D"}] * 29]
+        requests = [
+            WriteRequest(token=str(n), kind="Contact", policy=Policy.UPDATE, fields=fields[n], id=id)
+            for n, id in enumerate(ids)
+        ]
+        answers = box.sf.write(requests)
+        assert answers[:1] == box.connect().write(requests[:1])
+        assert all(isinstance(answer, Written) for answer in answers[1:])
+
+
 def test_a_parent_is_found_by_its_key() -> None:
     with sandbox() as box:
         box.org.define_field("Account", "Key__c", "string", length=64, unique=True, external_id=True)
