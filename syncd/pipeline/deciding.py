@@ -82,9 +82,9 @@ def _listen(mappings: Mappings, view: EntityView) -> list[Said]:
 
 def _merge(
     batch: Batch, view: EntityView, said: Sequence[Said]
-) -> tuple[dict[str, Any], dict[str, Any], dict[str, str]]:
+) -> tuple[dict[str, Any], dict[str, Mapping[str, Any]], dict[str, str]]:
     resolved = [_resolve(batch, one) for one in said]
-    return merge_values(batch.mappings.definition, view.kind, resolved)
+    return merge_values(batch.mappings.definition, view.kind, resolved, view.provenance)
 
 
 def _resolve(batch: Batch, one: Said) -> Said:
