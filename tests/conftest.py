@@ -1,7 +1,18 @@
-"""Fixtures that every test may ask for."""
+"""Fixtures that every test may ask for, and how examples are drawn.
+
+`make test` draws the same examples each time, so that a failure is the change's and can be run again; `make test-long`
+draws others. An example may take as long as the machine needs: a deadline would fail a test for its neighbours' load.
+"""
 
 from __future__ import annotations
 
+from hypothesis import HealthCheck, settings
 from support.databases import postgres_server, postgres_url, sqlite_url, state_url
+from support.long import LONG
 
 __all__ = ["postgres_server", "postgres_url", "sqlite_url", "state_url"]
+
+settings.register_profile(
+    "syncd", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=not LONG, print_blob=True
+)
+settings.load_profile("syncd")

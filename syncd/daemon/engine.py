@@ -34,7 +34,7 @@ from syncd.store.database import now_ms
 PROTOCOL = "1"
 MOST_BATCHES = 200  # in one handoff workflow; what is left is the next one's
 STOP_SECONDS = 3  # for the work under way, when asked to stop
-LAST_SECONDS = 4.5  # then the process ends whatever hangs; the next start takes it up, as after a kill
+LAST_SECONDS = 4.0  # then the process ends whatever hangs; the next start takes it up, as after a kill
 BEAT_SECONDS = 15.0
 DEAD_AFTER_MS = 60_000
 KEEP_WORKFLOWS = timedelta(hours=24)

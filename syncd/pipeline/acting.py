@@ -7,7 +7,7 @@ every request is idempotent, an update names its record and a create our own key
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -69,17 +69,17 @@ def store_decisions(
     """Commit what was decided, before any of it is sent; return (the batch's id, counts by fate)."""
     batch = new_id(now)
     fates: Counter[str] = Counter()
-    held: list[str] = []
+    held: set[str] = set()
     intents: list[dict[str, Any]] = []
     for decision in decisions:
         fate = decision.fate
         if brake.stops(decision.writes):
-            held.append(decision.entity)
+            held.add(decision.entity)
             fates[Fate.HELD.value] += 1
             continue
         fates[fate.value] += 1
         intents += [_intent(batch, decision, write, now) for write in decision.writes]
-    kept = [decision for decision in decisions if decision.entity not in set(held)]
+    kept = [decision for decision in decisions if decision.entity not in held]
     handoff.save_decisions(
         connection,
         entities=[_entity_row(mappings, one, now) for one in kept if one.stored],
@@ -97,8 +97,9 @@ def store_decisions(
     _save_places(connection, kept, now)
     _tell(connection, decisions, held, now)
     waiting = {one.entity for one in kept if one.fate is Fate.DEFERRED and not one.writes}
-    handoff.forget_due(connection, {one: since for one, since in looked_at.items() if one not in waiting | set(held)})
-    handoff.put_off(connection, sorted(waiting | set(held)), now + RETRY_MS)
+    later = waiting | held
+    handoff.forget_due(connection, {one: since for one, since in looked_at.items() if one not in later})
+    handoff.put_off(connection, sorted(later), now + RETRY_MS)
     return batch, fates
 
 
@@ -240,7 +241,7 @@ def _wake_leads(connection: Connection, accounts: Iterable[str], now: int) -> No
     intake.mark_due(connection, dict.fromkeys(leads, RANK[EntityKind.LEAD]), now, "its account or branch changed")
 
 
-def _tell(connection: Connection, decisions: Sequence[Decision], held: Sequence[str], now: int) -> None:
+def _tell(connection: Connection, decisions: Sequence[Decision], held: Collection[str], now: int) -> None:
     asked = {one.entity for one in decisions if one.asks}
     settled = handoff.with_problems(connection, [one.entity for one in decisions if one.entity not in asked])
     inbox.close_problems(

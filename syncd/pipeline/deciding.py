@@ -82,9 +82,9 @@ def _listen(mappings: Mappings, view: EntityView) -> list[Said]:
 
 def _merge(
     batch: Batch, view: EntityView, said: Sequence[Said]
-) -> tuple[dict[str, Any], dict[str, Any], dict[str, str]]:
+) -> tuple[dict[str, Any], dict[str, Mapping[str, Any]], dict[str, str]]:
     resolved = [_resolve(batch, one) for one in said]
-    return merge_values(batch.mappings.definition, view.kind, resolved)
+    return merge_values(batch.mappings.definition, view.kind, resolved, view.provenance)
 
 
 def _resolve(batch: Batch, one: Said) -> Said:
@@ -193,9 +193,8 @@ def _decide_lead(
     scored = score_lead(definition, values, view.touches, now)  # qualify
     sales, decided_at = sales_facts(said, SALES_FACTS)
     scope = {**values, **scored, "touches": len(view.touches), "now": now}
-    state, moves = walk_ladder(
-        definition, LeadState.load(view.state), scope, sales, decided_at, _evidence(view, provenance, said), now
-    )
+    before = LeadState.load(view.state)
+    state, moves = walk_ladder(definition, before, scope, sales, decided_at, _evidence(view, provenance, said), now)
     verdict = None
     if at_gate(definition, state):
         verdict = check_handoff(definition, values, provenance, bad, scope, now)
@@ -212,8 +211,21 @@ def _decide_lead(
     writes, reads, asks = _plan(batch, view, {**values, **facts}, provenance, allowed=passed, waiting=waiting)
     if passed and _buried(batch, view):
         asks.append(_ask_buried(view))
-    decision = _sum_up(view, values, provenance, bad, state.dump(), writes, reads, asks, facts)
-    return _with_verdict(view, decision, state, moves, verdict)
+    spoke = (state.outcome, state.refused, state.cycle) != (before.outcome, before.refused, before.cycle)
+    return _sum_up(
+        view,
+        values,
+        provenance,
+        bad,
+        state.dump(),
+        writes,
+        reads,
+        asks,
+        facts,
+        moves=moves,
+        verdict=verdict if spoke else None,
+        fate=_fate_at_gate(view, state, verdict, writes, asks),
+    )
 
 
 def _enrich(
@@ -371,9 +383,14 @@ def _sum_up(
     reads: Mapping[tuple[str, str, str], Any],
     asks: Sequence[Ask],
     facts: Mapping[str, Any],
+    *,
+    moves: Sequence[Move] = (),
+    verdict: Verdict | None = None,
+    fate: Fate | None = None,
 ) -> Decision:
     changes = changes_between(view.values, values, provenance)
-    fate = Fate.UPDATED if writes else Fate.REVIEW if view.in_review else Fate.UNCHANGED
+    if fate is None:
+        fate = Fate.UPDATED if writes else Fate.REVIEW if view.in_review else Fate.UNCHANGED
     return Decision(
         entity=view.id,
         kind=view.kind,
@@ -381,6 +398,8 @@ def _sum_up(
         provenance=provenance,
         state=state,
         changes=changes,
+        moves=tuple(moves),
+        verdict=verdict,
         writes=tuple(writes),
         reads=reads,
         asks=tuple(asks),
@@ -391,26 +410,18 @@ def _sum_up(
     )
 
 
-def _with_verdict(
-    view: EntityView, decision: Decision, state: LeadState, moves: Sequence[Move], verdict: Verdict | None
-) -> Decision:
-    before = LeadState.load(view.state)
-    fate = decision.fate
-    if verdict is not None and not verdict.passed:
-        fate = Fate.REFUSED
-    elif verdict is not None and not view.in_review:
-        fate = _handover_fate(decision, state)
-    spoke = verdict is not None and (state.outcome, state.refused, state.cycle) != (
-        before.outcome,
-        before.refused,
-        before.cycle,
-    )
-    return replace(decision, moves=tuple(moves), verdict=verdict if spoke else None, fate=fate)
-
-
-def _handover_fate(decision: Decision, state: LeadState) -> Fate:
-    if state.handed_at is not None or any(write.creates for write in decision.writes):
+def _fate_at_gate(
+    view: EntityView, state: LeadState, verdict: Verdict | None, writes: Sequence[Write], asks: Sequence[Ask]
+) -> Fate | None:
+    """Return what became of a lead that the gate had a say on; None for any other."""
+    if verdict is None:
+        return None
+    if not verdict.passed:
+        return Fate.REFUSED
+    if view.in_review:
+        return None
+    if state.handed_at is not None or any(write.creates for write in writes):
         return Fate.HANDED_OVER
-    if any(ask.kind == "deleted" for ask in decision.asks):
+    if any(ask.kind == "deleted" for ask in asks):
         return Fate.GONE
-    return Fate.REJECTED if decision.asks else Fate.DEFERRED
+    return Fate.REJECTED if asks else Fate.DEFERRED

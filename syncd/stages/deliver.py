@@ -39,7 +39,7 @@ def plan_update(
         theirs = read_back(held)
         base = agreed.get(name)
         if theirs == ours and ours is not None and line.refers_to is None:
-            if base is None or base[0] != ours or _is_frozen(base):
+            if base is None or base[0] != ours or (len(base) > 2 and _is_frozen(base)):
                 equal[name] = ours
             continue
         raw, ours = _raw(line, ours, translate, asks, kind_map)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from syncd.lead.decision import Change, SourceRecord
@@ -39,9 +40,15 @@ class Candidate(NamedTuple):
 
 
 def merge_values(
-    definition: Definition, kind: EntityKind, said: Sequence[Said]
-) -> tuple[dict[str, Any], dict[str, dict[str, Any]], dict[str, str]]:
-    """Return (golden values, provenance per field, unreadable fields that nobody else filled)."""
+    definition: Definition,
+    kind: EntityKind,
+    said: Sequence[Said],
+    before: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
+) -> tuple[dict[str, Any], dict[str, Mapping[str, Any]], dict[str, str]]:
+    """Return (golden values, provenance per field, unreadable fields that nobody else filled).
+
+    `before`: the provenance so far, parts of which are returned as they are where nothing changed.
+    """
     fields = definition.fields[kind]
     offers: dict[str, list[Candidate]] = {}
     bad: dict[str, str] = {}
@@ -49,7 +56,7 @@ def merge_values(
         _collect(one, offers)
         bad.update(one.bad)
     values: dict[str, Any] = {}
-    provenance: dict[str, dict[str, Any]] = {}
+    provenance: dict[str, Mapping[str, Any]] = {}
     for name, candidates in offers.items():
         field = fields.get(name)
         if field is None:
@@ -64,18 +71,8 @@ def merge_values(
             if chosen is None:
                 continue
             values[name], winner = value, chosen
-        follows, method, age, system, record_kind, id, _, rule, _ = winner
-        origin: dict[str, Any] = {
-            "system": system,
-            "kind": record_kind,
-            "id": id,
-            "at": -age,
-            "rule": rule,
-            "method": method,
-        }
-        if not follows:
-            origin["insists"] = True
-        provenance[name] = origin
+        known = before.get(name)
+        provenance[name] = known if known is not None and _is_same(known, winner) else _origin(winner)
     return values, provenance, {name: why for name, why in bad.items() if name not in values} if bad else bad
 
 
@@ -113,6 +110,34 @@ def changes_between(
 
 
 # ---------------------------------------------------------------------------------------------------------------------
+
+
+def _origin(winner: Candidate) -> dict[str, Any]:
+    origin: dict[str, Any] = {
+        "system": winner.system,
+        "kind": winner.kind,
+        "id": winner.id,
+        "at": -winner.age,
+        "rule": winner.rule,
+        "method": winner.method,
+    }
+    if not winner.follows:
+        origin["insists"] = True
+    return origin
+
+
+def _is_same(known: Mapping[str, Any], winner: Candidate) -> bool:
+    """Compare with what `_origin` would make; most fields of a changed record did not change."""
+    follows, method, age, system, kind, id, _, rule, _ = winner
+    return (
+        known["at"] == -age
+        and known["id"] == id
+        and known["rule"] == rule
+        and known["kind"] == kind
+        and known["system"] == system
+        and known["method"] == method
+        and ("insists" not in known) is follows
+    )
 
 
 def _collect(one: Said, offers: dict[str, list[Candidate]], new: Any = tuple.__new__) -> None:

@@ -34,7 +34,6 @@ from syncd.wiring import build
 MINUTE = 60.0
 CHANGES = {
     "batch: 1000": "batch: 4",
-    "    connector: hubspot\n": "    connector: hubspot\n    budget: {burst: null, search_per_second: null}\n",
     "overwrites: 5%": "overwrites: 100%",
 }
 

@@ -184,7 +184,7 @@ def test_status_tells_when_the_calls_will_be_spent(
 
 @pytest.fixture
 def two(tmp_path: Path, sqlite_url: str) -> Iterator[World]:
-    with world(tmp_path, sqlite_url) as made:
+    with world(tmp_path, sqlite_url, burst=100) as made:
         yield made
 
 

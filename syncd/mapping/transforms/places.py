@@ -43,7 +43,12 @@ def _phone(text: str, region: str) -> Any:
     number = _parse(text, region)
     if number is None:
         return BAD_PHONE
-    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+    written = str(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
+    if not number.italian_leading_zero:
+        return written
+    # Zeros that only look like part of the number: the library adds one more each time it reads what it wrote.
+    again = _parse(written, region)
+    return written if again == number else BAD_PHONE
 
 
 def _parse(text: str, region: str) -> Any:
