@@ -57,6 +57,15 @@ class Crowd:
         }
         return {**FULL, **own, "problem": "problem 0", "budget_amount": "50000", **lacking}
 
+    def add_person(self, number: int) -> None:
+        """Let somebody new be known to both systems at once, as after a list was given to both."""
+        fields = self._person(number, random.Random(number))
+        fields["email"] = f"p{number}@works.example"
+        lead = {"LastName": fields["lastname"], "Email": fields["email"], "Company": "Works Inc"}
+        with self.lock:
+            self.world.contacts([fields])
+            self.world.salesforce.seed("Lead", [lead])
+
     @contextmanager
     def people(self) -> Iterator[None]:
         """Let people edit while the block runs."""
@@ -90,13 +99,19 @@ class Crowd:
                     self.world.salesforce.edit("Lead", chance.choice(leads)["Id"], {"Title": f"Title {number}"})
 
     @contextmanager
-    def daemon(self) -> Iterator[subprocess.Popen[bytes]]:
-        """Run `syncd run`; at the end of the block it is killed if it still lives."""
+    def daemon(self, worker: str = "") -> Iterator[subprocess.Popen[bytes]]:
+        """Run `syncd run`, under a name of its own if one is given; at the end it is killed if it still lives."""
+        config = self.world.config
+        if worker:
+            config = config.with_name(f"{worker}.yaml")
+            config.write_text(
+                f"{self.world.config.read_text(encoding='utf-8')}\nexecutor: {worker}\n", encoding="utf-8"
+            )
         before, began = self._calls(), time.monotonic()
         log = (self.world.folder / "syncd.log").open("ab")
         with log:
             process = subprocess.Popen(
-                [sys.executable, "-m", "syncd", "run", "--config", str(self.world.config)],
+                [sys.executable, "-m", "syncd", "run", "--config", str(config)],
                 stdout=log,
                 stderr=log,
                 cwd=Path(__file__).parents[2],
