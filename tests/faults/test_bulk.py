@@ -197,3 +197,25 @@ def test_a_first_load_by_jobs_is_stored_whole_and_wakes_nobody_when_read_again(t
         assert made.work.due() == 0
         made.cycle()
         assert made.writes() == before
+
+
+@pytest.mark.slow
+def test_a_large_handoff_goes_by_a_job_and_its_feedback_goes_back(tmp_path: Path) -> None:
+    """2,100 leads decided together: one job creates them, HubSpot is told, and the next cycle is silent."""
+    changes = {
+        "    instance_url:": "    bulk_from: {reads: null, writes: 2001}\n    instance_url:",
+        "batch: 1000": "batch: 3000",
+    }
+    with world(tmp_path, f"sqlite:///{tmp_path}/state.db", changes) as made:
+        made.contacts(
+            [
+                {**COMPLETE, "email": f"p{n}@works.example", "mobilephone": f"(312) 555-{n:04}", "lastname": f"L{n}"}
+                for n in range(2_100)
+            ]
+        )
+        made.settle()
+        assert made.servers["salesforce"].board.calls["POST jobs/ingest"] == 1
+        assert len(made.leads()) == 2_100
+        before = made.writes()
+        made.cycle()
+        assert made.writes() == before
