@@ -58,7 +58,8 @@ class Index:
 
     def __init__(self, rows: Iterable[Party], rules: Rules = SITE, frequencies: Frequencies | None = None) -> None:
         self.rules = rules
-        self._hint = _HINT_NAME_ONLY if rules.purpose is Purpose.COMPANY else _HINT
+        self._placed = rules.purpose is not Purpose.COMPANY
+        self._hint = _HINT if self._placed else _HINT_NAME_ONLY
         self._forms: list[Form] = [form_of(row) for row in rows]
         self.frequencies = frequencies or Frequencies(self._forms)
         self._holders: dict[str, int | list[int]] = {}
@@ -103,11 +104,12 @@ class Index:
         blocks = self._blocks(form)
         shared: dict[int, float] = {}
         best = 0.0
-        for rank, length, said, held in blocks:
+        for by_name, length, said, held in blocks:
             # A name alone finds nobody at another place, and common keys nobody new once rarer ones found somebody.
-            if not every and shared and (rank or (length > _SHORT and best >= _SURE)):
-                if rank and best >= _SURE and len(shared) <= _MOST_WEAK:
-                    break
+            sure = best >= _SURE and not every
+            if by_name and sure and len(shared) <= _MOST_WEAK:
+                break
+            if shared and not every and ((by_name and self._placed) or (sure and (by_name or length > _SHORT))):
                 for place in held:
                     if place in shared:
                         shared[place] += said
@@ -130,7 +132,6 @@ class Index:
 
     def _blocks(self, form: Form) -> list[tuple[bool, int, float, list[int]]]:
         holders, hint = self._holders, self._hint
-        by_name = _BY_NAME if self.rules.purpose is not Purpose.COMPANY else ""
         blocks: list[tuple[bool, int, float, list[int]]] = []
         for key in block_keys(form):
             held = holders.get(key)
@@ -140,7 +141,7 @@ class Index:
                 held = [held]
             elif len(held) > _MOST_PER_KEY:
                 continue
-            blocks.append((key[0] in by_name, len(held), hint.get(key[0], 2.0), held))
+            blocks.append((key[0] in _BY_NAME, len(held), hint.get(key[0], 2.0), held))
         blocks.sort(key=_order)
         return blocks
 
