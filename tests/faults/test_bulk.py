@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -137,6 +138,22 @@ def test_a_log_in_that_is_refused_for_good_while_a_job_runs_stops_and_goes_on_la
         assert sorted(made.records) == sorted(seeded)
 
 
+def test_a_full_disk_stops_the_poll_with_a_remedy_and_loses_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A part of the result has no place to be kept; it is fetched again once there is one."""
+    with box() as made:
+        seeded = made.seed(ROWS)
+
+        def full() -> None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        with monkeypatch.context() as patch:
+            patch.setattr("connectors.salesforce.jobs.tempfile.TemporaryFile", full)
+            with pytest.raises(Unavailable, match=r"No space left on device.*TMPDIR"):
+                made.poll()
+        made.poll()
+        assert sorted(made.given) == sorted(seeded)
+
+
 # --- writing ----------------------------------------------------------------------------------------------------------
 
 
@@ -178,6 +195,7 @@ def going_on(made: Box) -> list[str]:
 # --- the whole daemon -------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_first_load_by_jobs_is_stored_whole_and_wakes_nobody_when_read_again(tmp_path: Path) -> None:
     """Half a thousand Leads by a job, into the store of the daemon; a load anew, by pages, finds nothing new."""
     by_jobs = {"    instance_url:": "    bulk_from: {reads: 2000, writes: null}\n    instance_url:"}
