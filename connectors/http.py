@@ -16,16 +16,29 @@ from email.utils import parsedate_to_datetime
 from typing import Any, BinaryIO, Protocol
 from urllib.parse import urlsplit
 
-import orjson
 import requests
 from pyrate_limiter import Duration, Limiter, Rate
 from requests.adapters import HTTPAdapter
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt
-from urllib3.exceptions import DecodeError, HTTPError, ReadTimeoutError
 
+from connectors.answers import arriving, is_csv, no_answer, no_secure_answer, origin, read_json, request_id, retry_after
 from connectors.errors import AuthExpired, ConfigProblem, ConnectorError, ContractBroken, ReadingRests, Unavailable
 
-CHUNK = 64 * 1024
+__all__ = [
+    "Allowance",
+    "Credential",
+    "HttpSettings",
+    "Judge",
+    "Session",
+    "StaticToken",
+    "Wait",
+    "origin",
+    "read_json",
+    "refuse_plain_http",
+    "request_id",
+    "retry_after",
+]
+
 # A limit is counted where calls arrive: one that was sent a second after another may arrive sooner after it.
 LATENESS = 0.2
 
@@ -255,9 +268,9 @@ class Session(requests.Session):
             answer = super().request(method, url, *args, **options)
             self._read_body(answer, started, into)
         except requests.exceptions.SSLError as error:
-            raise ConfigProblem(f"{self.system}: {_tls_words(url, error)}", system=self.system) from error
+            raise ConfigProblem(f"{self.system}: {no_secure_answer(url, error)}", system=self.system) from error
         except requests.exceptions.RequestException as error:
-            raise _Again(Wait(_no_answer(self.system, url, error))) from error
+            raise _Again(Wait(no_answer(self.system, url, error))) from error
         if 300 < answer.status_code < 400 and answer.status_code != 304:
             raise ConfigProblem(
                 f"{self.system} at {origin(url)} answered with a redirect, which is not followed; set the address it "
@@ -271,12 +284,12 @@ class Session(requests.Session):
         """Read the whole body within the caps, so that nothing later touches the socket."""
         kept: BinaryIO = io.BytesIO()
         largest = self.settings.largest_body
-        if into is not None and answer.status_code == 200 and _is_csv(answer):
+        if into is not None and answer.status_code == 200 and is_csv(answer):
             kept, largest = into, self.settings.largest_file
             kept.seek(0)
             kept.truncate()
         size = 0
-        for part in _arriving(answer):
+        for part in arriving(answer):
             kept.write(part)
             size += len(part)
             if size > largest:
@@ -363,12 +376,6 @@ class Session(requests.Session):
         return url
 
 
-def origin(url: str) -> str:
-    """Return scheme://host[:port] of a URL."""
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
-
-
 def refuse_plain_http(url: str, settings: HttpSettings) -> None:
     """Raise ConfigProblem for http:// to anywhere but this machine, unless the operator said so aloud."""
     parts = urlsplit(url)
@@ -384,43 +391,6 @@ def refuse_plain_http(url: str, settings: HttpSettings) -> None:
     )
 
 
-def read_json(answer: requests.Response, system: str) -> Any:
-    """Parse a JSON body; raise Unavailable when it is none (an HTML page of a proxy, a cut-off body)."""
-    try:
-        return orjson.loads(answer.content)
-    except orjson.JSONDecodeError as error:
-        kind = answer.headers.get("Content-Type", "no content type")
-        raise Unavailable(
-            f"{system} answered {answer.status_code} with a body that is no JSON ({kind})",
-            system=system,
-            request_id=request_id(answer),
-        ) from error
-
-
-def retry_after(answer: requests.Response) -> float | None:
-    """Return the Retry-After header in seconds, whether it was sent as a number or as a date."""
-    text = answer.headers.get("Retry-After")
-    if not text:
-        return None
-    try:
-        return max(0.0, float(text))
-    except ValueError:
-        pass
-    try:
-        return max(0.0, (parsedate_to_datetime(text) - datetime.now(UTC)).total_seconds())
-    except (ValueError, TypeError):
-        return None
-
-
-def request_id(answer: requests.Response) -> str | None:
-    """Return the remote side's own id of the call, for its support."""
-    for name in ("x-hubspot-correlation-id", "X-Request-Id", "sfdc-request-id"):
-        value = answer.headers.get(name)
-        if value:
-            return str(value)
-    return None
-
-
 # ---------------------------------------------------------------------------------------------------------------------
 
 
@@ -428,23 +398,6 @@ class _Again(Exception):
     def __init__(self, wait: Wait) -> None:
         super().__init__(wait.reason)
         self.wait = wait
-
-
-def _arriving(answer: requests.Response) -> Iterator[bytes]:
-    """Yield the body as it comes in; a read that waits for a whole piece would let a slow drip outlast any limit."""
-    try:
-        while part := answer.raw.read1(CHUNK, decode_content=True):
-            yield part
-    except ReadTimeoutError as error:
-        raise requests.exceptions.ReadTimeout(error) from error
-    except DecodeError as error:
-        raise requests.exceptions.ContentDecodingError(error) from error
-    except HTTPError as error:  # a connection that ends half-way, TLS included
-        raise requests.exceptions.ChunkedEncodingError(error) from error
-
-
-def _is_csv(answer: requests.Response) -> bool:
-    return str(answer.headers.get("Content-Type", "")).startswith("text/csv")
 
 
 def _leave_alone(request: requests.PreparedRequest) -> requests.PreparedRequest:
@@ -469,48 +422,6 @@ def _with_bearer(headers: Mapping[str, Any] | None, token: str | None) -> dict[s
     if token is not None:
         kept["Authorization"] = f"Bearer {token}"
     return kept
-
-
-def _no_answer(system: str, url: str, error: requests.exceptions.RequestException) -> str:
-    return (
-        f"{system} at {origin(url)} did not answer ({_network_words(error)}); if it stays so, check the address in the "
-        f"config and the network in between"
-    )
-
-
-def _tls_words(url: str, error: requests.exceptions.SSLError) -> str:
-    if any(sign in str(error) for sign in _NO_TLS):
-        return f"what answers at {origin(url)} does not speak https; correct the address or its port"
-    return (
-        f"the certificate of {origin(url)} was not accepted; set `ca` to the file of your own authority, or correct "
-        f"the address"
-    )
-
-
-# How OpenSSL's versions say that the first bytes of the other side were no TLS.
-_NO_TLS = ("WRONG_VERSION_NUMBER", "wrong version number", "RECORD_LAYER_FAILURE", "record layer failure")
-
-
-def _network_words(error: requests.exceptions.RequestException) -> str:
-    """Name the kind of network trouble without repeating the URL, whose query may hold values."""
-    if isinstance(error, requests.exceptions.ConnectTimeout):
-        return "connection timed out"
-    if isinstance(error, requests.exceptions.Timeout):
-        return "timed out"
-    if isinstance(error, requests.exceptions.ChunkedEncodingError):
-        return "the answer was cut off"
-    if isinstance(error, requests.exceptions.ConnectionError):
-        text = str(error)
-        for sign, words in (
-            ("Name or service not known", "no such host"),
-            ("Temporary failure in name resolution", "its name could not be resolved"),
-            ("Connection refused", "connection refused"),
-            ("reset", "connection reset"),
-        ):
-            if sign in text:
-                return words
-        return "connection failed"
-    return type(error).__name__
 
 
 def _text(value: str | bytes) -> str:

@@ -9,7 +9,7 @@ import io
 import math
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, BinaryIO, TextIO
@@ -134,8 +134,17 @@ class Jobs:
     @contextmanager
     def table(self, path: str) -> Iterator[Table]:
         """Fetch a part of a job's result into a nameless temporary file; its disk space is free again at the end."""
-        with tempfile.TemporaryFile() as file:
-            answer = self._client.send("GET", path, into=_binary(file))
+        with ExitStack() as stack:
+            try:
+                file = stack.enter_context(tempfile.TemporaryFile())
+                answer = self._client.send("GET", path, into=_binary(file))
+                file.flush()
+            except OSError as error:
+                raise Unavailable(
+                    f"{self._client.name}: a part of a bulk job's result could not be kept in {tempfile.gettempdir()} "
+                    f"({error.strerror}); make room there, or set TMPDIR",
+                    system=self._client.name,
+                ) from error
             self._check(answer)
             if answer.content or not str(answer.headers.get("Content-Type", "")).startswith("text/csv"):
                 raise Unavailable(

@@ -210,7 +210,7 @@ class LogSection(Section):
 
 
 class HandoffSection(Section):
-    batch: Annotated[int, Field(ge=1, le=1000)] = Field(default=1000, description="leads decided and sent together")
+    batch: Annotated[int, Field(ge=1, le=10_000)] = Field(default=1000, description="leads decided and sent together")
 
 
 class ConfigFile(Section):

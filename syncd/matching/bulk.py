@@ -41,9 +41,12 @@ def match_all(
         global _shared
         _shared = (index, rows)
         try:
-            spans = [(start, start + _CHUNK) for start in range(0, len(rows), _CHUNK)]
-            with multiprocessing.get_context("fork").Pool(workers) as pool:
-                return [one for part in pool.imap(_match_span, spans) for one in part]
+            # This process takes its share too: it has the index already, and each further one copies most of it.
+            own = len(rows) // workers
+            spans = [(start, min(start + _CHUNK, len(rows))) for start in range(own, len(rows), _CHUNK)]
+            with multiprocessing.get_context("fork").Pool(workers - 1) as pool:
+                others = pool.map_async(_match_span, spans, chunksize=1)
+                return _match(index, rows[:own]) + [one for part in others.get() for one in part]
         finally:
             _shared = None
             gc.unfreeze()

@@ -19,8 +19,11 @@ _MOST_WEIGHED = 12
 # What one shared key says about a pair being worth weighing, by the key's kind. Only a first sieve: a pair needs 2.
 _HINT = {"n": 1.0, "c": 1.0, "m": 1.0, "s": 1.0, "h": 2.0}
 _HINT_NAME_ONLY = {**_HINT, "n": 2.0}
+_BY_NAME = "nwg"  # the kinds of keys made of the name only
 _SURE = 5.0
 _SHORT = 8
+_NEAR_THE_BEST = 0.4
+_MOST_WEAK = 6  # when no candidate shares much
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +58,8 @@ class Index:
 
     def __init__(self, rows: Iterable[Party], rules: Rules = SITE, frequencies: Frequencies | None = None) -> None:
         self.rules = rules
-        self._hint = _HINT_NAME_ONLY if rules.purpose is Purpose.COMPANY else _HINT
+        self._placed = rules.purpose is not Purpose.COMPANY
+        self._hint = _HINT if self._placed else _HINT_NAME_ONLY
         self._forms: list[Form] = [form_of(row) for row in rows]
         self.frequencies = frequencies or Frequencies(self._forms)
         self._holders: dict[str, int | list[int]] = {}
@@ -96,22 +100,16 @@ class Index:
                     yield (*pair, found)
 
     def _near(self, form: Form, *, every: bool = False) -> list[Form]:
-        """Return the records that share the most keys, the rarer keys first; the common ones only while it is open."""
-        holders, hint = self._holders, self._hint
-        blocks: list[tuple[int, float, list[int]]] = []
-        for key in block_keys(form):
-            held = holders.get(key)
-            if held is not None:
-                if isinstance(held, int):
-                    held = [held]
-                elif len(held) > _MOST_PER_KEY:
-                    continue
-                blocks.append((len(held), hint.get(key[0], 2.0), held))
-        blocks.sort(key=_length)
+        """Return the records that share the most keys; those that share few are left out once some share many."""
+        blocks = self._blocks(form)
         shared: dict[int, float] = {}
         best = 0.0
-        for length, said, held in blocks:
-            if length > _SHORT and best >= _SURE and not every:
+        for by_name, length, said, held in blocks:
+            # A name alone finds nobody at another place, and common keys nobody new once rarer ones found somebody.
+            sure = best >= _SURE and not every
+            if by_name and sure and len(shared) <= _MOST_WEAK:
+                break
+            if shared and not every and ((by_name and self._placed) or (sure and (by_name or length > _SHORT))):
                 for place in held:
                     if place in shared:
                         shared[place] += said
@@ -122,20 +120,34 @@ class Index:
                 if now > best:
                     best = now
         forms = self._forms
-        if (
-            best >= _SURE
-            and not every
-            and any(said == best and forms[place].id == form.id for place, said in shared.items())
-        ):
+        best = max(shared.values(), default=0.0)
+        if not every and best >= _SURE and any(said == best and forms[at].id == form.id for at, said in shared.items()):
             return self._near(form, every=True)  # the record itself stands here, and outshines the others
-        least = 2.0 if every else max(2.0, 0.45 * best)
-        ranked = sorted((-said, forms[place].id, place) for place, said in shared.items() if said >= least)
-        near = [forms[place] for _, _, place in ranked[:_MOST_WEIGHED]]
+        least = 2.0 if every else max(2.0, _NEAR_THE_BEST * best)
+        ranked = [(-said, forms[place].id, place) for place, said in shared.items() if said >= least]
+        if len(ranked) > 1:
+            ranked.sort()
+        near = [forms[place] for _, _, place in ranked[: _MOST_WEIGHED if every or best >= _SURE else _MOST_WEAK]]
         return [other for other in near if not form.id or other.id != form.id]
 
+    def _blocks(self, form: Form) -> list[tuple[bool, int, float, list[int]]]:
+        holders, hint = self._holders, self._hint
+        blocks: list[tuple[bool, int, float, list[int]]] = []
+        for key in block_keys(form):
+            held = holders.get(key)
+            if held is None:
+                continue
+            if isinstance(held, int):
+                held = [held]
+            elif len(held) > _MOST_PER_KEY:
+                continue
+            blocks.append((key[0] in _BY_NAME, len(held), hint.get(key[0], 2.0), held))
+        blocks.sort(key=_order)
+        return blocks
 
-def _length(block: tuple[int, float, list[int]]) -> int:
-    return block[0]
+
+def _order(block: tuple[bool, int, float, list[int]]) -> tuple[bool, int]:
+    return block[0], block[1]
 
 
 def decide(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -137,6 +138,22 @@ def test_a_log_in_that_is_refused_for_good_while_a_job_runs_stops_and_goes_on_la
         assert sorted(made.records) == sorted(seeded)
 
 
+def test_a_full_disk_stops_the_poll_with_a_remedy_and_loses_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A part of the result has no place to be kept; it is fetched again once there is one."""
+    with box() as made:
+        seeded = made.seed(ROWS)
+
+        def full() -> None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        with monkeypatch.context() as patch:
+            patch.setattr("connectors.salesforce.jobs.tempfile.TemporaryFile", full)
+            with pytest.raises(Unavailable, match=r"No space left on device.*TMPDIR"):
+                made.poll()
+        made.poll()
+        assert sorted(made.given) == sorted(seeded)
+
+
 # --- writing ----------------------------------------------------------------------------------------------------------
 
 
@@ -178,6 +195,7 @@ def going_on(made: Box) -> list[str]:
 # --- the whole daemon -------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_first_load_by_jobs_is_stored_whole_and_wakes_nobody_when_read_again(tmp_path: Path) -> None:
     """Half a thousand Leads by a job, into the store of the daemon; a load anew, by pages, finds nothing new."""
     by_jobs = {"    instance_url:": "    bulk_from: {reads: 2000, writes: null}\n    instance_url:"}
@@ -195,5 +213,27 @@ def test_a_first_load_by_jobs_is_stored_whole_and_wakes_nobody_when_read_again(t
         sources._poller._large = None  # type: ignore[attr-defined]
         made.work.poll("salesforce")
         assert made.work.due() == 0
+        made.cycle()
+        assert made.writes() == before
+
+
+@pytest.mark.slow
+def test_a_large_handoff_goes_by_a_job_and_its_feedback_goes_back(tmp_path: Path) -> None:
+    """2,100 leads decided together: one job creates them, HubSpot is told, and the next cycle is silent."""
+    changes = {
+        "    instance_url:": "    bulk_from: {reads: null, writes: 2001}\n    instance_url:",
+        "batch: 1000": "batch: 3000",
+    }
+    with world(tmp_path, f"sqlite:///{tmp_path}/state.db", changes) as made:
+        made.contacts(
+            [
+                {**COMPLETE, "email": f"p{n}@works.example", "mobilephone": f"(312) 555-{n:04}", "lastname": f"L{n}"}
+                for n in range(2_100)
+            ]
+        )
+        made.settle()
+        assert made.servers["salesforce"].board.calls["POST jobs/ingest"] == 1
+        assert len(made.leads()) == 2_100
+        before = made.writes()
         made.cycle()
         assert made.writes() == before

@@ -1,0 +1,128 @@
+"""What an answer tells beside its meaning, and the words for one that did not come; no value of a record is in them.
+
+Sending calls, and waiting, is http.py's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+import orjson
+import requests
+from urllib3.exceptions import DecodeError, HTTPError, ReadTimeoutError
+
+from connectors.errors import Unavailable
+
+CHUNK = 64 * 1024
+
+
+def origin(url: str) -> str:
+    """Return scheme://host[:port] of a URL."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+
+
+def read_json(answer: requests.Response, system: str) -> Any:
+    """Parse a JSON body; raise Unavailable when it is none (an HTML page of a proxy, a cut-off body)."""
+    try:
+        return orjson.loads(answer.content)
+    except orjson.JSONDecodeError as error:
+        kind = answer.headers.get("Content-Type", "no content type")
+        raise Unavailable(
+            f"{system} answered {answer.status_code} with a body that is no JSON ({kind})",
+            system=system,
+            request_id=request_id(answer),
+        ) from error
+
+
+def retry_after(answer: requests.Response) -> float | None:
+    """Return the Retry-After header in seconds, whether it was sent as a number or as a date."""
+    text = answer.headers.get("Retry-After")
+    if not text:
+        return None
+    try:
+        return max(0.0, float(text))
+    except ValueError:
+        pass
+    try:
+        return max(0.0, (parsedate_to_datetime(text) - datetime.now(UTC)).total_seconds())
+    except (ValueError, TypeError):
+        return None
+
+
+def request_id(answer: requests.Response) -> str | None:
+    """Return the remote side's own id of the call, for its support."""
+    for name in ("x-hubspot-correlation-id", "X-Request-Id", "sfdc-request-id"):
+        value = answer.headers.get(name)
+        if value:
+            return str(value)
+    return None
+
+
+def arriving(answer: requests.Response) -> Iterator[bytes]:
+    """Yield the body as it comes in; a read that waits for a whole piece would let a slow drip outlast any limit."""
+    try:
+        while part := answer.raw.read1(CHUNK, decode_content=True):
+            yield part
+    except ReadTimeoutError as error:
+        raise requests.exceptions.ReadTimeout(error) from error
+    except DecodeError as error:
+        raise requests.exceptions.ContentDecodingError(error) from error
+    except HTTPError as error:  # a connection that ends half-way, TLS included
+        raise requests.exceptions.ChunkedEncodingError(error) from error
+
+
+def is_csv(answer: requests.Response) -> bool:
+    """Tell whether the body is a table."""
+    return str(answer.headers.get("Content-Type", "")).startswith("text/csv")
+
+
+def no_answer(system: str, url: str, error: requests.exceptions.RequestException) -> str:
+    """Say that a call was not answered, and why."""
+    return (
+        f"{system} at {origin(url)} did not answer ({_network_words(error)}); if it stays so, check the address in the "
+        f"config and the network in between"
+    )
+
+
+def no_secure_answer(url: str, error: requests.exceptions.SSLError) -> str:
+    """Say why the other side is not believed to be who it should be."""
+    if any(sign in str(error) for sign in _NO_TLS):
+        return f"what answers at {origin(url)} does not speak https; correct the address or its port"
+    return (
+        f"the certificate of {origin(url)} was not accepted; set `ca` to the file of your own authority, or correct "
+        f"the address"
+    )
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+# How OpenSSL's versions say that the first bytes of the other side were no TLS.
+_NO_TLS = ("WRONG_VERSION_NUMBER", "wrong version number", "RECORD_LAYER_FAILURE", "record layer failure")
+
+
+def _network_words(error: requests.exceptions.RequestException) -> str:
+    """Name the kind of network trouble without repeating the URL, whose query may hold values."""
+    if isinstance(error, requests.exceptions.ConnectTimeout):
+        return "connection timed out"
+    if isinstance(error, requests.exceptions.Timeout):
+        return "timed out"
+    if isinstance(error, requests.exceptions.ChunkedEncodingError):
+        return "the answer was cut off"
+    if isinstance(error, requests.exceptions.ConnectionError):
+        text = str(error)
+        for sign, words in (
+            ("Name or service not known", "no such host"),
+            ("Temporary failure in name resolution", "its name could not be resolved"),
+            ("Connection refused", "connection refused"),
+            ("reset", "connection reset"),
+        ):
+            if sign in text:
+                return words
+        return "connection failed"
+    return type(error).__name__
