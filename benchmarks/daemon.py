@@ -60,10 +60,12 @@ def main() -> None:
                 work.poll(system)
             while True:
                 with app.engine.begin() as connection:
-                    batch = work.decide(connection)["batch"]
-                if batch is None:
+                    decided = work.decide(connection)
+                if decided["batch"] is None:
                     break
-                work.send(batch)
+                work.send(decided["batch"])
+                if decided["unseen"]:
+                    work.look_before_creating()
         profiler.dump_stats(path)
         return {}
 

@@ -264,6 +264,8 @@ def hand_over() -> dict[str, Any]:
         started = started or decided["started"]
         fates.append(decided["fates"])
         outcomes.append(DBOS.run_step({"name": "send"}, _send, decided["batch"]))
+        if decided.get("unseen"):
+            DBOS.run_step({"name": "look"}, _look)
     summed = total(fates)
     if started is not None:
         DBOS.run_step({"name": "note"}, _note, summed, started)
@@ -330,6 +332,10 @@ def _decide() -> dict[str, Any]:
 
 def _send(batch: str) -> dict[str, int]:
     return _current().send(batch)
+
+
+def _look() -> None:
+    _current().look_before_creating()
 
 
 def _note(fates: dict[str, int], started: int) -> None:

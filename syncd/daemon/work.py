@@ -32,7 +32,7 @@ from syncd.edits.force import Running
 from syncd.health import Health
 from syncd.lead.decision import Fate
 from syncd.log import logger
-from syncd.mapping.model import Create, Mappings
+from syncd.mapping.model import Create, KindMap, Mappings
 from syncd.pipeline import Brake, decide_batch, send_batch, settle_leftovers, store_decisions, take_in
 from syncd.store import handoff, inbox, intake, systems, workers
 from syncd.store.database import from_ms, new_id, now_ms
@@ -72,6 +72,7 @@ class Work:
     _well: set[str] = field(default_factory=set)  # systems about which the inbox asks nothing
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _brake: Brake | None = None
+    _blind: bool = False  # where leads are made could not be read just now
 
     def __post_init__(self) -> None:
         self.health.expect(self.polls)
@@ -179,9 +180,7 @@ class Work:
 
     def _creates_wait(self, system: str) -> bool:
         """Return whether leads wait to be created there, which takes a fresh look at what is there."""
-        known = self.mappings.systems.get(system)
-        makes = system in self.destinations and known and any(k.create is Create.ALLOWED for k in known.kinds.values())
-        if not makes:
+        if system not in self.destinations or not self._makes(system):
             return False
         with self.engine.begin() as connection:
             return handoff.count_due(connection) > 0
@@ -262,12 +261,14 @@ class Work:
     def start_handoff(self) -> None:
         """Begin a run: its brakes are fresh."""
         self._brake = None
+        self._blind = False
         self.drift.refresh()
 
     def decide(self, connection: Connection) -> dict[str, Any]:
         """Decide the next due batch and store decisions and intents; must run in one transaction.
 
-        Returns {"batch": id or None when nothing is due, "fates": counts}.
+        Returns {"batch": id or None when nothing is due, "fates": counts, "unseen": how many wait for
+        `look_before_creating`}.
         """
         with self.running.unit(connection):
             return self._decide(connection)
@@ -278,12 +279,31 @@ class Work:
         if not looked_at:
             return {"batch": None, "fates": {}}
         mappings = self.drift.mappings()
-        decisions = decide_batch(connection, mappings, list(looked_at), now, self._may_create(connection, now))
+        fresh = self._may_create(connection, now)
+        looked = min(fresh.values(), default=0)
+        unseen = {one for one, since in looked_at.items() if since > looked} if fresh else set()
+        makes = {} if self._blind and unseen else fresh
+        decisions = decide_batch(connection, mappings, list(looked_at), now, makes, unseen)
         batch, fates = store_decisions(
             connection, self.mappings, decisions, looked_at, now, self._running_brake(connection)
         )
         fates += Counter({Fate.DEFERRED.value: dark} if dark else {})
-        return {"batch": batch, "fates": dict(fates), "started": now}
+        waits = sum(one.looks_first for one in decisions)
+        return {"batch": batch, "fates": dict(fates), "started": now, "unseen": waits}
+
+    def look_before_creating(self) -> None:
+        """Read once more where leads are made: who came to be there since is not made a second time.
+
+        Where that fails, what is to be made is put off.
+        """
+        began = now_ms()
+        with self.running.unit():
+            for system in self.destinations:
+                if self._makes(system):
+                    self.poll(system)
+            with self.engine.connect() as connection:
+                looks = self._may_create(connection, now_ms())
+        self._blind = min(looks.values(), default=0) < began
 
     def _next_due(self, connection: Connection, now: int) -> tuple[dict[str, int], int]:
         """Return (what to decide next, how many were put off because a field of theirs cannot be read)."""
@@ -354,25 +374,30 @@ class Work:
         with self.engine.begin() as connection:
             return settle_leftovers(connection, now_ms())
 
-    def _may_create(self, connection: Connection, now: int) -> list[tuple[str, str]]:
-        """Return (system, kind) of which records may be made: those of the same entity there are known freshly enough.
+    def _may_create(self, connection: Connection, now: int) -> dict[tuple[str, str], int]:
+        """Return (system, kind) of which records may be made -> when those of the same entity there were read, in ms.
 
-        Without that, nobody could say that somebody is not among them.
+        Not of what was read too long ago: nobody could say that somebody is not among them.
         """
-        fresh = []
+        fresh: dict[tuple[str, str], int] = {}
         for system in self.destinations:
-            kinds = self.mappings.systems[system].kinds if system in self.mappings.systems else {}
-            makes = [one for one in kinds.values() if one.create is Create.ALLOWED]
+            makes = self._makes(system)
             cursors = intake.read_cursors(connection, system) if makes else {}
             age = max(self.polls[system].total_seconds() * FRESH_POLLS, 120.0) * 1000
-            known = {kind for kind, (_, _, at, complete) in cursors.items() if complete and abs(now - at) < age}
+            known = {kind: at for kind, (_, _, at, complete) in cursors.items() if complete and abs(now - at) < age}
             for made in makes:
                 gap = self.drift.gap(system, made.kind)
                 if gap.creates or gap.whole:
                     continue
-                if all(kind in known for kind, one in kinds.items() if one.entity is made.entity):
-                    fresh.append((system, made.kind))
+                alike = [kind for kind, one in self.mappings.systems[system].kinds.items() if one.entity is made.entity]
+                if all(kind in known for kind in alike):
+                    fresh[(system, made.kind)] = min(known[kind] for kind in alike)
         return fresh
+
+    def _makes(self, system: str) -> list[KindMap]:
+        """Return the kinds of which records may be made there."""
+        kinds = self.mappings.systems[system].kinds if system in self.mappings.systems else {}
+        return [one for one in kinds.values() if one.create is Create.ALLOWED]
 
     def _door(self, system: str) -> Destination:
         """Return the destination; one that is closed now takes nothing and says why."""

@@ -222,3 +222,4 @@ class Decision:
     bad: Mapping[str, str] = field(default_factory=dict)
     fate: Fate = Fate.UNCHANGED
     stored: bool = True  # False: nothing of it differs from what is stored
+    looks_first: bool = False  # a record is to be made, once the system was read again

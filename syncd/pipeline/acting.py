@@ -77,7 +77,8 @@ def store_decisions(
             held.add(decision.entity)
             fates[Fate.HELD.value] += 1
             continue
-        fates[fate.value] += 1
+        if not decision.looks_first:  # it has its fate after the look
+            fates[fate.value] += 1
         intents += [_intent(batch, decision, write, now) for write in decision.writes]
     kept = [decision for decision in decisions if decision.entity not in held]
     handoff.save_decisions(
@@ -97,8 +98,10 @@ def store_decisions(
     _save_places(connection, kept, now)
     _tell(connection, decisions, held, now)
     waiting = {one.entity for one in kept if one.fate is Fate.DEFERRED and not one.writes}
-    later = waiting | held
-    handoff.forget_due(connection, {one: since for one, since in looked_at.items() if one not in later})
+    next_turn = {one.entity for one in kept if one.looks_first}
+    later = (waiting | held) - next_turn
+    done = {one: since for one, since in looked_at.items() if one not in later and one not in next_turn}
+    handoff.forget_due(connection, done)
     handoff.put_off(connection, sorted(later), now + RETRY_MS)
     return batch, fates
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -50,9 +50,18 @@ class Batch:
 
 
 def decide_batch(
-    connection: Connection, mappings: Mappings, ids: Sequence[str], now: int, may_create: Iterable[tuple[str, str]]
+    connection: Connection,
+    mappings: Mappings,
+    ids: Sequence[str],
+    now: int,
+    may_create: Iterable[tuple[str, str]],
+    unseen: Collection[str] = (),
 ) -> list[Decision]:
-    """Read all that is known about these entities and decide for each; writes nothing."""
+    """Read all that is known about these entities and decide for each; writes nothing.
+
+    `may_create`: (system, kind) of which records may be made. `unseen`: entities about which those systems were not
+    read since they became due; for them nothing is made yet.
+    """
     stored = handoff.load_views(connection, ids)
     in_doubt = load_doubts(connection, ids)
     views = [own_up(mappings, view, in_doubt[view.id]) if view.id in in_doubt else view for view in stored]
@@ -61,11 +70,17 @@ def decide_batch(
     batch = _with_references(connection, batch, views, heard)
     merged = {view.id: _merge(batch, view, heard[view.id]) for view in views}
     batch = _with_related(connection, batch, views, merged)
-    decisions = [_decide(batch, view, heard[view.id], *merged[view.id]) for view in views]
+    decisions = [_look_first(_decide(batch, view, heard[view.id], *merged[view.id]), unseen) for view in views]
     return [keep(*of_one) for of_one in zip(decisions, stored, views, strict=True)] if in_doubt else decisions
 
 
 # ---------------------------------------------------------------------------------------------------------------------
+
+
+def _look_first(decision: Decision, unseen: Collection[str]) -> Decision:
+    if decision.entity not in unseen or not any(write.creates for write in decision.writes):
+        return decision
+    return replace(decision, writes=(), fate=Fate.DEFERRED, looks_first=True)
 
 
 def _listen(mappings: Mappings, view: EntityView) -> list[Said]:

@@ -60,7 +60,7 @@ class Crowd:
     def add_person(self, number: int) -> None:
         """Let somebody new be known to both systems at once, as after a list was given to both."""
         fields = self._person(number, random.Random(number))
-        fields["email"] = f"p{number}@works.example"
+        fields |= {"email": f"p{number}@works.example", "budget_amount": "50000", "authority": "decides"}
         lead = {"LastName": fields["lastname"], "Email": fields["email"], "Company": "Works Inc"}
         with self.lock:
             self.world.contacts([fields])

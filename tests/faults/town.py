@@ -207,6 +207,8 @@ class Town:
             if decided["batch"] is None:
                 break
             outcomes.update(self.work.send(decided["batch"]))
+            if decided["unseen"]:
+                self.work.look_before_creating()
         return outcomes
 
     def session(self, system: str) -> Session:

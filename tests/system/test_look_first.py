@@ -1,0 +1,64 @@
+"""Before a lead is made in the CRM, the CRM is read once more: who came to be there meanwhile is not made again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from dbos import DBOS
+from support.world import COMPLETE, World, world
+
+from sandbox.wire import Fault
+from syncd.daemon.engine import HANDOFF, hand_over
+
+
+@pytest.fixture
+def made(tmp_path: Path, sqlite_url: str) -> Iterator[World]:
+    with world(tmp_path, sqlite_url) as one:
+        one.cycle()
+        yield one
+
+
+def handed(made: World) -> Mapping[str, Any]:
+    result: Mapping[str, Any] = DBOS.enqueue_workflow(HANDOFF, hand_over).get_result(polling_interval_sec=0.02)
+    return result
+
+
+def test_a_lead_that_a_rep_made_a_moment_ago_is_taken_and_not_doubled(made: World) -> None:
+    """The contact was read, then the rep typed the same person in; no poll of the CRM lay between."""
+    made.contact()
+    made.work.poll("hubspot")
+    made.salesforce.seed("Lead", [{"LastName": "Lee", "Company": "Works", "Email": COMPLETE["email"]}])
+    handed(made)
+    (lead,) = made.leads()
+    assert lead["Problem__c"] == COMPLETE["problem"]
+
+
+def test_the_look_costs_one_call_and_only_where_something_is_made(made: World) -> None:
+    contact = made.contact()
+    made.work.poll("hubspot")
+    made.calls()
+    assert handed(made)["fates"]["handed over"] == 1
+    assert made.calls()["salesforce"] == {"POST composite": 2}  # a joined read, a joined write
+    made.settle()
+    made.hubspot.edit("contacts", contact, {"problem": "Scrap on line 4"})
+    made.work.poll("hubspot")
+    made.calls()
+    handed(made)
+    assert made.calls()["salesforce"] == {"POST composite": 1}
+
+
+def test_a_crm_that_cannot_be_read_gets_nothing_new(made: World) -> None:
+    """The lead waits, and goes through once the CRM can be read again."""
+    made.contact()
+    made.work.poll("hubspot")
+    fault = made.servers["salesforce"].board.add(Fault(kind="status", status=400, times=100))
+    handed(made)
+    assert made.leads() == []
+    fault.times = 0
+    made.wait_is_over()
+    made.work._troubles.clear()
+    made.cycle()
+    assert len(made.leads()) == 1
