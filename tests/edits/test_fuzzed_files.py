@@ -1,4 +1,4 @@
-"""Whatever lies in the folder - cut off, binary, half a set - the version in force goes on, with one problem at most."""
+"""Whatever lies in the folder - cut off, binary, half a set - what is in force goes on, with one problem at most."""
 
 from __future__ import annotations
 
