@@ -5,8 +5,9 @@ Pure: it reads no store and no system. Callers bring the records and keep what i
 
 from syncd.matching.compare import compare
 from syncd.matching.evidence import COMPANY, PERSON, SITE, Band, Comparison, Hold, Purpose, Reason, Rules, Sign
-from syncd.matching.index import Candidate, Found, Index
-from syncd.matching.party import Party, party_of
+from syncd.matching.index import Candidate, Found, Index, choose
+from syncd.matching.keys import block_keys
+from syncd.matching.party import Party, form_of, party_of
 
 __all__ = [
     "COMPANY",
@@ -23,6 +24,9 @@ __all__ = [
     "Reason",
     "Rules",
     "Sign",
+    "block_keys",
+    "choose",
     "compare",
+    "form_of",
     "party_of",
 ]

@@ -16,7 +16,7 @@ from syncd.matching.frequency import Frequencies
 from syncd.matching.party import Form, Party, form_of
 from syncd.matching.place import KINDS, NOWHERE, WAYS, Place
 
-_ANYWHERE = Frequencies()
+ANYWHERE = Frequencies()
 _AGREES = 0.55  # share of a name's bits that must be common for it to speak for a link
 _HALF = 0.35  # enough when street, house number and town all agree: "Vogel Bakery" and "Vogel Foods" at one door
 _SAME = 0.75
@@ -24,7 +24,7 @@ _SAME = 0.75
 _WHEREVER = frozenset({"number", "email", "phone", "born"})
 
 
-def compare(left: Party, right: Party, rules: Rules = SITE, frequencies: Frequencies = _ANYWHERE) -> Comparison:
+def compare(left: Party, right: Party, rules: Rules = SITE, frequencies: Frequencies = ANYWHERE) -> Comparison:
     """Compare two records; the same whichever comes first. Never raises, whatever the fields hold."""
     return weigh(form_of(left), form_of(right), rules, frequencies)
 
@@ -227,7 +227,7 @@ def _place(left: Place, right: Place, tally: _Tally) -> None:
     most = tally.rules.place_most
     if weight > most:
         tally.signs[before:] = [(sign, one * most / weight) for sign, one in tally.signs[before:]]
-    tally.elsewhere = _contradict(street, house, zone, city, tally.rules)
+    tally.elsewhere = tally.elsewhere or _contradict(street, house, zone, city, tally.rules)
     here = (street > 0) + (house > 0 or bool(left.box and left.box == right.box)) + (zone > 0 or city > 0)
     if weight >= tally.rules.place_counts and (here >= 2 or tally.rules.purpose is Purpose.COMPANY):
         tally.kinds.add("place")
@@ -261,6 +261,7 @@ def _street(left: Place, right: Place, tally: _Tally) -> float:
     ways, others = WAYS.intersection(left.street), WAYS.intersection(right.street)
     if ways and others and ways.isdisjoint(others):
         tally.add(Sign.WAY_OTHER, -4.0)
+        tally.elsewhere = tally.rules.purpose is not Purpose.COMPANY
         return min(weight, 0.0)
     return weight
 

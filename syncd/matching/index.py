@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from syncd.matching.compare import weigh
+from syncd.matching.compare import ANYWHERE, weigh
 from syncd.matching.evidence import SITE, Band, Comparison, Hold, Purpose, Rules
 from syncd.matching.frequency import Frequencies
 from syncd.matching.keys import block_keys
@@ -148,6 +148,19 @@ class Index:
 
 def _order(block: tuple[bool, int, float, list[int]]) -> tuple[bool, int]:
     return block[0], block[1]
+
+
+def choose(
+    row: Party, rows: Iterable[Party], rules: Rules = SITE, frequencies: Frequencies = ANYWHERE, most: int = 5
+) -> Found:
+    """Say which of a handful of rows, such as a store holds under the row's `block_keys`, the row may be."""
+    form, others = form_of(row), [form_of(one) for one in rows]
+    weighed = [
+        Candidate(id=other.id, comparison=weigh(form, other, rules, frequencies))
+        for other in others
+        if not form.id or other.id != form.id
+    ]
+    return decide(weighed, rules, {other.id: other.facts for other in others}, most)
 
 
 def decide(

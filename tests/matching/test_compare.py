@@ -104,9 +104,11 @@ def test_first_and_last_name_swapped_are_the_same_person() -> None:
 
 
 @pytest.mark.parametrize("way", ["4100 E Fillmore St", "4100 East Fillmore"])
-def test_the_other_end_of_a_street_is_said(way: str) -> None:
+def test_the_other_end_of_a_street_is_another_place(way: str) -> None:
     """West and East Fillmore are miles apart."""
+    found = compare(ACME, replace(ACME, street=way))
     assert Sign.WAY_OTHER in signs(ACME, replace(ACME, street=way))
+    assert found.hold is Hold.OTHER_PLACE
 
 
 def test_other_countries_are_for_a_person_to_settle() -> None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import random
 from dataclasses import replace
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.labelled import plants_retyped
-from syncd.matching import SITE, Band, Hold, Index, Party
+from syncd.matching import COMPANY, SITE, Band, Hold, Index, Party
 from syncd.matching.bulk import match_all
+from syncd.matching.compare import weigh
 from syncd.matching.frequency import Frequencies
 from syncd.matching.party import form_of
 
@@ -66,20 +68,23 @@ def test_duplicates_within_a_table_are_found_once() -> None:
     assert [(left, right) for left, right, one in pairs if one.band is Band.LINK] == [("a", "twin")]
 
 
-def test_a_common_word_is_no_block() -> None:
-    """A thousand companies called Midwest do not become candidates of each other, or cost would grow with the table."""
+@pytest.mark.parametrize("number", [1000, 4000])
+def test_a_common_word_is_no_block(number: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Companies called Midwest are not weighed against each other, however many, or cost would grow with the table."""
+    weighed: list[str] = []
+    monkeypatch.setattr(
+        "syncd.matching.index.weigh", lambda one, other, *rest: weighed.append(other.id) or weigh(one, other, *rest)
+    )
     rng = random.Random(3)
     rows = [
-        Party(
-            id=str(n),
-            name=f"Midwest {rng.randrange(10**6)}x",
-            street=f"{n} Road{n}",
-            city=f"Town{n}",
-            postcode=f"{10000 + n}",
-        )
-        for n in range(1000)
+        Party(id=str(n), name=f"Midwest {rng.randrange(10**6)}x", street=f"{n} Road{n}", city=f"Town{n}")
+        for n in range(number)
     ]
-    assert Index(rows).find(Party(id="new", name="Midwest Qqq", city="Nowhere")).candidates == ()
+    index = Index(rows, COMPANY)
+    index.find(Party(id="new", name="Midwest", city="Nowhere"))
+    assert weighed == []
+    index.find(replace(rows[7], id="new"))
+    assert weighed == ["7"]
 
 
 def test_rare_words_weigh_more_than_common_ones() -> None:

@@ -106,3 +106,54 @@ def test_a_branch_without_an_account_is_found_by_its_name_for_a_lead_with_one() 
 
 def test_nameless_company_and_nameless_branch_do_not_agree() -> None:
     assert find_branch({"company": None, **HERE}, None, [related("B", name=None, **SAME)]) is None
+
+
+# --- what is only alike
+
+
+def test_of_several_accounts_at_one_domain_the_name_and_town_decide_and_the_reasons_say_so() -> None:
+    """One company, several accounts: regional ones after a merger."""
+    lead = {
+        "company": "Voltaform Castings", "email": "jo@voltaform.example", "street": "400 N Industrial Rd",
+        "city": "Peoria", "postcode": "61604", "country": "US",
+    }  # fmt: skip
+    here = related(
+        "A", name="Voltaform Castings Inc", domain="voltaform.example", street="400 North Industrial Road",
+        city="Peoria", postcode="61604", country="US",
+    )  # fmt: skip
+    there = related(
+        "B", name="Voltaform Iberia SL", domain="voltaform.example", city="Bilbao", postcode="48001", country="ES"
+    )
+    found = find_account(lead, [here, there], [])
+    assert found is not None
+    assert found[0] == "A"
+    assert "same web or mail domain" in found[1]
+    assert "same street" in found[1]
+    assert "Peoria" not in found[1]
+
+
+def test_accounts_that_fit_equally_are_left_to_a_person() -> None:
+    """The same account twice: neither."""
+    lead = {"company": "Voltaform Castings", "email": "jo@voltaform.example", "city": "Peoria", "postcode": "61604"}
+    twin = {"name": "Voltaform Castings", "domain": "voltaform.example", "city": "Peoria", "postcode": "61604"}
+    assert find_account(lead, [related("A", **twin), related("B", **twin)], []) is None
+
+
+def test_a_branch_is_found_despite_a_slip_in_its_street() -> None:
+    """Two systems, two typists; inside the account only."""
+    lead = {"street": "400 North Industral Road", "postcode": "12345", "city": "Troy"}
+    branch = related("B", account="A", street="400 N Industrial Rd", postcode="12345", city="TROY")
+    found = find_branch(lead, ACME, [branch, related("C", account="A", city="Troy", **ELSEWHERE)])
+    assert found is not None
+    assert (found[0].id, found[1]) == ("B", "street is spelled alike, same house number, same postcode, same town")
+    assert find_branch(lead, related("Z", name="Other"), [branch]) is None
+
+
+@pytest.mark.parametrize(
+    "street",
+    ["402 North Industral Road", "400 South Industral Road", "400 Elm Road", "North Industral Road", "PO Box 400"],
+)
+def test_another_door_in_the_same_postcode_is_not_the_branch(street: str) -> None:
+    """The neighbour is no customer."""
+    branch = related("B", account="A", street="400 N Industrial Rd", postcode="12345", city="Troy")
+    assert find_branch({"street": street, "postcode": "12345", "city": "Troy"}, ACME, [branch]) is None
