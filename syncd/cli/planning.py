@@ -43,7 +43,7 @@ def plan(
 ) -> int:
     """Show what the edited files (or a held plan, by its ID) would do: every change with its line; changes nothing."""
     from syncd.cli.plan_page import plan_page
-    from syncd.cli.plan_words import plan_words
+    from syncd.edits.words import plan_words
 
     app = open_app(config)
     running, edited = _versions(app, named)

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import difflib
 import getpass
-import os
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +21,8 @@ if TYPE_CHECKING:
 @click.argument("second", metavar="[OTHER]", required=False)
 def versions(config: Path, as_json: bool, first: str | None, second: str | None) -> int:
     """List the versions of the files that were in force; show one; or show what differs from one to the other."""
+    from syncd.edits.disk import patch
+
     app = open_app(config)
     if first is None:
         _list(app, as_json)
@@ -67,6 +66,7 @@ def approve(config: Path, as_json: bool, named: str | None) -> int:
 @click.option("--write", is_flag=True, help="Also write its files into the mappings folder.")
 def rollback(config: Path, as_json: bool, version: str, write: bool) -> int:
     """Put VERSION in force again, at once; the files on disk stay as they are unless --write is given."""
+    from syncd.edits.disk import patch, texts_on_disk, write_version
     from syncd.edits.passing import NotPassed, find_version, roll_back
 
     app = open_app(config)
@@ -80,9 +80,9 @@ def rollback(config: Path, as_json: bool, version: str, write: bool) -> int:
     except NotPassed as error:
         raise click.ClickException(str(error)) from error
     texts = _texts(app, digest)
-    difference = patch(_on_disk(app), texts)
+    difference = patch(texts_on_disk(app.config.mappings), texts)
     if write:
-        told["wrote"] = _write(app.config.mappings, texts)
+        told["wrote"] = write_version(app.config.mappings, texts)
     else:
         told["patch"] = difference
     if as_json:
@@ -99,17 +99,6 @@ def rollback(config: Path, as_json: bool, version: str, write: bool) -> int:
             nl=False,
         )
     return 0
-
-
-def patch(old: Mapping[str, str], new: Mapping[str, str]) -> str:
-    """Return what leads from one set of files to the other, as `patch -p1` takes it."""
-    parts = []
-    for name in sorted({*old, *new}):
-        before, after = (texts.get(name, "").splitlines(keepends=True) for texts in (old, new))
-        sides = (f"a/{name}" if name in old else "/dev/null", f"b/{name}" if name in new else "/dev/null")
-        for line in difflib.unified_diff(before, after, *sides):
-            parts.append(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n")
-    return "".join(parts)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -175,30 +164,3 @@ def _texts(app: App, named: str) -> dict[str, str]:
     with app.engine.execution_options(syncd_reads_only=True).connect() as connection:
         stored = load_set(connection, digest)
     return stored.files.texts() if stored is not None else {}
-
-
-def _on_disk(app: App) -> dict[str, str]:
-    """Return the files that would make a version: tables are those that any mapping could name."""
-    from syncd.mapping.files import read_files
-
-    files = read_files(app.config.mappings)
-    return files.only([name for name in files.files if name.endswith(".csv")]).texts()
-
-
-def _write(folder: Path, texts: Mapping[str, str]) -> list[str]:
-    """Write a version's files, each whole or not at all; mappings that it does not have are set aside as .off."""
-    written = []
-    for path in sorted(folder.glob("*.yaml")):
-        if path.name not in texts:
-            os.replace(path, path.with_suffix(".yaml.off"))
-            written.append(f"{path.name}.off")
-    for name, text in texts.items():
-        path = folder / name
-        if path.is_file() and path.read_text(encoding="utf-8-sig") == text:
-            continue
-        path.parent.mkdir(parents=True, exist_ok=True)
-        fresh = path.with_name(f".{path.name}.new")
-        fresh.write_text(text, encoding="utf-8")
-        os.replace(fresh, path)
-        written.append(name)
-    return written

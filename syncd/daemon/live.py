@@ -18,17 +18,16 @@ from connectors.contract import FieldInfo, Source
 from connectors.errors import ConfigProblem, ConnectorError
 from syncd.config.yaml import Place, Problem, Problems
 from syncd.edits import passing
-from syncd.edits.difference import Edit, Kind, compare_versions
+from syncd.edits.checking import failing_cases, lacking_in_systems
+from syncd.edits.difference import Kind, compare_versions
 from syncd.edits.force import Running
 from syncd.edits.passing import Limits, NotPassed
 from syncd.edits.plan import Plan, Unread, make_plan
 from syncd.edits.reach import unread
 from syncd.log import logger
-from syncd.mapping.cases import run_cases_of
 from syncd.mapping.files import FileSet, Print, fingerprint, read_files
 from syncd.mapping.loader import compile_files
 from syncd.mapping.model import Mappings
-from syncd.mapping.reality import compare_kind
 from syncd.store import inbox, versions
 from syncd.store.database import now_ms
 from syncd.store.versions import StoredPlan
@@ -117,7 +116,7 @@ class Live:
             self._agree(edited, running)
             return True
         edit = compare_versions(running, edited)
-        wrong = self._against_reality(running, edited, edit)
+        wrong = lacking_in_systems(running, edited, edit, self._describe)
         if wrong:
             self._tell(wrong)
             return True
@@ -235,20 +234,6 @@ class Live:
 
     # --- what is wrong with it
 
-    def _against_reality(self, running: Mappings, edited: Mappings, edit: Edit) -> list[Problem]:
-        """Return what the systems lack that only the edit needs; one that cannot be asked is not held against it."""
-        found: list[Problem] = []
-        for key in _to_describe(running, edited, edit):
-            after, before = edited.kind(*key), running.kind(*key)
-            assert after is not None
-            infos = self._describe(key)
-            if infos is None:
-                continue
-            known = {(one.lack, one.field, one.choice) for one in compare_kind(before, infos)} if before else set()
-            told = [one for one in compare_kind(after, infos) if (one.lack, one.field, one.choice) not in known]
-            found += [one.problem for one in told]
-        return found
-
     def _describe(self, key: Kind) -> dict[str, Sequence[FieldInfo]] | None:
         source = self._sources.get(key[0])
         try:
@@ -287,23 +272,6 @@ def _open(connection: Connection, message: str) -> None:
     )
 
 
-def _to_describe(running: Mappings, edited: Mappings, edit: Edit) -> list[Kind]:
-    """Return the kinds of which the edit asks something that was not asked before."""
-    fresh = [
-        key for name, one in edited.systems.items() for kind in one.kinds if not running.kind(*(key := (name, kind)))
-    ]
-    asking = []
-    for key, one in edit.kinds.items():
-        after = edited.kind(*key)
-        if after is not None and (one.creates or one.only or one.whole or one.lines & after.fields.keys()):
-            asking.append(key)
-    return sorted({*fresh, *asking})
-
-
 def _failing(edited: Mappings) -> list[str]:
-    """Return the cases that do not hold; the admins' own examples speak against the edit."""
-    try:
-        failed = [one for one in run_cases_of(edited.files, edited) if not one.ok]
-    except Problems as error:
-        return [str(error.problems[0])]
-    return [f"{one.place}: the case {one.name!r} does not hold" for one in failed[:MOST_TOLD]]
+    """Return the cases that speak against the edit, without the values in them."""
+    return [f"{one.place}: {one.message}" for one in failing_cases(edited)[:MOST_TOLD]]

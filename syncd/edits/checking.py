@@ -1,0 +1,67 @@
+"""What speaks against an edit before anybody plans it: what the live systems lack for it, and cases that do not hold.
+
+What a file may say is syncd.mapping.loader's; what becomes of an edit that has mistakes, the caller's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from syncd.config.yaml import Problem, Problems
+from syncd.edits.difference import Edit, Kind
+from syncd.mapping.cases import run_cases_of
+from syncd.mapping.model import Mappings
+from syncd.mapping.reality import compare_kind
+
+# The fields of a kind by its name, nothing for a kind that the system lacks; None where it cannot be asked.
+Describe = Callable[[Kind], Mapping[str, Sequence[Any]] | None]
+
+
+def lacking_in_systems(running: Mappings, edited: Mappings, edit: Edit, describe: Describe) -> list[Problem]:
+    """Return what the systems lack that only the edit needs; one that cannot be asked is not held against it."""
+    found: list[Problem] = []
+    for key in _to_describe(running, edited, edit):
+        after, before = edited.kind(*key), running.kind(*key)
+        assert after is not None
+        infos = describe(key)
+        if infos is None:
+            continue
+        known = {(one.lack, one.field, one.choice) for one in compare_kind(before, infos)} if before else set()
+        told = [one for one in compare_kind(after, infos) if (one.lack, one.field, one.choice) not in known]
+        found += [one.problem for one in told]
+    return found
+
+
+def failing_cases(edited: Mappings) -> list[Problem]:
+    """Return the cases that do not hold or cannot be read: the admins' own examples speak against the edit."""
+    try:
+        results = run_cases_of(edited.files, edited)
+    except Problems as error:
+        return list(error.problems)
+    return [
+        Problem(one.place, f"the case {one.name!r} does not hold", "; ".join(map(_difference, one.differences)))
+        for one in results
+        if not one.ok
+    ]
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def _difference(one: tuple[str, Any, Any]) -> str:
+    name, expected, got = one
+    return f"{name}: expected {expected!r}, got {got!r}"
+
+
+def _to_describe(running: Mappings, edited: Mappings, edit: Edit) -> list[Kind]:
+    """Return the kinds of which the edit asks something that was not asked before."""
+    fresh = [
+        key for name, one in edited.systems.items() for kind in one.kinds if not running.kind(*(key := (name, kind)))
+    ]
+    asking = []
+    for key, one in edit.kinds.items():
+        after = edited.kind(*key)
+        if after is not None and (one.creates or one.only or one.whole or one.lines & after.fields.keys()):
+            asking.append(key)
+    return sorted({*fresh, *asking})
