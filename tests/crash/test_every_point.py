@@ -58,7 +58,7 @@ def kill_at_all(made: Lane, step: int, part: int, parts: int) -> None:
 def test_a_kill_at_any_effect_breaks_no_invariant_on_sqlite(tmp_path: Path, part: int) -> None:
     """Nothing lost, doubled, invented, unsaid or unexplained; both sides agree two polls after the restart."""
     with lane(tmp_path, SqliteState(tmp_path)) as made:
-        kill_at_all(made, times(31, 1), part, PARTS)
+        kill_at_all(made, times(61, 1), part, PARTS)
 
 
 @pytest.mark.parametrize("part", range(PARTS))
@@ -67,4 +67,4 @@ def test_a_kill_at_any_effect_breaks_no_invariant_on_postgresql(
 ) -> None:
     """The same with the state on PostgreSQL."""
     with lane(tmp_path, PostgresState(postgres_server, f"crash_{part}")) as made:
-        kill_at_all(made, times(101, 1), part, PARTS)
+        kill_at_all(made, times(201, 1), part, PARTS)

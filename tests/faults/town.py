@@ -200,8 +200,8 @@ class Town:
         outcomes: Counter[str] = Counter()
         for system in self.work.polls:
             self.work.poll(system, even_if_paused=even_if_paused)
+        self.work.start_handoff()
         while self.work.due():
-            self.work.start_handoff()
             with self.work.engine.begin() as connection:
                 decided = self.work.decide(connection)
             if decided["batch"] is None:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 from support.commands import Said, process_as_before, say
-from support.world import TOKEN, World, add_branch, laid_out, world
+from support.world import ROOT, TOKEN, World, add_branch, laid_out, world
 
 __all__ = ["process_as_before"]
 pytestmark = [pytest.mark.system, pytest.mark.usefixtures("process_as_before")]
@@ -24,6 +24,9 @@ WRONG_TOKEN = "pat-na1-00000000-wrong"
 WRONG_SECRET = "0000-not-the-secret"
 PASSWORD = "hunter2-of-the-database"
 NOTHING_DONE = "syncd: 1 problem; nothing was read or written"
+EXAMPLE = (ROOT / "config.example.yaml").read_text(encoding="utf-8").splitlines()
+ERP = EXAMPLE.index("  erp:") + 1  # lines of the config
+ENABLED = EXAMPLE.index("web:") + 2
 
 
 @pytest.fixture
@@ -89,7 +92,8 @@ FILES = {
     ),
     "a key given twice": Case(
         config("web:\n", "web:\n  enabled: false\n"),
-        "{folder}/config.yaml:56:3: duplicate key 'enabled', first given at line 55, column 3; keep one of the two",
+        f"{{folder}}/config.yaml:{ENABLED + 1}:3: duplicate key 'enabled', first given at line {ENABLED}, column 3; "
+        "keep one of the two",
     ),
     "a value of the wrong type": Case(
         config("poll: 5s", "poll: often"),
@@ -182,12 +186,12 @@ SYSTEMS = {
     ),
     "an ERP that is not there": Case(
         config("{folder}/erp.db", "{folder}/no/erp.db"),
-        "{folder}/config.yaml:32:3: erp: the database file cannot be opened; check the path in `url` and that it may "
+        f"{{folder}}/config.yaml:{ERP}:3: erp: the database file cannot be opened; check the path in `url` and that it may "
         "be read (it is never created)",
     ),
     "a table that the ERP lacks": Case(
         mapping("erp.yaml", "from ship_to s", "from shipto s"),
-        "{folder}/config.yaml:32:3: erp, kind ship_to: the database does not accept the query: no such table: shipto",
+        f"{{folder}}/config.yaml:{ERP}:3: erp, kind ship_to: the database does not accept the query: no such table: shipto",
     ),
     "a mapped field that Salesforce lacks": Case(
         mapping("salesforce.yaml", "{to: Problem__c}", "{to: Problm__c}"),
