@@ -186,12 +186,13 @@ SYSTEMS = {
     ),
     "an ERP that is not there": Case(
         config("{folder}/erp.db", "{folder}/no/erp.db"),
-        f"{{folder}}/config.yaml:{ERP}:3: erp: the database file cannot be opened; check the path in `url` and that it may "
-        "be read (it is never created)",
+        f"{{folder}}/config.yaml:{ERP}:3: erp: the database file cannot be opened; check the path in `url` and that it "
+        "may be read (it is never created)",
     ),
     "a table that the ERP lacks": Case(
         mapping("erp.yaml", "from ship_to s", "from shipto s"),
-        f"{{folder}}/config.yaml:{ERP}:3: erp, kind ship_to: the database does not accept the query: no such table: shipto",
+        f"{{folder}}/config.yaml:{ERP}:3: erp, kind ship_to: the database does not accept the query: no such table: "
+        "shipto",
     ),
     "a mapped field that Salesforce lacks": Case(
         mapping("salesforce.yaml", "{to: Problem__c}", "{to: Problm__c}"),
