@@ -177,10 +177,37 @@ def test_a_line_of_the_page_reads_and_writes_as_it_says(
             assert same(told(one.write(canonical)), wanted), line
 
 
+def written_rows() -> list[tuple[str, Row]]:
+    found, line = [], ""
+    for row in rows(MAPPINGS, "line", "values of the lead", "written"):
+        line = code(row.cells["line"]) if row.cells["line"] else line
+        found.append((line, row))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("line", "row"), written_rows(), ids=lambda one: f"line{one.line}" if isinstance(one, Row) else ""
+)
+def test_a_line_of_the_page_writes_of_a_lead_what_it_says(
+    bench: tuple[Path, dict[str, str]], line: str, row: Row
+) -> None:
+    """Computed, conditional and per market: by the plan of an update, into an empty field."""
+    kind, _ = compiled(*bench, line)
+    record = SourceRecord(
+        **{"system": "hubspot", "kind": "contacts", "id": "1", "fields": {"x": None}, "changed": {}, "agreed": {}},
+        **{"first_modified": 1, "modified": 1, "deleted": False, "survivor": None},
+    )
+    values = yaml_value(code(row.cells["values of the lead"]))
+    write, _, asks = plan_update(kind, record, values, {}, lambda line, entity: None)
+    assert asks == []
+    wanted = expected(row.cells["written"])
+    assert (write is None) if wanted == "—" else (write is not None and same(write.fields["x"], wanted)), line
+
+
 def test_every_transform_is_shown() -> None:
     """Each word that may stand after `as:` has a row of its own."""
     shown = {name for line, _ in line_rows() for name in as_words(line)}
-    assert shown >= {*KINDS, *STEPS, "join", "link company"}
+    assert shown >= {*KINDS, *STEPS, "part 1", "last part", "join", "link company"}
 
 
 def as_words(line: str) -> Sequence[str]:

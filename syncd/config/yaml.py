@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -16,6 +16,7 @@ import yaml
 MAX_BYTES = 2_000_000  # a mapping of 3,000 lines has 100 kB
 MAX_NODES = 50_000  # a mapping of 3,000 lines has 20,000
 MAX_DEPTH = 50
+LINE_SHOWN = 100  # characters of a line above its caret
 
 Mark: TypeAlias = Any  # of PyYAML: line, column and index, from 0
 Path_: TypeAlias = tuple[str | int, ...]
@@ -89,6 +90,19 @@ class Document:
             return self.place(path)
         text = self._text_at(path)
         return self._at(_source_index(self.source, mark.index, text, offset))
+
+    def shown(self, problem: Problem) -> Problem:
+        """Return the problem with its own line of the file, and a caret under its place."""
+        lines = self.source.split("\n")
+        if not problem.excerpt or not 1 <= problem.place.line <= len(lines):
+            return problem
+        whole = lines[problem.place.line - 1].rstrip()
+        line = whole.lstrip()
+        column = max(problem.place.column - 1 - (len(whole) - len(line)), 0)
+        if len(line) > LINE_SHOWN:
+            cut = max(0, min(column - LINE_SHOWN // 2, len(line) - LINE_SHOWN))
+            line, column = line[cut : cut + LINE_SHOWN], column - cut
+        return replace(problem, excerpt=f"{line}\n{' ' * column}^")
 
     def _nearest(self, path: Path_, marks: Mapping[Path_, Mark]) -> Place:
         here = self.known(path)

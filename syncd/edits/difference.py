@@ -152,14 +152,13 @@ def _prints(mappings: Mappings, system: SystemMap, kind: KindMap) -> Iterator[tu
     countries = [lines.get(one) for one, shared in fields.items() if shared.type.value == "country"]
     for name, line in kind.fields.items():
         raw = lines.get(name)
-        table = raw.get("values") if isinstance(raw, dict) else None
         shared = fields.get(name)
         regional = _is_regional(line)
         yield (
             name,
             (
                 raw,
-                system.tables.get(table) if isinstance(table, str) else None,
+                [system.tables.get(table) for table in _tables_of(raw)],
                 _reading(shared),
                 line.choices,
                 (mappings.definition.region, countries) if regional else None,
@@ -189,8 +188,15 @@ def _rows(one: tuple[SystemMap, KindMap], table: str) -> Any:
 
 
 def _uses(one: tuple[SystemMap, KindMap], name: str, table: str) -> bool:
-    raw = _text(one, name)
-    return isinstance(raw, dict) and raw.get("values") == table
+    return table in _tables_of(_text(one, name))
+
+
+def _tables_of(raw: Any) -> list[str]:
+    """Return the table files that a line names, for all leads and for those of a market."""
+    if not isinstance(raw, dict):
+        return []
+    sections = [raw, *(raw.get("markets") or {}).values()]
+    return [one["values"] for one in sections if isinstance(one.get("values"), str)]
 
 
 # --- the definition

@@ -133,6 +133,8 @@ def _writes_otherwise(
 ) -> bool:
     if after is None or after.writes is None:
         return False  # what is not written any more stays over there as it is
+    if after.varies or (before is not None and before.varies):
+        return True  # what it writes depends on more than one value, and on facts that are known at handoff only
     value = values.get(after.name)
     if value is None and after.name not in HANDOFF_FACTS:
         return False

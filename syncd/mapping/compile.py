@@ -5,13 +5,11 @@ Reading files is left to syncd.mapping.loader, the single field lines to syncd.m
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from syncd.config.check import nearest
-from syncd.config.yaml import Document, Path_, Place, Problem, Problems
-from syncd.lead.definition import Condition, Definition, EntityKind
-from syncd.mapping.definition_file import NEVER, condition_types, none_answers
-from syncd.mapping.expr import compile_condition, compile_raw_condition
+from syncd.config.yaml import Document, Path_, Place, Problem
+from syncd.lead.definition import Definition, EntityKind
 from syncd.mapping.files import FileSet
 from syncd.mapping.lines import Lines
 from syncd.mapping.model import Create, FieldMap, KindMap, Method, TouchMap
@@ -48,6 +46,7 @@ class KindCompiler:
         create = Create(section.create)
         self._check_section(section, path, entity, create)
         lines = Lines(self, entity, path, Method(section.method), kinds)
+        formulas = lines.formulas
         fields = lines.compile(section.fields)
         self._check_targets(fields, section, path)
         return KindMap(
@@ -57,8 +56,8 @@ class KindCompiler:
             place=self.document.key_place(path),
             section=name,
             create=create,
-            create_when=self._create_when(section.create_when, entity, (*path, "create_when")),
-            only=self._only(section.only, (*path, "only")),
+            create_when=formulas.condition(section.create_when, (*path, "create_when")),
+            only=formulas.only(section.only, (*path, "only")) if section.only is not None else None,
             key=section.key,
             method=Method(section.method),
             fields=fields,
@@ -121,29 +120,8 @@ class KindCompiler:
                 )
             taken[one.writes] = one.name
 
-    def _create_when(self, text: str | None, entity: EntityKind, path: Path_) -> Condition | None:
-        if text is None:
-            return None
-        fields = self.definition.fields[entity]
-        try:
-            return compile_condition(
-                text,
-                condition_types(fields),
-                lambda offset: self.document.inside(path, offset),
-                or_none=none_answers(fields),
-            )
-        except Problems as error:
-            self.problems += error.problems
-            return NEVER
-
-    def _only(self, text: str | None, path: Path_) -> Condition | None:
-        if text is None:
-            return None
-        try:
-            return compile_raw_condition(text, lambda offset: self.document.inside(path, offset))
-        except Problems as error:
-            self.problems += error.problems
-            return NEVER
+    def told(self, problems: Sequence[Problem]) -> None:
+        self.problems += problems
 
     def _table(self, section: KindSection) -> dict[str, object]:
         table = section.table

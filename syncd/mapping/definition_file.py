@@ -204,7 +204,7 @@ class _Reader:
                 text, self.types, lambda offset: self.document.inside(path, offset), or_none=self.none
             )
         except Problems as error:
-            self.problems += error.problems
+            self.problems += map(self.document.shown, error.problems)
             return NEVER
 
     def _say(self, path: Path_, message: str, hint: str = "", *, key: bool = False) -> None:

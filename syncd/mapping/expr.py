@@ -1,10 +1,11 @@
-"""Conditions in CEL: checked with types when a file is loaded, run fast, never failing at run time.
+"""Conditions and formulas in CEL: checked with types when a file is loaded, run fast, never failing at run time.
 
-Which names a condition may use is the caller's to say. The engine behind this module can be replaced.
+Which names they may use is the caller's to say. The engine behind this module can be replaced.
 """
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from functools import cached_property, lru_cache
 from typing import Any
 
 from cel_expr_python import cel
+from cel_expr_python.ext import ext_strings
 
 from syncd.config.check import nearest
 from syncd.config.yaml import Place, Problem, Problems
@@ -35,31 +37,53 @@ def compile_condition(
     `or_none` gives the answers that say "asked, there is none": the condition then sees null, and has() is true.
     """
     source = _Source(text, _placer(place))
-    if not text.strip():
-        raise Problems([Problem(source.at(0), "an empty condition", "write one, or delete the key")])
-    if len(text) > MAX_LENGTH:
-        raise Problems([Problem(source.at(0), f"a condition longer than {MAX_LENGTH} characters", "split it")])
-    rewritten, names = _rewrite(source, types)
-    _check(rewritten, types, source)
-    # Checked above; the engine's own check would again keep whole and decimal numbers apart.
-    run = _TOKEN.sub(lambda token: _plain_head(token, types), rewritten)
-    program = _run_environment(tuple(types.items())).compile(run, disable_check=True)
+    program, names, result = _program(source, types, "condition")
+    if result not in ("BOOL", "DYN"):
+        kind = _TYPE_WORDS.get(result, "something else")
+        raise Problems([source.problem(0, f"a condition must be true or false, this is {kind}", "compare it")])
     return _Compiled(
         text=text,
         references=frozenset(name for name, _ in names),
         _program=program,
-        _inputs=tuple(_input(name, asked, types[name], (or_none or {}).get(name)) for name, asked in sorted(names)),
+        _inputs=_inputs(names, types, or_none),
     )
 
 
 def compile_raw_condition(text: str, place: Place | PlaceAt) -> Condition:
     """Compile a condition over a system's own fields, whose types and names only the live system knows."""
     source = _Source(text, _placer(place))
-    names = {name for _, name in _names(text)}
-    return compile_condition(text, dict.fromkeys(names, _ANY), source.at)
+    return compile_condition(text, _any_types(text), source.at)
 
 
-_FUNCTIONS = "there are: has, size, contains, startsWith, endsWith, matches, exists, all, duration, timestamp"
+def compile_formula(
+    text: str,
+    types: Mapping[str, FieldType],
+    place: Place | PlaceAt,
+    *,
+    or_none: Mapping[str, str] | None = None,
+) -> Formula:
+    """Compile what computes a value over the variables `types`; raise Problems as for a condition."""
+    source = _Source(text, _placer(place))
+    program, names, result = _program(source, types, "formula")
+    return Formula(
+        text=text,
+        references=frozenset(name for name, _ in names),
+        type=_RESULTS.get(result, FieldType.TEXT),
+        _program=program,
+        _inputs=_inputs(names, types, or_none),
+    )
+
+
+def compile_raw_formula(text: str, place: Place | PlaceAt) -> Formula:
+    """Compile a formula over a system's own fields."""
+    source = _Source(text, _placer(place))
+    return compile_formula(text, _any_types(text), source.at)
+
+
+_FUNCTIONS = (
+    "there are: has, size, contains, startsWith, endsWith, matches, exists, all, split, join, replace, trim, "
+    "lowerAscii, upperAscii, substring, string, int, double, duration, timestamp"
+)
 _ANY: Any = None  # a variable of unknown type
 _UNKNOWN: Any = object()  # a missing value is not passed at all: null would make `industry != "Energy"` true
 
@@ -90,6 +114,38 @@ class _Compiled:
         named = zip(self._inputs, given, strict=True)
         data = {variable: value for (variable, _, _), value in named if value is not _UNKNOWN}
         return self._program.eval(data=data).value() is True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Formula:
+    """A compiled formula. `type` is that of its result; text where only the values tell it."""
+
+    text: str
+    references: frozenset[str]
+    type: FieldType
+    _program: Any
+    _inputs: tuple[tuple[str, str, Callable[[Any], Any]], ...]
+
+    def value(self, values: Mapping[str, Any]) -> Any:
+        """Return the result, None where a value that it needs is missing or odd; never raises."""
+        try:
+            given = ((variable, convert(values.get(name))) for variable, name, convert in self._inputs)
+            result = self._program.eval(data={variable: one for variable, one in given if one is not _UNKNOWN})
+            if result.type().name() in ("ERROR", "UNKNOWN", "NULL"):
+                return None
+            return _plain_result(result.value())
+        except (RuntimeError, TypeError, ValueError, OverflowError):
+            return None
+
+
+def _plain_result(value: Any) -> Any:
+    if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
+        return int(value)
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, list):
+        return [one.value() if hasattr(one, "value") else one for one in value]
+    return value
 
 
 class _Source:
@@ -186,17 +242,38 @@ def _unknown(source: _Source, offset: int, name: str, types: Mapping[str, FieldT
     return source.problem(offset, f"unknown name {name!r}", nearest(name, types))
 
 
-def _check(text: str, types: Mapping[str, FieldType], source: _Source) -> None:
+def _program(source: _Source, types: Mapping[str, FieldType], what: str) -> tuple[Any, set[tuple[str, bool]], str]:
+    """Return (the program, the names it uses and whether it only asks for them, the type of its result)."""
+    text = source.text
+    if not text.strip():
+        raise Problems([Problem(source.at(0), f"an empty {what}", "write one, or delete the key")])
+    if len(text) > MAX_LENGTH:
+        raise Problems([Problem(source.at(0), f"a {what} longer than {MAX_LENGTH} characters", "split it")])
+    rewritten, names = _rewrite(source, types)
+    result = _check(rewritten, types, source)
+    # Checked above; the engine's own check would again keep whole and decimal numbers apart.
+    run = _TOKEN.sub(lambda token: _plain_head(token, types), rewritten)
+    return _run_environment(tuple(types.items())).compile(run, disable_check=True), names, result
+
+
+def _inputs(
+    names: set[tuple[str, bool]], types: Mapping[str, FieldType], or_none: Mapping[str, str] | None
+) -> tuple[tuple[str, str, Callable[[Any], Any]], ...]:
+    return tuple(_input(name, asked, types[name], (or_none or {}).get(name)) for name, asked in sorted(names))
+
+
+def _any_types(text: str) -> dict[str, FieldType]:
+    return dict.fromkeys((name for _, name in _names(text)), _ANY)
+
+
+def _check(text: str, types: Mapping[str, FieldType], source: _Source) -> str:
     try:
-        result = _check_environment(tuple(types.items())).compile(text)
+        return str(_check_environment(tuple(types.items())).compile(text).return_type().name())
     except RuntimeError as error:
         problems = _problems(str(error), types, source)
         if problems:
             raise Problems(problems) from None
-        return
-    if result.return_type().name() not in ("BOOL", "DYN"):
-        kind = _TYPE_WORDS.get(result.return_type().name(), "something else")
-        raise Problems([source.problem(0, f"a condition must be true or false, this is {kind}", "compare it")])
+    return "DYN"
 
 
 _ISSUE = re.compile(r"ERROR: <input>:(\d+):(\d+): (.*)")
@@ -209,6 +286,13 @@ _TYPE_WORDS = {
     "TIMESTAMP": "a time",
     "LIST": "a list",
     "NULL": "null",
+}
+_RESULTS = {
+    "INT": FieldType.INTEGER,
+    "DOUBLE": FieldType.NUMBER,
+    "BOOL": FieldType.BOOLEAN,
+    "TIMESTAMP": FieldType.DATETIME,
+    "LIST": FieldType.LIST,
 }
 _WORDS = (
     (r"\bint\b|\bdouble\b|\buint\b", "number"),
@@ -287,12 +371,13 @@ _CEL_TYPES: Mapping[FieldType, Any] = {
     FieldType.LIST: cel.Type.List(cel.Type.STRING),
 }
 _Types = tuple[tuple[str, FieldType], ...]
+_STRINGS = ext_strings.ExtStrings()
 
 
 @lru_cache(maxsize=16)
 def _check_environment(types: _Types) -> Any:
     variables = {n: cel.Type.DYN if t is _ANY else _CEL_TYPES.get(t, cel.Type.STRING) for n, t in types}
-    return cel.NewEnv(variables={**variables, **{f"has_{n}_": cel.Type.BOOL for n in variables}})
+    return cel.NewEnv(variables={**variables, **{f"has_{n}_": cel.Type.BOOL for n in variables}}, extensions=[_STRINGS])
 
 
 @lru_cache(maxsize=16)
@@ -300,7 +385,9 @@ def _run_environment(types: _Types) -> Any:
     """Dynamic types, so that null can be passed; only times keep theirs, which the engine needs to take them at all."""
     times = (FieldType.DATE, FieldType.DATETIME)
     variables = {_plain(name): cel.Type.TIMESTAMP if kind in times else cel.Type.DYN for name, kind in types}
-    return cel.NewEnv(variables={**variables, **{_plain(f"has_{n}_"): cel.Type.BOOL for n, _ in types}})
+    return cel.NewEnv(
+        variables={**variables, **{_plain(f"has_{n}_"): cel.Type.BOOL for n, _ in types}}, extensions=[_STRINGS]
+    )
 
 
 def _plain_head(token: re.Match[str], types: Mapping[str, FieldType]) -> str:

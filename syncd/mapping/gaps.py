@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from syncd.mapping.model import BadValue, KindMap, Mappings, WriteField
+from syncd.mapping.model import BadValue, FieldMap, KindMap, Mappings, WriteField
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,11 +74,16 @@ def _narrow(kind_map: KindMap, gap: Gap) -> KindMap:
     fields = {}
     for name, line in kind_map.fields.items():
         if line.writes is not None and (gap.whole or line.writes in gap.unwritten):
-            line = replace(line, writes=None, write=None, read_back=None)
-        elif line.write is not None and line.writes is not None and line.writes in gap.choices:
-            line = replace(line, write=_without(line.write, gap.choices[line.writes]))
+            line = replace(line, writes=None, write=None, read_back=None, markets={})
+        elif line.writes is not None and line.writes in gap.choices:
+            markets = {market: _refusing(one, gap.choices[line.writes]) for market, one in line.markets.items()}
+            line = replace(_refusing(line, gap.choices[line.writes]), markets=markets)
         fields[name] = line
     return replace(kind_map, fields=fields)
+
+
+def _refusing(line: FieldMap, choices: frozenset[str]) -> FieldMap:
+    return replace(line, write=_without(line.write, choices)) if line.write is not None else line
 
 
 def _without(write: WriteField, refused: frozenset[str]) -> WriteField:

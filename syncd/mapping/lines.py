@@ -5,7 +5,8 @@ What one raw value becomes is left to syncd.mapping.transforms.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -13,7 +14,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from babel import Locale, UnknownLocaleError
 
 from syncd.config.check import nearest
-from syncd.config.yaml import Document, Path_, Place, Problems
+from syncd.config.yaml import Document, Path_, Place, Problem, Problems
 from syncd.lead.definition import (
     HANDOFF_FACTS,
     SALES_DECISIONS,
@@ -25,8 +26,9 @@ from syncd.lead.definition import (
 )
 from syncd.mapping import readers, transforms
 from syncd.mapping.files import FileSet
+from syncd.mapping.formulas import Formulas
 from syncd.mapping.model import BadValue, Conflict, FieldMap, Method, ReadField
-from syncd.mapping.schema import FieldMapSection
+from syncd.mapping.schema import NAME, FieldMapSection
 from syncd.mapping.tables import inline_table, read_table
 from syncd.mapping.transforms import KINDS, REGIONAL, STEPS, STYLES, Style, Wanted
 from syncd.mapping.transforms.choices import ANYTHING, Table
@@ -43,6 +45,8 @@ class Context(Protocol):
     tables: dict[str, object]
 
     def say(self, place: Place, message: str, hint: str = "") -> None: ...
+
+    def told(self, problems: Sequence[Problem]) -> None: ...
 
     def kind_name(self, section_name: str) -> str: ...
 
@@ -68,6 +72,7 @@ class Lines:
         self.style = STYLES.get(context.connector, Style.PLAIN)
         self.readers: dict[str, ReadField] = {}
         self.sections: Mapping[str, FieldMapSection] = {}
+        self.formulas = Formulas(context.document, context.definition.fields[entity], context.told)
 
     def compile(self, sections: Mapping[str, FieldMapSection]) -> dict[str, FieldMap]:
         """Return the lines by our field; those with problems are left out."""
@@ -75,7 +80,7 @@ class Lines:
         self.sections = sections
         # A line that takes its region from another line needs that one's reader first.
         for name in sorted(sections, key=lambda one: self._needs_region(one, sections[one])):
-            target = self._target(name)
+            target = self._target(name, sections[name])
             line = self._line(name, sections[name], target, sections) if target else None
             if line:
                 fields[name] = line
@@ -83,7 +88,7 @@ class Lines:
                     self.readers[name] = line.read
         return {name: fields[name] for name in sections if name in fields}
 
-    def _target(self, name: str) -> _Target | None:
+    def _target(self, name: str, section: FieldMapSection) -> _Target | None:
         shared = self.context.definition.fields[self.entity]
         if name in shared:
             return _Target(field=shared[name])
@@ -95,10 +100,23 @@ class Lines:
                 choices = tuple(stage.name for stage in self.context.definition.stages)
             field = SharedField(name=name, type=SALES_FACTS[name], label=name, choices=choices)
             return _Target(field=field, writes=False)
+        if section.to and section.from_ is None and (section.value is not None or section.constant is not None):
+            return self._own_target(name, section)
         self._say(
             (name,), f"unknown {self.entity.value} field {name!r}", nearest(name, [*shared, *HANDOFF_FACTS]), key=True
         )
         return None
+
+    def _own_target(self, name: str, section: FieldMapSection) -> _Target | None:
+        """Return what a line writes that is no field of the definition: its name serves this file only."""
+        if not re.fullmatch(NAME, name):
+            self._say((name,), f"{name!r} cannot be a line's name", "use lower-case letters, digits and _", key=True)
+            return None
+        type_ = _type_of(section.constant)
+        if section.value is not None:
+            formula = self.formulas.of_ours(section.value, (*self.path, name, "value"))
+            type_ = formula.type if formula is not None else type_
+        return _Target(field=SharedField(name=name, type=type_, label=name))
 
     def _line(
         self, name: str, section: FieldMapSection, target: _Target, sections: Mapping[str, FieldMapSection]
@@ -112,23 +130,15 @@ class Lines:
         if wanted is None:
             return None
         region = self._region(name, section, wanted, sections)
-        reads = tuple(section.from_ or ())
-        names = section.as_ or []
         fallback = self._fixed(name, "default", section.default, wanted)
         fixed = self._fixed(name, "constant", section.constant, wanted)
-        read: ReadField | None = None
-        if fixed is not None:
-            read = readers.constant(fixed)
-        elif reads:
-            read = readers.reader(reads, readers.converter(wanted, region), fallback, joined="join" in names)
-        read_back = (
-            readers.reader((section.to,), readers.converter(wanted, region), None, joined=False) if section.to else None
-        )
+        reads, needs, read = self._reading(name, section, readers.converter(wanted, region), fallback, fixed)
+        read_back = readers.reader((section.to,), readers.converter(wanted, region), None) if section.to else None
         return FieldMap(
             name=name,
             place=self.context.document.key_place((*self.path, name)),
             rule=_rule(section),
-            reads=() if fixed is not None else reads,
+            reads=reads,
             writes=section.to,
             read=read,
             write=transforms.writer(wanted) if section.to else None,
@@ -137,31 +147,96 @@ class Lines:
             method=Method(section.method) if section.method else self.method,
             type=field.type,
             truncate=section.truncate,
-            needs=self._raw_region(section),
+            needs=(*self._raw_region(section), *needs),
             holds=transforms.held_type(wanted),
             choices=_raw_choices(wanted),
             longest=transforms.longest(wanted),
+            when=self.formulas.condition(section.when, (*self.path, name, "when")) if section.to else None,
+            derive=self._derived(name, section, wanted, fixed, fallback) if section.to else None,
+            markets=self._markets(name, section, target, sections),
         )
 
+    def _reading(
+        self, name: str, section: FieldMapSection, convert: readers.Converter, fallback: Any, fixed: Any
+    ) -> tuple[tuple[str, ...], tuple[str, ...], ReadField | None]:
+        """Return (their fields that make the value, further ones that it takes, how it is read)."""
+        reads, read = tuple(section.from_ or ()), None
+        if section.value is not None and not section.to:
+            formula = self.formulas.of_theirs(section.value, (*self.path, name, "value"))
+            if formula is None:
+                return (), (), None
+            reads, read = tuple(sorted(formula.references)), readers.computed(formula, convert, fallback)
+        elif fixed is not None and not section.to:
+            read = readers.constant(fixed)
+        elif reads:
+            mark = (section.separator or " ") if "join" in (section.as_ or ()) else None
+            read = readers.reader(reads, convert, fallback, joined=mark)
+        if read is None or section.only is None:
+            return reads, (), read
+        only = self.formulas.only(section.only, (*self.path, name, "only"))
+        return reads, tuple(sorted(only.references)), readers.only_where(only, read)
+
+    def _derived(
+        self, name: str, section: FieldMapSection, wanted: Wanted, fixed: Any, fallback: Any
+    ) -> Callable[[Mapping[str, Any]], Any] | None:
+        """Return what is written in place of our own value, where the line says so."""
+        if fixed is not None:
+            return lambda _: fixed
+        if section.value is not None:
+            formula = self.formulas.of_ours(section.value, (*self.path, name, "value"))
+            usual = readers.fixed_region(self.context.definition.region)
+            convert = readers.converter(replace(wanted, steps=(), table=None, choices=()), usual)
+            return readers.computed(formula, convert, fallback, whole=False) if formula is not None else None
+        if fallback is not None and section.from_ is None:
+            return lambda values: fallback if values.get(name) in (None, "", []) else values[name]
+        return None
+
+    def _markets(
+        self, name: str, section: FieldMapSection, target: _Target, sections: Mapping[str, FieldMapSection]
+    ) -> dict[str, FieldMap]:
+        """Return the line as it is in each market that says something of its own."""
+        known = [market.name for market in self.context.definition.markets]
+        found = {}
+        base = self.path
+        for market, other in section.markets.items():
+            if self.entity is not EntityKind.LEAD or market not in known:
+                message = f"no market {market!r} in the definition"
+                self._say((name, "markets", market), message, nearest(market, known), key=True)
+                continue
+            told = other.model_dump(exclude_unset=True)
+            replaced = {"constant": None, "value": None} if {"constant", "value"} & told.keys() else {}
+            self.path = (*base, name, "markets", market)
+            line = self._line(name, section.model_copy(update={**replaced, **told, "markets": {}}), target, sections)
+            self.path = base
+            if line is not None:
+                found[market] = line
+        return found
+
     def _directions(self, name: str, section: FieldMapSection, target: _Target) -> bool:
-        reads = section.from_ is not None or section.constant is not None
         writes = section.to is not None
+        made = [key for key in ("constant", "value") if getattr(section, key) is not None]
+        reads = section.from_ is not None or (bool(made) and not writes)
         if not reads and not writes:
             self._say((name,), f"{name!r} is neither read nor written", "give 'from', 'to' or both", key=True)
             return False
         if reads and not target.reads:
-            key = "from" if section.from_ is not None else "constant"
+            key = "from" if section.from_ is not None else made[0]
             self._say((name, key), f"{name!r} is syncd's own word and cannot be read", "use 'to' only", key=True)
             return False
         if writes and not target.writes:
             self._say((name, "to"), f"{name!r} is what sales says and cannot be written", "use 'from' only", key=True)
             return False
-        if section.constant is not None and (section.from_ is not None or writes):
-            self._say((name, "constant"), "a constant beside 'from' or 'to'", "a constant stands alone", key=True)
+        if made and (section.from_ is not None or len(made) > 1):
+            other = "from" if section.from_ is not None else made[1]
+            self._say((name, made[0]), f"'{made[0]}' beside '{other}'", "keep one of the two", key=True)
             return False
-        for option in ("conflict", "truncate"):
-            if getattr(section, option) is not None and not writes:
+        for option in ("conflict", "truncate", "when", "markets"):
+            if getattr(section, option) and not writes:
                 self._say((name, option), f"'{option}' on a field that is never written", "delete it", key=True)
+        if section.only is not None and not reads:
+            self._say(
+                (name, "only"), "'only' on a field that is never read", "for what is written say 'when'", key=True
+            )
         return True
 
     def _reference(self, name: str, section: FieldMapSection, field: SharedField) -> FieldMap | None:
@@ -184,9 +259,9 @@ class Lines:
             rule=_rule(section),
             reads=names,
             writes=section.to,
-            read=readers.reader(names, readers.identifier, None, joined=False) if names else None,
+            read=readers.reader(names, readers.identifier, None) if names else None,
             write=readers.itself if section.to else None,
-            read_back=readers.reader((section.to,), readers.identifier, None, joined=False) if section.to else None,
+            read_back=readers.reader((section.to,), readers.identifier, None) if section.to else None,
             conflict=Conflict(section.conflict or Conflict.THEIRS.value),
             method=Method(section.method) if section.method else self.method,
             type=FieldType.REFERENCE,
@@ -215,6 +290,7 @@ class Lines:
             zone=self._zone(name, section.zone),
             separator=section.separator or (", " if kind == "text" else ";"),
             truncate=section.truncate,
+            region=section.region if section.region and section.region.isupper() else self.context.definition.region,
         )
         if section.to is not None and not transforms.holds_answer(wanted):
             message = f"{name!r} may be {field.or_none!r}, which a {field.type.value} field cannot hold"
@@ -223,12 +299,16 @@ class Lines:
 
     def _transforms(self, name: str, section: FieldMapSection, field: SharedField) -> tuple[str, tuple[str, ...], bool]:
         kind, steps, ok = "", [], True
-        known = [*KINDS, *STEPS, "join", "link ..."]
+        known = [*KINDS, *STEPS, "part 1", "last part", "join", "link ..."]
         for i, one in enumerate(section.as_ or []):
             path = (name, "as", i) if (*self.path, name, "as", i) in self.context.document.values else (name, "as")
-            if one in STEPS:
+            step = transforms.step_of(one, section.separator or ";")
+            if step is not None:
                 steps.append(one)
-                if section.to is not None and STEPS[one].back is None:
+                if transforms.PART.fullmatch(one) and section.separator is None:
+                    self._say(path, f"{one!r} of what stands between what?", 'say it: separator: "/"')
+                    ok = False
+                if section.to is not None and step.back is None:
                     self._say(
                         path, f"{one!r} has no way back, and the field is written too", "read and write two fields"
                     )
@@ -313,7 +393,7 @@ class Lines:
             return readers.region_of(country, usual)
         if self._raw_region(section):
             raw = Wanted(type=FieldType.COUNTRY, kind="country")
-            return readers.region_of(readers.reader((given,), readers.converter(raw, None), None, joined=False), usual)
+            return readers.region_of(readers.reader((given,), readers.converter(raw, None), None), usual)
         known = [one for one in self.readers if self._kind_of(one, sections[one]) is FieldType.COUNTRY]
         self._say(
             (name, "region"), f"{given!r} is no country that this kind reads", nearest(given, [*known, "US", "DE"])
@@ -368,6 +448,8 @@ def _rule(section: FieldMapSection) -> str:
     parts = []
     if section.constant is not None:
         parts.append("constant")
+    if section.value is not None:
+        parts.append(f"computed {section.value}")
     if section.from_:
         parts.append("from " + " or ".join(section.from_))
     if section.to:
@@ -379,6 +461,12 @@ def _rule(section: FieldMapSection) -> str:
     if section.values is not None:
         parts.append("values " + (section.values if isinstance(section.values, str) else "of its own table"))
     return ", ".join(parts)
+
+
+def _type_of(constant: Any) -> FieldType:
+    if isinstance(constant, bool):
+        return FieldType.BOOLEAN
+    return FieldType.NUMBER if isinstance(constant, (int, float)) else FieldType.TEXT
 
 
 def _raw_choices(wanted: Wanted) -> tuple[str, ...]:

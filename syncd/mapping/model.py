@@ -6,7 +6,7 @@ Pure values and functions; reading YAML is the loader's, applying the result is 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import cached_property
@@ -121,6 +121,14 @@ class FieldMap:
     holds: FieldType = FieldType.TEXT
     choices: tuple[str, ...] = ()  # the raw values it may write, where those are known
     longest: int | None = None  # characters that it may write, where that is bounded
+    when: Condition | None = None  # over our values: written only where it holds
+    derive: Callable[[Mapping[str, Any]], Any] | None = None  # our values -> what is written in place of our own
+    markets: Mapping[str, FieldMap] = field(default_factory=dict)  # the line as it is for leads of a market
+
+    @property
+    def varies(self) -> bool:
+        """Whether what is written depends on more than the line's own field."""
+        return self.when is not None or self.derive is not None or bool(self.markets)
 
     def same(self, ours: Any, fields: Fields) -> bool:
         """Return whether the system's record already holds `ours`, compared in canonical form.
@@ -200,6 +208,36 @@ class KindMap:
         """Our fields that are written to this kind, and how the system's value of each is read back."""
         lines = self.fields.values()
         return [(one.name, one.read_back, one) for one in lines if one.writes is not None and one.read_back is not None]
+
+    def applied(self, values: Mapping[str, Any]) -> tuple[KindMap, Mapping[str, Any]]:
+        """Return the kind as it is in the lead's market, and what each of its lines writes: our values, and computed.
+
+        What a line does not write of this lead, because its `when` does not hold, is left out.
+        """
+        if not self._varying:
+            return self, values
+        found = dict(values)
+        here = self._in_markets.get(str(values.get("market")), self)
+        for name in self._varying:
+            line = here.fields[name]
+            if line.when is not None and not line.when.met(values):
+                found.pop(name, None)
+            elif line.derive is not None:
+                found[name] = line.derive(values)
+        return here, found
+
+    @cached_property
+    def _varying(self) -> Sequence[str]:
+        return [one.name for one in self.fields.values() if one.varies and one.writes is not None]
+
+    @cached_property
+    def _in_markets(self) -> Mapping[str, KindMap]:
+        names = {market for one in self.fields.values() for market in one.markets}
+        lines = self.fields.items()
+        return {
+            market: replace(self, fields={name: one.markets.get(market, one) for name, one in lines})
+            for market in names
+        }
 
     def read_fields(self) -> tuple[str, ...]:
         """Return every field of the system that must be read: mapped, written, watched, judged by `only`, the key."""

@@ -9,8 +9,9 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
-from syncd.lead.definition import FieldType
+from syncd.lead.definition import Condition, FieldType
 from syncd.mapping import transforms
+from syncd.mapping.expr import Formula
 from syncd.mapping.model import ABSENT, BadValue, Fields, ReadField
 from syncd.mapping.transforms import Wanted
 
@@ -39,9 +40,10 @@ def _remembering(convert: Callable[[Any], Any]) -> Converter:
     return read
 
 
-def reader(names: tuple[str, ...], convert: Converter, fallback: Any, *, joined: bool) -> ReadField:
-    if joined and len(names) > 1:
-        return _joined_reader(names, convert, fallback)
+def reader(names: tuple[str, ...], convert: Converter, fallback: Any, *, joined: str | None = None) -> ReadField:
+    """Return a reader of these fields: the first that is not blank, or all with `joined` between them."""
+    if joined is not None and len(names) > 1:
+        return _joined_reader(names, convert, fallback, joined)
     if len(names) > 1:
         return _first_reader(names, convert, fallback)
     (name,) = names
@@ -77,7 +79,7 @@ def _first_reader(names: tuple[str, ...], convert: Converter, fallback: Any) -> 
     return read
 
 
-def _joined_reader(names: tuple[str, ...], convert: Converter, fallback: Any) -> ReadField:
+def _joined_reader(names: tuple[str, ...], convert: Converter, fallback: Any, mark: str) -> ReadField:
     def read(fields: Fields) -> Any:
         parts = []
         for name in names:
@@ -86,10 +88,36 @@ def _joined_reader(names: tuple[str, ...], convert: Converter, fallback: Any) ->
                 return ABSENT
             if raw is not None and raw != "":
                 parts.append(str(raw).strip())
-        value = convert(" ".join(parts), fields) if parts else None
+        value = convert(mark.join(parts), fields) if parts else None
         return fallback if value is None else value
 
     return read
+
+
+def computed(formula: Formula, convert: Converter, fallback: Any, *, whole: bool = True) -> ReadField:
+    """Return a reader of what a formula makes of the fields; with `whole` nothing unless all of them were read."""
+    names = tuple(formula.references) if whole else ()
+
+    def read(fields: Fields) -> Any:
+        if any(name not in fields for name in names):
+            return ABSENT
+        raw = formula.value(fields)
+        value = None if raw is None or raw == "" else convert(raw, fields)
+        return fallback if value is None else value
+
+    return read
+
+
+def only_where(condition: Condition, read: ReadField) -> ReadField:
+    """Return a reader that finds nothing in records for which the condition does not hold."""
+    names = tuple(condition.references)
+
+    def read_where(fields: Fields) -> Any:
+        if any(name not in fields for name in names):
+            return ABSENT
+        return read(fields) if condition.met(fields) else None
+
+    return read_where
 
 
 def constant(value: Any) -> ReadField:

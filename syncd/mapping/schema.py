@@ -132,6 +132,7 @@ def _date(value: Any) -> date:
 
 Date = Annotated[date, BeforeValidator(_date), WithJsonSchema({"type": "string", "format": "date"})]
 Condition = Annotated[str, Field(description="CEL, for example: employees >= 200 && has(budget)")]
+Formula = Annotated[str, Field(description='CEL, for example: first_name + " " + last_name')]
 Scalar = Annotated[
     str | int | float | bool,
     BeforeValidator(lambda value: _scalar(value)),
@@ -253,6 +254,19 @@ def _values(value: Any) -> Any:
     raise plain_error(f"expected a table file or a section 'theirs: ours', got {kind_of(value)}")
 
 
+class LineOverride(Section):
+    """What of a written line is otherwise in one market."""
+
+    as_: Annotated[OneOrMore | None, Field(alias="as", description="transforms, in order")] = None
+    values: Annotated[str | dict[str, str] | None, BeforeValidator(_values), WithJsonSchema(_INLINE_TABLE)] = None
+    truncate: Annotated[int, Field(ge=1, le=131_072)] | None = None
+    default: Scalar | None = None
+    constant: Scalar | None = None
+    value: Formula | None = None
+    when: Condition | None = None
+    separator: str | None = Field(default=None, min_length=1, max_length=3)
+
+
 class FieldMapSection(Section):
     """How one of our fields travels. `from` = read, `to` = written, both = two-way."""
 
@@ -266,8 +280,18 @@ class FieldMapSection(Section):
     conflict: _words(Conflict) | None = None  # type: ignore[valid-type]
     method: _words(Method) | None = None  # type: ignore[valid-type]
     truncate: Annotated[int, Field(ge=1, le=131_072)] | None = None
-    default: Scalar | None = Field(default=None, description="read when theirs is blank")
-    constant: Scalar | None = Field(default=None, description="always read, whatever theirs holds")
+    default: Scalar | None = Field(
+        default=None, description="what counts when theirs is blank; on a line that is only written, when ours is"
+    )
+    constant: Scalar | None = Field(default=None, description="always this: read, or with `to` written")
+    value: Formula | None = Field(
+        default=None, description="computed: of their fields when read, of ours when written with `to`"
+    )
+    only: Condition | None = Field(default=None, description="over their fields: read only where it holds")
+    when: Condition | None = Field(default=None, description="over our fields: written only where it holds")
+    markets: dict[str, LineOverride] = Field(
+        default_factory=dict, description="keys of the line that are otherwise for the leads of a market"
+    )
     format: str | None = Field(default=None, description="how dates are written, as in strptime: %d.%m.%Y")
     locale: str | None = Field(default=None, description="how numbers are written: de, en_US")
     separator: str | None = Field(default=None, min_length=1, max_length=3, description="between the items of a list")

@@ -32,6 +32,7 @@ def plan_update(
     asks: list[Ask] = []
     overwrites = False
     held, agreed = record.fields, record.agreed
+    kind_map, values = kind_map.applied(values)
     for name, read_back, line in kind_map.written:
         if name not in values:
             continue
@@ -84,6 +85,8 @@ def plan_create(
         return None, []
     if kind_map.create_when is not None and not kind_map.create_when.met(values):
         return None, []
+    key = (kind_map.key, entity)
+    kind_map, values = kind_map.applied(values)
     fields: dict[str, Any] = {}
     agrees: dict[str, Any] = {}
     asks: list[Ask] = []
@@ -104,7 +107,7 @@ def plan_create(
             record_id=None,
             fields=fields,
             agrees=agrees,
-            key=(kind_map.key, entity),
+            key=key,
         ),
         [],
     )
@@ -126,7 +129,7 @@ def _raw(line: FieldMap, ours: Any, translate: Translate, asks: list[Ask], kind_
         return (line.write(None), None) if line.write is not None and line.name in HANDOFF_FACTS else (ABSENT, None)
     if line.write is None:
         return ABSENT, None
-    raw = line.write(ours)
+    raw = ours if type(ours) is BadValue else line.write(ours)
     if type(raw) is BadValue:
         asks.append(
             Ask(

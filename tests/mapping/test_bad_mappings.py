@@ -210,7 +210,7 @@ BAD: dict[str, tuple[dict[str, str], str]] = {
             )
         },
         "hubspot.yaml:6:30: unknown name 'handof.passed'; did you mean 'handoff.passed'?\n"
-        "    has(email) && handof.passed\n                  ^",
+        "    create_when: has(email) && handof.passed\n                               ^",
     ),
     "an sql kind without a query": (
         {"erp": "system: erp\nrow:\n  is: lead\n  fields:\n    email: {from: email}\n"},
@@ -238,20 +238,22 @@ BAD: dict[str, tuple[dict[str, str], str]] = {
     ),
     "a condition on an unknown field": (
         definition("big: employees >= 200", "big: employes >= 200"),
-        "definition.yaml:25:8: unknown name 'employes'; did you mean 'employees'?\n    employes >= 200\n    ^",
+        "definition.yaml:25:8: unknown name 'employes'; did you mean 'employees'?\n"
+        "    big: employes >= 200\n         ^",
     ),
     "a comparison of two kinds": (
         definition("big: employees >= 200", "big: 'employees >= 200 && industry > 4'"),
         "definition.yaml:25:38: '>' does not work on text and number; both sides must be of one kind\n"
-        "    employees >= 200 && industry > 4\n                                 ^",
+        "    big: 'employees >= 200 && industry > 4'\n                                       ^",
     ),
     "a condition that is no condition": (
         definition("big: employees >= 200", "big: employees"),
-        "definition.yaml:25:8: a condition must be true or false, this is a number; compare it\n    employees\n    ^",
+        "definition.yaml:25:8: a condition must be true or false, this is a number; compare it\n"
+        "    big: employees\n         ^",
     ),
     "a single equals sign": (
         definition("big: employees >= 200", 'big: industry = "Energy"'),
-        "definition.yaml:25:17: a single '='; compare with '=='\n    industry = \"Energy\"\n             ^",
+        "definition.yaml:25:17: a single '='; compare with '=='\n    big: industry = \"Energy\"\n                  ^",
     ),
     "an unknown stage": (
         definition("from: mql", "from: mqll"),

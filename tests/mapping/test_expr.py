@@ -148,7 +148,8 @@ def test_references_name_the_variables_that_are_used() -> None:
             "foo(budget)",
             4,
             "unknown function 'foo'; "
-            "there are: has, size, contains, startsWith, endsWith, matches, exists, all, duration, timestamp",
+            "there are: has, size, contains, startsWith, endsWith, matches, exists, all, split, join, replace, trim, "
+            "lowerAscii, upperAscii, substring, string, int, double, duration, timestamp",
         ),
         ("industry == 'Energy", 13, "cannot be read from here on; check quotes, brackets and operators before it"),
         ("  ", 1, "an empty condition; write one, or delete the key"),

@@ -5,6 +5,7 @@ Which of a record's fields are read, and where a problem is reported, is left to
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -47,6 +48,7 @@ class Wanted:
     form: str | None = None
     zone: ZoneInfo | None = None
     separator: str = ";"
+    region: str = "US"  # the country whose forms are written
     truncate: int | None = None
 
 
@@ -71,6 +73,17 @@ STEPS: Mapping[str, Step] = {
     "extension": Step(read=places.phone_extension),
     "one line": Step(read=lambda value: " ".join(value.split()), back=_same),
 }
+PART = re.compile(r"part ([1-9][0-9]?)|last part")  # of a text, between separators
+
+
+def step_of(name: str, separator: str) -> Step | None:
+    """Return the step that `as:` names, None where there is none such."""
+    part = PART.fullmatch(name)
+    if part is None:
+        return STEPS.get(name)
+    index = int(part[1]) - 1 if part[1] else -1
+    return Step(read=lambda value: text.part_of(value, separator, index))
+
 
 _TEXTUAL = (FieldType.TEXT,)
 # transform -> the types it can give; every type is also the name of its own transform.
@@ -84,6 +97,11 @@ KINDS: Mapping[str, tuple[FieldType, ...]] = {
     "boolean": (FieldType.BOOLEAN,),
     "list": (FieldType.LIST,),
     "country name": (FieldType.COUNTRY,),
+    "three letters": (FieldType.COUNTRY,),
+    "state name": (FieldType.STATE,),
+    "national phone": (FieldType.PHONE,),
+    "international phone": (FieldType.PHONE,),
+    "fraction": (FieldType.PERCENT,),
     "keyword": (FieldType.CHOICE, FieldType.TEXT),
     "not": (FieldType.BOOLEAN,),
     "date of datetime": (FieldType.DATE,),
@@ -109,7 +127,8 @@ _TYPE_NAMES = frozenset(kind.value for kind in FieldType)
 
 def held_type(wanted: Wanted) -> FieldType:
     """Return the type that the system's own field needs to take what is written."""
-    return FieldType.TEXT if wanted.kind == "text" else wanted.type
+    dated = wanted.form is not None and wanted.type in (FieldType.DATE, FieldType.DATETIME)
+    return FieldType.TEXT if wanted.kind == "text" or dated else wanted.type
 
 
 def holds_answer(wanted: Wanted) -> bool:
@@ -142,22 +161,24 @@ def reader(wanted: Wanted) -> Convert | None:
     kind = effective_type(wanted)
     if kind in REGIONAL:
         return None
-    return _with_none(_with_steps(_plain_reader(kind, wanted), wanted.steps), wanted.or_none)
+    return _with_none(_with_steps(_plain_reader(kind, wanted), _reading_steps(wanted)), wanted.or_none)
 
 
 def regional_reader(wanted: Wanted) -> RegionalConvert:
     """Return how one raw value is read in a country."""
     read = REGIONAL[effective_type(wanted)]
-    steps = [STEPS[name].read for name in wanted.steps]
-    none = wanted.or_none
-    if not steps and none is None:
+    steps = _reading_steps(wanted)
+    none, rows = wanted.or_none, wanted.table.ours if wanted.table else {}
+    if not steps and none is None and not rows:
         return read
 
     def read_after(raw: Any, region: str) -> Any:
         if none is not None and _is_answer(raw, none):
             return none
         raw = _stepped(raw, steps)
-        return raw if raw is None or raw.__class__ is BadValue else read(raw, region)
+        if raw is None or raw.__class__ is BadValue:
+            return raw
+        return read(rows.get(choices.fold(raw), raw) if rows and raw.__class__ is str else raw, region)
 
     return read_after
 
@@ -165,17 +186,18 @@ def regional_reader(wanted: Wanted) -> RegionalConvert:
 def _plain_reader(kind: FieldType, wanted: Wanted) -> Convert:
     match kind:
         case FieldType.EMAIL:
-            return text.read_email
+            return _through(wanted.table, text.read_email)
         case FieldType.URL:
-            return text.read_url
+            return _through(wanted.table, text.read_url)
         case FieldType.DOMAIN:
-            return text.read_domain
+            return _through(wanted.table, text.read_domain)
         case FieldType.COUNTRY:
             return _through(wanted.table, places.read_country)
         case FieldType.INTEGER:
-            return partial(numbers.read_integer, locale=wanted.locale) if wanted.locale else numbers.read_integer
+            return _through(wanted.table, _in_locale(numbers.read_integer, wanted))
         case FieldType.NUMBER | FieldType.MONEY | FieldType.PERCENT:
-            return partial(numbers.read_number, locale=wanted.locale) if wanted.locale else numbers.read_number
+            plain = numbers.read_fraction if wanted.kind == "fraction" else numbers.read_number
+            return _through(wanted.table, _in_locale(plain, wanted))
         case FieldType.BOOLEAN:
             return _through(wanted.table, _opposite if wanted.kind == "not" else numbers.read_boolean)
         case FieldType.DATE:
@@ -197,6 +219,10 @@ def _plain_reader(kind: FieldType, wanted: Wanted) -> Convert:
             return text.read_text
 
 
+def _in_locale(read: Callable[..., Any], wanted: Wanted) -> Convert:
+    return partial(read, locale=wanted.locale) if wanted.locale else read
+
+
 def _opposite(raw: Any) -> Any:
     value = numbers.read_boolean(raw)
     return not value if value.__class__ is bool else value
@@ -216,10 +242,14 @@ def _through(table: Table | None, read: Convert) -> Convert:
     return read_row
 
 
-def _with_steps(read: Convert, names: Sequence[str]) -> Convert:
-    if not names:
+def _reading_steps(wanted: Wanted) -> list[Callable[[str], str]]:
+    found = (step_of(name, wanted.separator) for name in wanted.steps)
+    return [step.read for step in found if step is not None]
+
+
+def _with_steps(read: Convert, steps: Sequence[Callable[[str], str]]) -> Convert:
+    if not steps:
         return read
-    steps = [STEPS[name].read for name in names]
 
     def read_after(raw: Any) -> Any:
         raw = _stepped(raw, steps)
@@ -256,7 +286,8 @@ def _is_answer(raw: Any, none: str) -> bool:
 def writer(wanted: Wanted) -> Callable[[Any], Any]:
     """Return how a canonical value is written; None means empty."""
     write = _value_writer(wanted)
-    backs = [step.back for name in reversed(wanted.steps) if (step := STEPS[name]).back not in (None, _same)]
+    named = (step_of(name, wanted.separator) for name in reversed(wanted.steps))
+    backs = [step.back for step in named if step is not None and step.back not in (None, _same)]
     empty = False if wanted.type is FieldType.BOOLEAN and wanted.style is Style.NATIVE else None
     none, limit = wanted.or_none, wanted.truncate
     unable = not holds_answer(wanted)
@@ -283,7 +314,7 @@ def _value_writer(wanted: Wanted) -> Callable[[Any], Any]:
     as_words = wanted.style is Style.STRINGS or wanted.kind == "text"
     match wanted.type:
         case FieldType.INTEGER | FieldType.NUMBER | FieldType.MONEY | FieldType.PERCENT:
-            return partial(_number, as_words)
+            return _number_writer(wanted, as_words)
         case FieldType.BOOLEAN:
             if wanted.kind == "not":
                 return lambda value: _yes_or_no(not value, as_words, wanted.table)
@@ -294,8 +325,18 @@ def _value_writer(wanted: Wanted) -> Callable[[Any], Any]:
             return lambda value: join([value] if isinstance(value, str) else value)
         case FieldType.COUNTRY if wanted.table is not None:
             return choices.choice_writer((), wanted.table)
-        case FieldType.COUNTRY if wanted.kind == "country name":
-            return places.country_name
+        case FieldType.COUNTRY if wanted.kind in _COUNTRY_FORMS:
+            return _COUNTRY_FORMS[wanted.kind]
+        case FieldType.STATE if wanted.kind == "state name":
+            return partial(places.state_name, region=wanted.region)
+        case FieldType.PHONE if wanted.kind in ("national phone", "international phone"):
+            return partial(places.phone_form, region=wanted.region if wanted.kind == "national phone" else None)
+        case FieldType.DATE if wanted.form is not None:
+            return partial(times.write_date, form=wanted.form)
+        case FieldType.DATETIME if wanted.form is not None:
+            return partial(times.write_datetime, form=wanted.form, zone=wanted.zone)
+        case FieldType.EMAIL if wanted.table is not None:
+            return choices.choice_writer(tuple(ours for _, ours in wanted.table.rows), wanted.table)
         case FieldType.CHOICE:
             return choices.choice_writer(wanted.choices, wanted.table)
         case _:
@@ -308,10 +349,25 @@ def _itself(value: Any) -> Any:
     return value
 
 
-def _number(as_words: bool, value: Any) -> Any:
-    if value.__class__ not in (int, float):
-        return numbers.BAD_NUMBER
-    return numbers.number_text(value) if as_words else value
+_COUNTRY_FORMS: Mapping[str, Convert] = {"country name": places.country_name, "three letters": places.country_letters}
+
+
+def _number_writer(wanted: Wanted, as_words: bool) -> Convert:
+    rows = wanted.table.theirs if wanted.table else {}
+    locale = wanted.locale
+
+    def write(value: Any) -> Any:
+        if value.__class__ not in (int, float):
+            return numbers.BAD_NUMBER
+        if rows and (found := rows.get(choices.fold(numbers.number_text(value)))) is not None:
+            return found
+        if wanted.kind == "fraction":
+            value = numbers.fraction_of(value)
+        if not as_words:
+            return value
+        return numbers.number_in(value, locale) if locale else numbers.number_text(value)
+
+    return write
 
 
 def _yes_or_no(value: bool, as_words: bool, table: Table | None) -> Any:

@@ -11,7 +11,7 @@ from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from typing import Any
 
-from babel.numbers import NumberFormatError, parse_decimal
+from babel.numbers import NumberFormatError, format_decimal, parse_decimal
 
 from syncd.mapping.model import BadValue
 from syncd.mapping.transforms.text import read_text
@@ -46,6 +46,18 @@ def read_integer(raw: Any, locale: str | None = None) -> Any:
     """int; a number with a fraction is refused, never rounded."""
     value = read_number(raw, locale)
     return BAD_INTEGER if value.__class__ is float else value
+
+
+def read_fraction(raw: Any, locale: str | None = None) -> Any:
+    """Per cent of a share: 0.125 is 12.5; what says "%" is in per cent already."""
+    value = read_number(raw, locale)
+    if value.__class__ not in (int, float) or (raw.__class__ is str and raw.rstrip().endswith("%")):
+        return value
+    return _settled(Decimal(repr(value)) * 100)
+
+
+def fraction_of(percent: float) -> Any:
+    return _settled(Decimal(repr(percent)) / 100)
 
 
 _PLAIN = re.compile(r"[+-]?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,3})?")
@@ -121,3 +133,9 @@ def read_boolean(raw: Any) -> Any:
 def number_text(value: float) -> str:
     """Digits without an exponent, which no system's forms take."""
     return str(value) if value.__class__ is int else format(Decimal(repr(value)), "f")
+
+
+def number_in(value: float, locale: str) -> str:
+    """Digits as a locale writes them, without marks between thousands: 1234,5."""
+    number = Decimal(repr(value))
+    return str(format_decimal(number, locale=locale, decimal_quantization=False, group_separator=False))

@@ -63,6 +63,16 @@ def _parse(text: str, region: str) -> Any:
     return number if phonenumbers.is_possible_number(number) else None
 
 
+def phone_form(value: str, region: str | None) -> str:
+    """Write a number as people do; without its country code where it is of `region`."""
+    number = _parse(value, "US")
+    if number is None:
+        return value
+    forms = phonenumbers.PhoneNumberFormat
+    at_home = region is not None and phonenumbers.region_code_for_number(number) == region
+    return str(phonenumbers.format_number(number, forms.NATIONAL if at_home else forms.INTERNATIONAL))
+
+
 def phone_extension(text: str) -> str:
     """Return the extension of a phone number, "" for none."""
     try:
@@ -93,6 +103,12 @@ def _country(text: str) -> Any:
 def country_name(code: str) -> str:
     """Return the English name, or the code when it has none."""
     return _names().get(code, code)
+
+
+def country_letters(code: str) -> str:
+    """Return the three letters of ISO 3166-1, or the code when it has none."""
+    found = pycountry.countries.get(alpha_2=code)
+    return str(found.alpha_3) if found is not None else code
 
 
 LANGUAGES = (
@@ -234,6 +250,17 @@ def _states(region: str) -> dict[str, str]:
         code = one.code.partition("-")[2]
         index[_key(one.name)] = index[code.lower()] = code
     return index
+
+
+def state_name(code: str, region: str) -> str:
+    """Return a state's name in English, where its country has states that we know; else the text as it stands."""
+    return _state_names(region).get(code, code) if region in _WITH_STATES else code
+
+
+@lru_cache(maxsize=3)
+def _state_names(region: str) -> dict[str, str]:
+    found = pycountry.subdivisions.get(country_code=region)  # type: ignore[no-untyped-call]
+    return {one.code.partition("-")[2]: one.name for one in found}
 
 
 def read_postcode(raw: Any, region: str) -> Any:

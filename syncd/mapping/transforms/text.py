@@ -218,6 +218,12 @@ _PARTICLES = frozenset(
 )
 
 
+def part_of(text: str, separator: str, index: int) -> str:
+    """Return one part of a text, without outer blanks; "" where it has fewer."""
+    parts = [part.strip() for part in text.split(separator)]
+    return parts[index] if index < len(parts) else ""
+
+
 def split_name(full: str) -> tuple[str, str]:
     """Return (first, last): "Smith, Ann" and "Dr. Ludwig van Beethoven" are understood; one word is a last name."""
     name = _SUFFIX.sub("", _TITLES.sub("", " ".join(full.split())))

@@ -115,6 +115,17 @@ def read_datetime(raw: Any, *, form: str | None = None, zone: ZoneInfo | None = 
         return BAD_DATETIME
 
 
+def write_date(value: str, form: str) -> Any:
+    return datetime.strptime(value, "%Y-%m-%d").strftime(form) if _DATE.fullmatch(value) else BAD_DATE
+
+
+def write_datetime(value: str, form: str, zone: ZoneInfo | None = None) -> Any:
+    """In the declared zone, else in UTC."""
+    if not _UTC_SECOND.fullmatch(value):
+        return BAD_DATETIME
+    return datetime.fromisoformat(value).astimezone(zone or UTC).strftime(form)
+
+
 def _in_utc(moment: datetime, zone: ZoneInfo | None) -> Any:
     if moment.tzinfo is None:
         if zone is None:
