@@ -204,6 +204,29 @@ class Ask:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Likely:
+    """An account or branch that somebody may belong to. `signs`: (reason, bits); no reason holds a field's value."""
+
+    id: str
+    weight: float
+    signs: tuple[tuple[str, float], ...]
+    hold: str | None = None  # why the weight alone does not do
+
+    def words(self) -> str:
+        said = ", ".join(sign for sign, weight in self.signs if weight > 0) or "nothing for it"
+        against = ", ".join(sign for sign, weight in self.signs if weight < 0)
+        return said + (f"; against it {against}" if against else "")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Question:
+    """Which of these is the one, if any? Only a person can tell; the likeliest comes first, and nothing is linked."""
+
+    about: EntityKind
+    candidates: tuple[Likely, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Decision:
     """What every side should hold, why, and the writes that bring it about."""
 
@@ -218,6 +241,7 @@ class Decision:
     writes: tuple[Write, ...] = ()
     reads: Mapping[tuple[str, str, str], Mapping[str, Any]] = field(default_factory=dict)  # agreed by reading
     asks: tuple[Ask, ...] = ()
+    question: Question | None = None
     facts: Mapping[str, Any] = field(default_factory=dict)
     bad: Mapping[str, str] = field(default_factory=dict)
     fate: Fate = Fate.UNCHANGED

@@ -5,18 +5,21 @@ Pure: it reads no store and no system. Callers bring the records and keep what i
 
 from syncd.matching.compare import compare
 from syncd.matching.evidence import COMPANY, PERSON, SITE, Band, Comparison, Hold, Purpose, Reason, Rules, Sign
-from syncd.matching.index import Candidate, Found, Index, choose
+from syncd.matching.frequency import Frequencies
+from syncd.matching.index import MOST_PER_KEY, Candidate, Found, Index, choose, shortlist
 from syncd.matching.keys import block_keys
 from syncd.matching.party import Party, form_of, party_of
 
 __all__ = [
     "COMPANY",
+    "MOST_PER_KEY",
     "PERSON",
     "SITE",
     "Band",
     "Candidate",
     "Comparison",
     "Found",
+    "Frequencies",
     "Hold",
     "Index",
     "Party",
@@ -29,4 +32,5 @@ __all__ = [
     "compare",
     "form_of",
     "party_of",
+    "shortlist",
 ]

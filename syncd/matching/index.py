@@ -14,12 +14,13 @@ from syncd.matching.frequency import Frequencies
 from syncd.matching.keys import block_keys
 from syncd.matching.party import Form, Party, form_of
 
-_MOST_PER_KEY = 60  # a key more records share than this finds nobody: a common word is no block
+MOST_PER_KEY = 60  # a key more records share than this finds nobody: a common word is no block
 _MOST_WEIGHED = 12
-# What one shared key says about a pair being worth weighing, by the key's kind. Only a first sieve: a pair needs 2.
+# What one shared key says about a pair being worth weighing, by the key's kind. A first sieve: a pair needs _LEAST.
 _HINT = {"n": 1.0, "c": 1.0, "m": 1.0, "s": 1.0, "h": 2.0}
 _HINT_NAME_ONLY = {**_HINT, "n": 2.0}
 _BY_NAME = "nwg"  # the kinds of keys made of the name only
+_LEAST = 2.0
 _SURE = 5.0
 _SHORT = 8
 _NEAR_THE_BEST = 0.4
@@ -71,7 +72,7 @@ class Index:
                     holders[key] = place
                 elif isinstance(held, int):
                     holders[key] = [held, place]
-                elif len(held) <= _MOST_PER_KEY:
+                elif len(held) <= MOST_PER_KEY:
                     held.append(place)
 
     def __len__(self) -> int:
@@ -123,7 +124,7 @@ class Index:
         best = max(shared.values(), default=0.0)
         if not every and best >= _SURE and any(said == best and forms[at].id == form.id for at, said in shared.items()):
             return self._near(form, every=True)  # the record itself stands here, and outshines the others
-        least = 2.0 if every else max(2.0, _NEAR_THE_BEST * best)
+        least = _LEAST if every else max(_LEAST, _NEAR_THE_BEST * best)
         ranked = [(-said, forms[place].id, place) for place, said in shared.items() if said >= least]
         if len(ranked) > 1:
             ranked.sort()
@@ -139,7 +140,7 @@ class Index:
                 continue
             if isinstance(held, int):
                 held = [held]
-            elif len(held) > _MOST_PER_KEY:
+            elif len(held) > MOST_PER_KEY:
                 continue
             blocks.append((key[0] in _BY_NAME, len(held), hint.get(key[0], 2.0), held))
         blocks.sort(key=_order)
@@ -161,6 +162,20 @@ def choose(
         if not form.id or other.id != form.id
     ]
     return decide(weighed, rules, {other.id: other.facts for other in others}, most)
+
+
+def shortlist(holders: Mapping[str, Sequence[str]], purpose: Purpose) -> list[str]:
+    """Return the records worth weighing, those that share the most first. `holders`: block key -> records under it."""
+    hint = _HINT_NAME_ONLY if purpose is Purpose.COMPANY else _HINT
+    shared: dict[str, float] = {}
+    for key, held in holders.items():
+        if len(held) > MOST_PER_KEY:
+            continue
+        said = hint.get(key[0], 2.0)
+        for one in held:
+            shared[one] = shared.get(one, 0.0) + said
+    ranked = sorted((-said, one) for one, said in shared.items() if said >= _LEAST)
+    return [one for _, one in ranked[:_MOST_WEIGHED]]
 
 
 def decide(

@@ -18,6 +18,8 @@ from connectors.errors import ConnectorError
 from syncd.lead.decision import Decision, Fate, LeadState, Write
 from syncd.lead.definition import EntityKind
 from syncd.mapping.model import Mappings
+from syncd.pipeline.asking import tell_questions
+from syncd.pipeline.resembling import keep_keys
 from syncd.pipeline.succession import RANK
 from syncd.store import handoff, inbox, intake
 from syncd.store.database import new_id, now_ms
@@ -95,8 +97,10 @@ def store_decisions(
         changes=[_ledger_row(mappings, one, now) for one in kept if one.changes],
     )
     settle_doubts(connection, [one.entity for one in kept])
+    keep_keys(connection, kept)
     _save_places(connection, kept, now)
     _tell(connection, decisions, held, now)
+    tell_questions(connection, kept, now)
     waiting = {one.entity for one in kept if one.fate is Fate.DEFERRED and not one.writes}
     next_turn = {one.entity for one in kept if one.looks_first}
     later = (waiting | held) - next_turn

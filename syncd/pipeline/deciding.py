@@ -10,12 +10,24 @@ from typing import Any
 from sqlalchemy import Connection
 
 from syncd.lead.branch import mail_domain, name_key, site_key
-from syncd.lead.decision import Ask, Decision, EntityView, Fate, LeadState, Move, Related, Verdict, Write
+from syncd.lead.decision import (
+    Ask,
+    Decision,
+    EntityView,
+    Fate,
+    LeadState,
+    Move,
+    Question,
+    Related,
+    Verdict,
+    Write,
+)
 from syncd.lead.definition import SALES_FACTS, EntityKind
 from syncd.mapping.model import Create, FieldMap, Mappings, Method
+from syncd.pipeline.resembling import Near, look_around
 from syncd.pipeline.unanswered import keep, own_up
 from syncd.stages.deliver import plan_create, plan_update
-from syncd.stages.enrich import account_of_branch, find_account, find_branch
+from syncd.stages.enrich import AccountFound, account_of_branch, find_account, find_branch
 from syncd.stages.feedback import handoff_facts
 from syncd.stages.gate import check_handoff
 from syncd.stages.map import map_record
@@ -36,6 +48,7 @@ class Batch:
     related: Mapping[str, Related] = field(default_factory=dict)
     holders: Mapping[tuple[EntityKind, Key], Sequence[str]] = field(default_factory=dict)
     may_create: frozenset[tuple[str, str]] = frozenset()  # (system, kind) whose like are known freshly enough
+    near: Near = field(default_factory=Near)  # what resembles whom, and what people said of that
 
     @cached_property
     def crm(self) -> frozenset[str]:
@@ -47,6 +60,20 @@ class Batch:
         if not value:
             return []
         return [self.related[one] for one in self.holders.get((kind, (key, value)), ()) if one in self.related]
+
+    def possible(self, view: EntityView, found: Iterable[Related]) -> list[Related]:
+        """Leave out whom a person said this one does not belong to."""
+        no = self.near.no.get(view.id)
+        return [one for one in found if one.id not in no] if no else list(found)
+
+    def said(self, view: EntityView, about: EntityKind) -> tuple[str, str] | None:
+        """Return (id, why) of the account or branch that a person said it is."""
+        found = self.near.yes.get((view.id, about))
+        return found if found is not None and found[0] in self.related else None
+
+    def alike(self, view: EntityView, kind: EntityKind) -> list[Related]:
+        ids = self.near.alike.get((view.id, kind), ())
+        return self.possible(view, (self.related[one] for one in ids if one in self.related))
 
 
 def decide_batch(
@@ -157,7 +184,8 @@ def _with_related(
         for key, held in intake.holders_of(connection, EntityKind.BRANCH.value, sites).items():
             holders[(EntityKind.BRANCH, key)] = sorted(held)
             ids.update(held)
-    return replace(batch, holders=holders, related=handoff.load_related(connection, ids))
+    near = look_around(connection, views, {one: found[0] for one, found in merged.items()}, holders)
+    return replace(batch, holders=holders, near=near, related=handoff.load_related(connection, ids | near.ids))
 
 
 def _account_keys(kind: EntityKind, values: Mapping[str, Any]) -> set[Key]:
@@ -178,16 +206,19 @@ def _decide(
 ) -> Decision:
     if view.kind is EntityKind.LEAD:
         return _decide_lead(batch, view, said, values, provenance, bad)
+    question = None
     if view.kind is EntityKind.BRANCH and values.get("account") is None:
-        found = account_of_branch(
+        found = batch.said(view, EntityKind.ACCOUNT) or account_of_branch(
             values,
-            batch.find(EntityKind.ACCOUNT, "erp_customer", values.get("customer")),
-            batch.find(EntityKind.ACCOUNT, "name", name_key(values.get("customer_name"))),
+            batch.possible(view, batch.find(EntityKind.ACCOUNT, "erp_customer", values.get("customer"))),
+            batch.possible(view, batch.find(EntityKind.ACCOUNT, "name", name_key(values.get("customer_name")))),
+            batch.alike(view, EntityKind.ACCOUNT),
         )
-        _add_found(view, values, provenance, "account", found, batch.now)
+        question = _take(view, values, provenance, "account", found, batch.now)
     facts = {"key": view.id}
     writes, reads, asks = _plan(batch, view, {**values, **facts}, provenance, allowed=_placed(view.kind, values))
-    return _sum_up(view, values, provenance, bad, dict(view.state), writes, reads, asks, facts)
+    state = dict(view.state)
+    return _sum_up(view, values, provenance, bad, state, writes, reads, asks, facts, question=question)
 
 
 def _placed(kind: EntityKind, values: Mapping[str, Any]) -> bool:
@@ -204,7 +235,7 @@ def _decide_lead(
     bad: dict[str, str],
 ) -> Decision:
     definition, now = batch.mappings.definition, batch.now
-    branch = _enrich(batch, view, values, provenance)
+    branch, question = _enrich(batch, view, values, provenance)
     scored = score_lead(definition, values, view.touches, now)  # qualify
     sales, decided_at = sales_facts(said, SALES_FACTS)
     scope = {**values, **scored, "touches": len(view.touches), "now": now}
@@ -240,30 +271,56 @@ def _decide_lead(
         moves=moves,
         verdict=verdict if spoke else None,
         fate=_fate_at_gate(view, state, verdict, writes, asks),
+        question=question,
     )
 
 
 def _enrich(
     batch: Batch, view: EntityView, values: dict[str, Any], provenance: dict[str, Any]
-) -> tuple[Related, str] | None:
+) -> tuple[tuple[Related, str] | None, Question | None]:
+    """Add the account and the branch; return (the branch and why, what a person must say about either)."""
+    whose = None
     if values.get("account") is None:
-        found = find_account(
+        found = batch.said(view, EntityKind.ACCOUNT) or find_account(
             values,
-            batch.find(EntityKind.ACCOUNT, "domain", mail_domain(values.get("email"))),
-            batch.find(EntityKind.ACCOUNT, "name", name_key(values.get("company"))),
+            batch.possible(view, batch.find(EntityKind.ACCOUNT, "domain", mail_domain(values.get("email")))),
+            batch.possible(view, batch.find(EntityKind.ACCOUNT, "name", name_key(values.get("company")))),
+            batch.alike(view, EntityKind.ACCOUNT),
         )
-        _add_found(view, values, provenance, "account", found, batch.now)
+        whose = _take(view, values, provenance, "account", found, batch.now)
     account = batch.related.get(values.get("account") or "")
     if values.get("branch") is not None and values["branch"] in batch.related:
-        return batch.related[values["branch"]], "stated"
-    here = batch.find(EntityKind.BRANCH, "account", account.id if account else None)
-    here += batch.find(EntityKind.BRANCH, "site", site_key(values.get("street"), values.get("postcode")))
-    branch = find_branch(values, account, list({one.id: one for one in here}.values()))
+        return (batch.related[values["branch"]], "stated"), whose
+    branch, where = _find_branch(batch, view, values, account)
     if branch is not None:
         _add_found(view, values, provenance, "branch", (branch[0].id, branch[1]), batch.now)
         if account is None and branch[0].values.get("account"):
             _add_found(view, values, provenance, "account", (branch[0].values["account"], "its branch"), batch.now)
-    return branch
+            whose = None
+    return branch, whose or where
+
+
+def _find_branch(
+    batch: Batch, view: EntityView, values: Mapping[str, Any], account: Related | None
+) -> tuple[tuple[Related, str] | None, Question | None]:
+    said = batch.said(view, EntityKind.BRANCH)
+    if said is not None:
+        return (batch.related[said[0]], said[1]), None
+    here = batch.find(EntityKind.BRANCH, "account", account.id if account else None)
+    here += batch.find(EntityKind.BRANCH, "site", site_key(values.get("street"), values.get("postcode")))
+    known = list({one.id: one for one in here}.values())
+    found = find_branch(values, account, batch.possible(view, known), batch.alike(view, EntityKind.BRANCH))
+    return (None, found) if isinstance(found, Question) else (found, None)
+
+
+def _take(
+    view: EntityView, values: dict[str, Any], provenance: dict[str, Any], name: str, found: AccountFound, now: int
+) -> Question | None:
+    """Add what was found; return the question that it is instead."""
+    if isinstance(found, Question):
+        return found
+    _add_found(view, values, provenance, name, found, now)
+    return None
 
 
 def _add_found(
@@ -402,6 +459,7 @@ def _sum_up(
     moves: Sequence[Move] = (),
     verdict: Verdict | None = None,
     fate: Fate | None = None,
+    question: Question | None = None,
 ) -> Decision:
     changes = changes_between(view.values, values, provenance)
     if fate is None:
@@ -418,6 +476,7 @@ def _sum_up(
         writes=tuple(writes),
         reads=reads,
         asks=tuple(asks),
+        question=question,
         facts=facts,
         bad=bad,
         fate=fate,

@@ -6,28 +6,56 @@ Which records there are to choose from is the caller's to read; how like two rec
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import replace
+from typing import Any, TypeAlias
 
 from syncd.lead.branch import name_key, site_key
-from syncd.lead.decision import Related
-from syncd.matching import COMPANY, SITE, Band, Comparison, Party, Sign, choose, party_of
+from syncd.lead.decision import Likely, Question, Related
+from syncd.lead.definition import EntityKind
+from syncd.matching import (
+    COMPANY,
+    SITE,
+    Band,
+    Candidate,
+    Comparison,
+    Found,
+    Frequencies,
+    Party,
+    Rules,
+    Sign,
+    block_keys,
+    choose,
+    compare,
+    form_of,
+    party_of,
+)
+
+AccountFound: TypeAlias = tuple[str, str] | Question | None  # (id, why), what a person must say, or nobody
+BranchFound: TypeAlias = tuple[Related, str] | Question | None
 
 
 def find_account(
-    values: Mapping[str, Any], by_domain: Sequence[Related], by_name: Sequence[Related]
-) -> tuple[str, str] | None:
-    """Return (account id, why) for a lead or branch without a stated one; None when nobody or several fit."""
+    values: Mapping[str, Any],
+    by_domain: Sequence[Related],
+    by_name: Sequence[Related],
+    alike: Sequence[Related] = (),
+) -> AccountFound:
+    """Return (account id, why) for a lead without a stated one. `alike`: what shares keys of likeness with it."""
     if len(by_domain) == 1:
         return by_domain[0].id, "mail domain"
     if len(by_name) == 1 and not _contradicts(values, by_name[0].values):
         return by_name[0].id, "company name"
     likely = [*by_domain, *(one for one in by_name if not _contradicts(values, one.values))]
-    return _likeliest(_party(values, values.get("company")), likely)
+    mine = _party(values, values.get("company"))
+    return _likeliest(mine, likely) if likely else _resembling(mine, alike, COMPANY)
 
 
 def account_of_branch(
-    values: Mapping[str, Any], by_customer: Sequence[Related], by_name: Sequence[Related]
-) -> tuple[str, str] | None:
+    values: Mapping[str, Any],
+    by_customer: Sequence[Related],
+    by_name: Sequence[Related],
+    alike: Sequence[Related] = (),
+) -> AccountFound:
     """Return (account id, why) for a branch: the ERP customer number first, then name and address."""
     if len(by_customer) == 1:
         return by_customer[0].id, "ERP customer number"
@@ -40,15 +68,21 @@ def account_of_branch(
     ]
     if len(at_site) == 1:
         return at_site[0].id, "customer name and address"
-    return _likeliest(_party(values, values.get("customer_name") or values.get("name")), [*by_customer, *agreeing])
+    likely = [*by_customer, *agreeing]
+    mine = _party(values, values.get("customer_name") or values.get("name"))
+    return _likeliest(mine, likely) if likely else _resembling(mine, alike, COMPANY)
 
 
 def find_branch(
-    values: Mapping[str, Any], account: Related | None, branches: Sequence[Related]
-) -> tuple[Related, str] | None:
+    values: Mapping[str, Any],
+    account: Related | None,
+    branches: Sequence[Related],
+    alike: Sequence[Related] = (),
+) -> BranchFound:
     """Return the branch somebody sits at, and why: its account agrees and the address or the telephone does.
 
-    Without an account the branch's own name or its customer's must be the lead's company.
+    Without an account the branch's own name or its customer's must be the lead's company; failing that, one of `alike`
+    may be it as a whole.
     """
     here = site_key(values.get("street"), values.get("postcode"))
     phone = values.get("phone")
@@ -62,7 +96,28 @@ def find_branch(
             hits.append((branch, "same telephone"))
     if len({branch.id for branch, _ in hits}) == 1:
         return hits[0]
-    return None if hits or account is None else _branch_spelled_otherwise(values, account, branches)
+    if hits:
+        return _several_branches(values, hits)
+    if account is not None:
+        return _branch_spelled_otherwise(values, account, branches)
+    found = _resembling(_party(values, values.get("company")), alike, SITE)
+    if not isinstance(found, tuple):
+        return found
+    return next(one for one in alike if one.id == found[0]), found[1]
+
+
+def kept_keys(kind: EntityKind, values: Mapping[str, Any]) -> list[str]:
+    """Return the keys under which an account or branch is kept, so that what resembles it finds it."""
+    if kind is EntityKind.ACCOUNT:
+        return _block_keys(_party(values, values.get("name")))
+    return [key for key in _block_keys(_party(values, None)) if key[0] in _PLACE_KEYS]
+
+
+def sought_keys(kind: EntityKind, values: Mapping[str, Any], of: EntityKind) -> list[str]:
+    """Return the keys under which the accounts (or branches: `of`) are kept that this lead or branch may belong to."""
+    name = values.get("company") if kind is EntityKind.LEAD else values.get("customer_name") or values.get("name")
+    keys = _block_keys(_party(values, name))
+    return keys if of is EntityKind.ACCOUNT else [key for key in keys if key[0] in _PLACE_KEYS]
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -70,24 +125,94 @@ def find_branch(
 # What makes two addresses of one account one door, whatever else is said of them.
 _STREET = {Sign.STREET_SAME, Sign.STREET_CLOSE}
 _HOUSE = {Sign.HOUSE_SAME, Sign.HOUSE_PART}
+_WHOEVER = {Sign.NUMBER_SAME, Sign.DOMAIN_SAME, Sign.PHONE_SAME}
+_NO_DOOR = "no house number says which door"
+_OTHER_DOOR = {Sign.HOUSE_OTHER, Sign.WAY_OTHER, Sign.BOX_OTHER}
 _TOWN = {Sign.POSTCODE_SAME, Sign.POSTCODE_CLOSE, Sign.CITY_SAME}
 _PLACE_PARTS = ("street", "city", "state", "postcode", "country", "phone")
 
 
-def _likeliest(mine: Party, candidates: Sequence[Related]) -> tuple[str, str] | None:
-    """Return the one account that fits, with the reasons; None when none does, or two about as well."""
+# A hundred thousand branches are kept under keys of their place only: a lead that has no address sits at none.
+_PLACE_KEYS = frozenset("hzsop")
+# How many there are to choose from, for candidates that came out of the whole table. A constant, because counting would
+# cost more with every record; for fewer it asks for a little more evidence than needed.
+_CHOICE = 1 << 16
+_SHOWN = 2
+_LONGEST_KEY = 100
+
+
+def _block_keys(party: Party) -> list[str]:
+    """A page of text in a field of an address makes keys as long; what is cut off tells nobody apart."""
+    return [key[:_LONGEST_KEY] for key in block_keys(form_of(party))]
+
+
+def _likeliest(mine: Party, candidates: Sequence[Related]) -> AccountFound:
+    """Return the one account that fits, with the reasons; of those that an exact key found."""
     if len(candidates) < 2:
         return None
-    others = {one.id: _party(one.values, one.values.get("name"), one.id) for one in candidates}
-    found = choose(mine, others.values(), COMPANY)
-    if found.band is not Band.LINK or found.best is None:
+    return _outcome(choose(mine, _parties(candidates), COMPANY), EntityKind.ACCOUNT)
+
+
+def _resembling(mine: Party, alike: Sequence[Related], rules: Rules) -> AccountFound:
+    """Return the one that fits among those found by likeness alone; how rare their words are is told by them."""
+    if not alike:
         return None
-    return found.best.id, _words(found.best.comparison)
+    others = _parties(alike)
+    frequencies = Frequencies(form_of(one) for one in others)
+    frequencies.size = _CHOICE
+    found = choose(mine, others, rules, frequencies)
+    if found.band is Band.REVIEW:  # two companies at one address are no question, however many share the building
+        found = replace(found, candidates=tuple(one for one in found.candidates if _may_be(one.comparison)))
+    return _outcome(found, EntityKind.BRANCH if rules is SITE else EntityKind.ACCOUNT)
 
 
-def _branch_spelled_otherwise(
-    values: Mapping[str, Any], account: Related, branches: Sequence[Related]
-) -> tuple[Related, str] | None:
+def _may_be(comparison: Comparison) -> bool:
+    signs = {sign for sign, _ in comparison.signs}
+    return Sign.NAME_OTHER not in signs or bool(signs & _WHOEVER)
+
+
+def _parties(candidates: Sequence[Related]) -> list[Party]:
+    return [_party(one.values, one.values.get("name"), one.id) for one in {one.id: one for one in candidates}.values()]
+
+
+def _outcome(found: Found, about: EntityKind, without: Sign | None = None) -> AccountFound:
+    if found.best is None or found.band is Band.NO:
+        return None
+    if found.band is Band.LINK:
+        return found.best.id, _words(found.best.comparison, without)
+    return _question(found.candidates, about, without)
+
+
+def _question(candidates: Sequence[Candidate], about: EntityKind, without: Sign | None = None) -> Question:
+    return Question(
+        about=about,
+        candidates=tuple(
+            Likely(
+                id=one.id,
+                weight=one.comparison.weight,
+                signs=tuple(
+                    (sign.value, round(weight, 1))
+                    for sign, weight in one.comparison.signs
+                    if sign is not without and sign is not Sign.CHANCE
+                ),
+                hold=one.comparison.hold.value if one.comparison.hold else None,
+            )
+            for one in candidates[:_SHOWN]
+        ),
+    )
+
+
+def _several_branches(values: Mapping[str, Any], hits: Sequence[tuple[Related, str]]) -> Question:
+    """Ask which of the branches that fit exactly it is, as when one address stands in the ERP twice."""
+    mine = _party(values, values.get("company"))
+    weighed = [
+        Candidate(id=one.id, comparison=compare(mine, one, SITE)) for one in _parties([branch for branch, _ in hits])
+    ]
+    weighed.sort(key=lambda one: (-one.comparison.weight, one.id))
+    return _question(weighed, EntityKind.BRANCH)
+
+
+def _branch_spelled_otherwise(values: Mapping[str, Any], account: Related, branches: Sequence[Related]) -> BranchFound:
     """Look, among the account's branches in this town, for the address with a slip or in other words."""
     near = {
         one.id: one
@@ -100,17 +225,22 @@ def _branch_spelled_otherwise(
         _party({name: one.values.get(name) for name in _PLACE_PARTS}, account.id, one.id) for one in near.values()
     ]
     found = choose(mine, others, SITE)
-    if found.band is not Band.LINK or found.best is None:
+    if found.best is None or found.band is Band.NO:
         return None
     signs = {sign for sign, _ in found.best.comparison.signs}
-    if not (signs & _STREET and signs & _HOUSE and signs & _TOWN):
+    if not (signs & _STREET and signs & _TOWN) or signs & _OTHER_DOOR:
         return None
-    return near[found.best.id], _words(found.best.comparison, without=Sign.NAME_SAME)
+    if found.band is Band.LINK and signs & _HOUSE:
+        return near[found.best.id], _words(found.best.comparison, without=Sign.NAME_SAME)
+    asked = _question(found.candidates, EntityKind.BRANCH, Sign.NAME_SAME)
+    first = asked.candidates[0]
+    return replace(asked, candidates=(replace(first, hold=first.hold or _NO_DOOR), *asked.candidates[1:]))
 
 
 def _party(values: Mapping[str, Any], name: Any, party_id: str = "") -> Party:
     number = values.get("erp_customer") or values.get("customer")
-    return party_of({**values, "name": name, "number": number}, party_id)
+    domain = values.get("domain") or values.get("website")
+    return party_of({**values, "name": name, "number": number, "domain": domain}, party_id)
 
 
 def _words(comparison: Comparison, without: Sign | None = None) -> str:

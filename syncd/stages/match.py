@@ -15,7 +15,7 @@ from syncd.lead.definition import Definition, EntityKind
 Key: TypeAlias = tuple[str, str]  # (kind of key, canonical value)
 
 # Keys that find related entities but never say that two records are the same one.
-RELATING = frozenset({"ref", "account", "site", "customer", "company"})
+RELATING = frozenset({"ref", "account", "site", "customer", "company", "like", "asked"})
 # Keys that speak only where a surer one is lacking on one of the two sides -> the name under which that side is found.
 LONE = {"phone": "lone phone", "ship_to": "lone ship_to"}
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, and_, delete, select, update
 
+from syncd.store.pairings import hand_on
 from syncd.store.rows import chunks, insert_missing, upsert
 from syncd.store.tables import (
     agreed,
@@ -24,6 +25,7 @@ from syncd.store.tables import (
 )
 
 RecordKey = tuple[str, str, str]  # (system, kind, id)
+_NAMING_AN_ENTITY = ("account", "asked")  # keys whose value is the id of an account or branch
 
 
 def survivors_of(connection: Connection, system: str, kind: str, ids: Iterable[str]) -> dict[str, str]:
@@ -78,7 +80,8 @@ def join_entities(
     keys = connection.execute(select(match_key).where(match_key.c.entity.in_(others)))
     insert_missing(connection, match_key, [{**row._mapping, "entity": keeper} for row in keys])
     connection.execute(delete(match_key).where(match_key.c.entity.in_(others)))
-    placed = and_(match_key.c.key == "account", match_key.c.value.in_(others))
+    hand_on(connection, keeper, others)
+    placed = and_(match_key.c.key.in_(_NAMING_AN_ENTITY), match_key.c.value.in_(others))
     members = connection.execute(select(match_key).where(placed)).all()
     insert_missing(connection, match_key, [{**row._mapping, "value": keeper} for row in members])
     connection.execute(delete(match_key).where(placed))
@@ -88,9 +91,9 @@ def join_entities(
 
 
 def members_of(connection: Connection, account: str) -> list[tuple[str, str]]:
-    """Return (kind, entity) of those that belong to an account."""
-    query = select(match_key.c.entity_kind, match_key.c.entity)
-    found = connection.execute(query.where(match_key.c.key == "account", match_key.c.value == account))
+    """Return (kind, entity) of those that belong to an account, or of which a person is asked whether they do."""
+    query = select(match_key.c.entity_kind, match_key.c.entity).distinct()
+    found = connection.execute(query.where(match_key.c.key.in_(_NAMING_AN_ENTITY), match_key.c.value == account))
     return [(kind, one) for kind, one in found]
 
 

@@ -348,3 +348,19 @@ budget = Table(
     Column("allowed", Integer),
     Column("remaining", Integer),
 )
+
+# What people said of two that resemble each other: `entity` belongs to the account or branch `candidate`, or (`same`
+# false) does not. `problem` is the number of the question that was answered. Deciding obeys it until it is undone.
+pairing = Table(
+    "pairing",
+    metadata,
+    Column("entity", String(26), primary_key=True),
+    Column("candidate", String(26), primary_key=True),
+    Column("about", String(16), nullable=False),
+    Column("same", Boolean, nullable=False),
+    Column("problem", BigInteger, nullable=False),
+    Column("by", String(128), nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Index("pairing_by_candidate", "candidate"),
+    Index("pairing_by_problem", "problem"),
+)

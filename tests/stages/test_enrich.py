@@ -7,13 +7,21 @@ from typing import Any
 import pytest
 from support.builders import related
 
-from syncd.stages.enrich import account_of_branch, find_account, find_branch
+from syncd.lead.decision import Question
+from syncd.lead.definition import EntityKind
+from syncd.stages.enrich import account_of_branch, find_account, find_branch, kept_keys, sought_keys
 
 HERE: dict[str, Any] = {"street": "400 North Industrial Road, Suite 3", "postcode": "12345-6789"}
 SAME = {"street": "400 N Industrial Rd", "postcode": "12345"}
 ELSEWHERE = {"street": "9 Elm St", "postcode": "54321"}
 ACME = related("A", name="Acme Inc")
 ACME_HERE = related("B", account="A", **SAME)
+
+
+def asked(found: object) -> list[str]:
+    """Whom a person is asked about, the likeliest first."""
+    assert isinstance(found, Question)
+    return [one.id for one in found.candidates]
 
 
 # --- accounts
@@ -53,7 +61,7 @@ def test_of_several_accounts_of_one_name_the_one_at_the_address_is_meant() -> No
     twins = [related("A", **SAME), related("B", **ELSEWHERE)]
     assert account_of_branch(HERE, [], twins) == ("A", "customer name and address")
     assert account_of_branch({}, [], twins) is None
-    assert account_of_branch(HERE, [], [related("A", **SAME), related("B", **SAME)]) is None
+    assert asked(account_of_branch(HERE, [], [related("A", **SAME), related("B", **SAME)])) == ["A", "B"]
 
 
 def test_an_account_of_that_name_in_another_country_is_no_candidate() -> None:
@@ -82,9 +90,10 @@ def test_the_branch_of_another_account_at_the_same_address_is_not_the_leads() ->
     assert find_branch(HERE, ACME, [related("B", account="Z", **SAME)]) is None
 
 
-def test_two_branches_that_fit_are_none() -> None:
-    second = related("C", account="A", phone="+1", **ELSEWHERE)
-    assert find_branch({"phone": "+1", **HERE}, ACME, [ACME_HERE, second]) is None
+def test_of_two_branches_that_fit_a_person_says_which() -> None:
+    second = related("C", account="A", phone="+16175550123", **ELSEWHERE)
+    found = find_branch({"phone": "+16175550123", **HERE}, ACME, [ACME_HERE, second])
+    assert sorted(asked(found)) == ["B", "C"]
 
 
 def test_one_branch_named_twice_is_one() -> None:
@@ -136,7 +145,12 @@ def test_accounts_that_fit_equally_are_left_to_a_person() -> None:
     """The same account twice: neither."""
     lead = {"company": "Voltaform Castings", "email": "jo@voltaform.example", "city": "Peoria", "postcode": "61604"}
     twin = {"name": "Voltaform Castings", "domain": "voltaform.example", "city": "Peoria", "postcode": "61604"}
-    assert find_account(lead, [related("A", **twin), related("B", **twin)], []) is None
+    found = find_account(lead, [related("A", **twin), related("B", **twin)], [])
+    assert asked(found) == ["A", "B"]
+    assert isinstance(found, Question)
+    assert found.candidates[0].hold == "a second candidate is about as likely"
+    assert "same name" in found.candidates[0].words()
+    assert "Voltaform" not in str(found)
 
 
 def test_a_branch_is_found_despite_a_slip_in_its_street() -> None:
@@ -151,9 +165,76 @@ def test_a_branch_is_found_despite_a_slip_in_its_street() -> None:
 
 @pytest.mark.parametrize(
     "street",
-    ["402 North Industral Road", "400 South Industral Road", "400 Elm Road", "North Industral Road", "PO Box 400"],
+    ["402 North Industral Road", "400 South Industral Road", "400 Elm Road", "PO Box 400"],
 )
 def test_another_door_in_the_same_postcode_is_not_the_branch(street: str) -> None:
     """The neighbour is no customer."""
     branch = related("B", account="A", street="400 N Industrial Rd", postcode="12345", city="Troy")
     assert find_branch({"street": street, "postcode": "12345", "city": "Troy"}, ACME, [branch]) is None
+
+
+def test_an_address_without_its_house_number_is_for_a_person_to_place() -> None:
+    """The street alone may be any of its doors."""
+    branch = related("B", account="A", street="400 N Industrial Rd", postcode="12345", city="Troy")
+    found = find_branch({"street": "North Industral Road", "postcode": "12345", "city": "Troy"}, ACME, [branch])
+    assert asked(found) == ["B"]
+
+
+# --- whom no exact key finds
+
+PLANT: dict[str, Any] = {
+    "street": "400 North Industrial Road", "city": "Peoria", "state": "IL", "postcode": "61604", "country": "US",
+}  # fmt: skip
+VOLTAFORM = related("A", name="Voltaform Castings Inc", **PLANT)
+
+
+def test_a_name_with_a_slip_at_the_same_address_is_the_account() -> None:
+    """Two typists, one plant."""
+    lead = {"company": "Voltaforn Casting", **PLANT, "street": "400 N Industrial Rd"}
+    found = find_account(lead, [], [], [VOLTAFORM, related("B", name="Voltaform Iberia", city="Bilbao", country="ES")])
+    assert isinstance(found, tuple)
+    assert found[0] == "A"
+    assert "name is spelled alike" in found[1]
+    branch = {"name": "VOLTAFORM CASTINGS PLANT 2", "customer": "9", **PLANT}
+    assert isinstance(account_of_branch(branch, [], [], [VOLTAFORM]), tuple)
+
+
+def test_a_name_alone_is_for_a_person() -> None:
+    """A namesake in another state is seldom the company."""
+    found = find_account({"company": "Voltaforn Castings", "country": "US"}, [], [], [VOLTAFORM])
+    assert asked(found) == ["A"]
+
+
+def test_what_has_nothing_but_a_town_in_common_is_nobody() -> None:
+    assert find_account({"company": "Elm Street Bakery", "city": "Peoria"}, [], [], [VOLTAFORM]) is None
+
+
+def test_a_lead_without_an_account_sits_at_the_branch_of_its_name_and_address() -> None:
+    """The branch brings its account along."""
+    branch = related("B", name="Voltaform Castings Peoria", **PLANT)
+    lead = {"company": "Voltaforn Castings", **PLANT, "street": "400 N. Industrial Rd."}
+    found = find_branch(lead, None, [], [branch])
+    assert isinstance(found, tuple)
+    assert found[0] is branch
+    assert find_branch({**lead, "company": "Elm Street Bakery"}, None, [], [branch]) is None
+
+
+def test_what_is_alike_shares_a_key_of_likeness() -> None:
+    """A slip in one word hides nobody."""
+    account = kept_keys(EntityKind.ACCOUNT, VOLTAFORM.values)
+    lead = {"company": "Voltaforn Castings", "city": "Peoria", "postcode": "61604"}
+    assert set(account) & set(sought_keys(EntityKind.LEAD, lead, EntityKind.ACCOUNT))
+    branch = kept_keys(EntityKind.BRANCH, {"name": "Plant", **PLANT})
+    assert set(branch) & set(sought_keys(EntityKind.LEAD, PLANT, EntityKind.BRANCH))
+
+
+def test_a_branch_is_kept_under_keys_of_its_place_only() -> None:
+    """A hundred thousand of them have few names among them."""
+    assert kept_keys(EntityKind.BRANCH, {"name": "Voltaform", "city": "Peoria"}) == []
+
+
+def test_a_field_that_holds_a_page_makes_no_long_key() -> None:
+    """A database's index takes no key of any length."""
+    keys = kept_keys(EntityKind.ACCOUNT, {"name": "x" * 4_000, "street": "1 " + "y" * 4_000, "postcode": "z" * 4_000})
+    assert keys
+    assert max(map(len, keys)) <= 100

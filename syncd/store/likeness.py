@@ -1,0 +1,104 @@
+"""Queries of the keys under which accounts and branches are found by what they resemble.
+
+They stand beside the exact keys and never link, nor does the key of whoever a person is asked about; what they are made
+of is syncd.matching's.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
+
+from sqlalchemy import Connection, bindparam, delete, func, select
+
+from syncd.lead.definition import EntityKind
+from syncd.store.rows import chunks, execute_many, insert_missing
+from syncd.store.tables import match_key
+
+LIKE = "like"
+ASKED = "asked"
+_NOTHING = ""  # kept for those that have no key, so that they are known to have been looked at
+
+
+def any_kept(connection: Connection, kind: EntityKind) -> bool:
+    """Return whether anything of this kind can be found by likeness."""
+    query = select(match_key.c.entity).where(match_key.c.entity_kind == kind.value, match_key.c.key == LIKE).limit(1)
+    return connection.execute(query).first() is not None
+
+
+def holders(connection: Connection, kind: EntityKind, keys: Iterable[str]) -> dict[str, list[str]]:
+    """Return key -> those under it. No key is stored for more than `keep` allows, so this costs what the keys cost."""
+    found: dict[str, list[str]] = {}
+    for part in chunks(keys):
+        query = select(match_key.c.value, match_key.c.entity).where(
+            match_key.c.entity_kind == kind.value, match_key.c.key == LIKE, match_key.c.value.in_(part)
+        )
+        for value, one in connection.execute(query):
+            found.setdefault(value, []).append(one)
+    return found
+
+
+def keys_of(connection: Connection, entities: Iterable[str]) -> dict[str, set[str]]:
+    """Return entity -> its keys, for those that were looked at; the set may hold none."""
+    found: dict[str, set[str]] = {}
+    for part in chunks(entities):
+        query = select(match_key.c.entity, match_key.c.value).where(
+            match_key.c.entity.in_(part), match_key.c.key == LIKE
+        )
+        for one, value in connection.execute(query):
+            found.setdefault(one, set()).add(value)
+    return found
+
+
+def keep(
+    connection: Connection,
+    kind: EntityKind,
+    wanted: Mapping[str, Collection[str]],
+    held: Mapping[str, Collection[str]],
+    most: int,
+) -> None:
+    """Put these in place of the keys held. A key that `most` have already gets one holder more, and is then full."""
+    due = {one: set(keys) or {_NOTHING} for one, keys in wanted.items()}
+    gone = [{"b_entity": one, "b_value": key} for one, keys in held.items() for key in set(keys) - due[one]]
+    execute_many(connection, _DROP, gone)
+    fresh = {one: keys - {*held[one]} for one, keys in due.items()}
+    count = _count(connection, kind, {key for keys in fresh.values() for key in keys if key})
+    rows = []
+    for one, keys in sorted(fresh.items()):
+        for key in sorted(keys):
+            if key and count[key] > most:
+                continue
+            count[key] += 1
+            rows.append({"entity_kind": kind.value, "key": LIKE, "value": key, "entity": one})
+    insert_missing(connection, match_key, rows)
+
+
+def ask(connection: Connection, kind: EntityKind, entity: str, candidates: Iterable[str]) -> None:
+    """Remember of whom a person is asked, so that a change of one of them leads to whoever asks."""
+    rows = [{"entity_kind": kind.value, "key": ASKED, "value": one, "entity": entity} for one in candidates]
+    insert_missing(connection, match_key, rows)
+
+
+def ask_no_more(connection: Connection, entities: Iterable[str]) -> None:
+    for part in chunks(entities):
+        connection.execute(delete(match_key).where(match_key.c.entity.in_(part), match_key.c.key == ASKED))
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def _count(connection: Connection, kind: EntityKind, keys: Iterable[str]) -> Counter[str]:
+    found: Counter[str] = Counter()
+    for part in chunks(keys):
+        query = (
+            select(match_key.c.value, func.count())
+            .where(match_key.c.entity_kind == kind.value, match_key.c.key == LIKE, match_key.c.value.in_(part))
+            .group_by(match_key.c.value)
+        )
+        found.update({value: int(count) for value, count in connection.execute(query)})
+    return found
+
+
+_DROP = delete(match_key).where(
+    match_key.c.entity == bindparam("b_entity"), match_key.c.key == LIKE, match_key.c.value == bindparam("b_value")
+)

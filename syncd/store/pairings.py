@@ -1,0 +1,64 @@
+"""Queries of what people said of two that resemble each other: storing, taking back, obeying, handing on in a merge."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, delete, or_, select
+
+from syncd.lead.definition import EntityKind
+from syncd.store.rows import chunks, insert_missing, upsert
+from syncd.store.tables import pairing
+
+Said = tuple[dict[tuple[str, EntityKind], tuple[str, str]], dict[str, frozenset[str]]]
+
+
+def read_said(connection: Connection, entities: Sequence[str]) -> Said:
+    """Return ((entity, kind) -> (candidate, why), entity -> those it does not belong to)."""
+    yes: dict[tuple[str, EntityKind], tuple[str, str]] = {}
+    no: dict[str, frozenset[str]] = {}
+    if connection.execute(select(pairing.c.entity).limit(1)).first() is None:
+        return yes, no  # nearly always
+    for part in chunks(entities):
+        for row in connection.execute(select(pairing).where(pairing.c.entity.in_(part)).order_by(pairing.c.at)):
+            if row.same:
+                yes[(row.entity, EntityKind(row.about))] = (row.candidate, f"accepted in review by {row.by}")
+            else:
+                no[row.entity] = no.get(row.entity, frozenset()) | {row.candidate}
+    return yes, no
+
+
+def save_said(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Store answers; a later one about the same two takes the place of the earlier."""
+    upsert(connection, pairing, rows)
+
+
+def undo(connection: Connection, problem: int) -> list[str]:
+    """Take back what was said to a question; return the entities that it was said of."""
+    said = pairing.c.problem == problem
+    entities = list(connection.execute(select(pairing.c.entity).where(said).distinct()).scalars())
+    connection.execute(delete(pairing).where(said))
+    return entities
+
+
+def all_said(connection: Connection) -> list[Any]:
+    """Return everything that was said, the earliest first."""
+    return list(connection.execute(select(pairing).order_by(pairing.c.at, pairing.c.entity, pairing.c.candidate)))
+
+
+def said_of(connection: Connection, entity: str) -> list[Any]:
+    return list(connection.execute(select(pairing).where(pairing.c.entity == entity).order_by(pairing.c.at)))
+
+
+def hand_on(connection: Connection, keeper: str, others: Sequence[str]) -> None:
+    """Let what was said of entities that became one hold for the one that is left; its own word comes first."""
+    about = or_(pairing.c.entity.in_(others), pairing.c.candidate.in_(others))
+    rows = [dict(row._mapping) for row in connection.execute(select(pairing).where(about))]
+    if not rows:
+        return
+    for row in rows:
+        for name in ("entity", "candidate"):
+            row[name] = keeper if row[name] in others else row[name]
+    connection.execute(delete(pairing).where(about))
+    insert_missing(connection, pairing, rows)
