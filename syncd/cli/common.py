@@ -11,7 +11,9 @@ import click
 
 if TYPE_CHECKING:
     from syncd.daemon.work import Work
+    from syncd.edits.passing import Folder
     from syncd.health import Health
+    from syncd.web.desk import Desk
     from syncd.wiring import App
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -44,12 +46,10 @@ def open_app(config: Path, log_level: str | None = None) -> App:
 
 
 def make_work(app: App, health: Health) -> Work:
-    from syncd.daemon.live import Folder
     from syncd.daemon.work import Work
     from syncd.edits.force import Running
-    from syncd.edits.passing import Limits
 
-    brakes, edits = app.config.brakes, app.config.edits
+    brakes = app.config.brakes
     return Work(
         engine=app.engine,
         running=Running(app.engine, app.mappings, app.define_tables),
@@ -58,16 +58,27 @@ def make_work(app: App, health: Health) -> Work:
         polls={name: one.poll for name, one in app.config.systems.items()},
         health=health,
         account_settings=app.account_settings,
-        folder=Folder(
-            path=app.config.mappings,
-            systems=app.connectors,
-            limits=Limits(records=edits.records, creates=edits.creates, clears=edits.clears, flips=edits.flips),
-            look=edits.look.total_seconds(),
-        ),
+        folder=_folder(app),
         batch=app.config.handoff_batch,
         creates=brakes.creates,
         overwrites=brakes.overwrites,
         clears=brakes.clears,
+    )
+
+
+def make_desk(app: App) -> Desk | None:
+    """Return what the Mappings page works on; None where the config leaves it out."""
+    from syncd.web.desk import Desk
+
+    allowed = app.config.web.mappings
+    if allowed == "off":
+        return None
+    return Desk(
+        engine=app.engine,
+        folder=_folder(app),
+        sources=app.sources,
+        approves=allowed in ("approve", "write"),
+        writes=allowed == "write",
     )
 
 
@@ -80,3 +91,18 @@ def dump_json(value: Any) -> str:
     import orjson
 
     return orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS, default=str).decode()
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def _folder(app: App) -> Folder:
+    from syncd.edits.passing import Folder, Limits
+
+    edits = app.config.edits
+    return Folder(
+        path=app.config.mappings,
+        systems=app.connectors,
+        limits=Limits(records=edits.records, creates=edits.creates, clears=edits.clears, flips=edits.flips),
+        look=edits.look.total_seconds(),
+    )

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from syncd.cli.common import config_option, dump_json, json_option, make_work, open_app
+from syncd.cli.common import config_option, dump_json, json_option, make_desk, make_work, open_app
 
 NEEDS_A_PERSON = frozenset({"refused", "review", "rejected", "held", "gone"})
 
@@ -30,7 +30,7 @@ def run(config: Path) -> int:
     stop = threading.Event()
     stop_on_signals(stop)
     web = app.config.web
-    page = start(app.engine, health, web.host, web.port) if web.enabled else None
+    page = start(app.engine, health, web.host, web.port, make_desk(app)) if web.enabled else None
     work = make_work(app, health)
 
     def started() -> None:

@@ -27,7 +27,7 @@ LINE_EVERY = 10.0
 
 def run_demo(config: Path, state: Path, people: int, seconds: float | None) -> int:
     """Start sandbox and daemon, tell what happens, stop both on Ctrl-C; the next demo goes on from the same state."""
-    from syncd.cli.common import make_work, open_app
+    from syncd.cli.common import make_desk, make_work, open_app
     from syncd.daemon import serve
     from syncd.daemon.engine import stop_on_signals
     from syncd.health import Health
@@ -42,7 +42,7 @@ def run_demo(config: Path, state: Path, people: int, seconds: float | None) -> i
         app = open_app(config, log_level="warning")
         health = Health()
         web = app.config.web
-        page = start(app.engine, health, web.host, web.port) if web.enabled else None
+        page = start(app.engine, health, web.host, web.port, make_desk(app)) if web.enabled else None
         click.echo(f"status page: {page.url}" if page else "status page: off")
         teller = threading.Thread(
             target=_tell, args=(app.engine, health, stop, began, seconds, page.url if page else None, box), daemon=True

@@ -54,12 +54,16 @@ class Edits:
 
 @dataclass(frozen=True, kw_only=True)
 class Web:
-    """Where the pages are served. `public` is the only way to an address beyond loopback."""
+    """Where the pages are served. `public` is the only way to an address beyond loopback.
+
+    `mappings`: what the Mappings page may do: off, read, approve or write.
+    """
 
     enabled: bool
     host: str
     port: int
     public: bool
+    mappings: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -202,6 +206,11 @@ class WebSection(Section):
     public: bool = Field(
         default=False, description="allow an address beyond loopback: anyone who reaches it sees leads"
     )
+    mappings: Literal["off", "read", "approve", "write"] | None = Field(
+        default=None,
+        description="what the Mappings page may do: read, approve (and roll back), write (also the files); default "
+        "approve, or read where the address is beyond loopback",
+    )
 
 
 class LogSection(Section):
@@ -261,7 +270,13 @@ def _config(model: ConfigFile, document: Document, secrets: frozenset[str], path
         systems=systems,
         brakes=Brakes(**model.brakes.model_dump()),
         edits=Edits(**model.edits.model_dump()),
-        web=Web(enabled=model.web.enabled, host=host, port=port, public=model.web.public),
+        web=Web(
+            enabled=model.web.enabled,
+            host=host,
+            port=port,
+            public=model.web.public,
+            mappings=model.web.mappings or ("approve" if _is_loopback(host) else "read"),
+        ),
         log=Log(level=model.log.level, format=model.log.format),
         handoff_batch=model.handoff.batch,
         executor=model.executor or platform.node(),

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
@@ -21,7 +19,7 @@ from syncd.edits import passing
 from syncd.edits.checking import failing_cases, lacking_in_systems
 from syncd.edits.difference import Kind, compare_versions
 from syncd.edits.force import Running
-from syncd.edits.passing import Limits, NotPassed
+from syncd.edits.passing import Folder, NotPassed
 from syncd.edits.plan import Plan, Unread, make_plan
 from syncd.edits.reach import unread
 from syncd.log import logger
@@ -34,16 +32,6 @@ from syncd.store.versions import StoredPlan
 
 MOST_TOLD = 5
 BY = "live"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Folder:
-    """Where the files are, for which systems (name -> connector), and what of an edit is let through at once."""
-
-    path: Path
-    systems: Mapping[str, str]
-    limits: Limits
-    look: float  # seconds between two looks
 
 
 class Live:

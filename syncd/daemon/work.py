@@ -26,9 +26,10 @@ from syncd.daemon.accounts import Accounts
 from syncd.daemon.budgets import Budgets
 from syncd.daemon.drift import PATIENCE_MS, Drift
 from syncd.daemon.filling import Filler
-from syncd.daemon.live import Folder, Live
+from syncd.daemon.live import Live
 from syncd.daemon.sweep import Sweeper
 from syncd.edits.force import Running
+from syncd.edits.passing import Folder
 from syncd.health import Health
 from syncd.lead.decision import Fate
 from syncd.log import logger

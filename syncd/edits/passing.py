@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from sqlalchemy import Connection, Engine
 
@@ -50,6 +51,16 @@ class Limits:
     creates: int | None = 0
     clears: int | None = 0
     flips: int | None = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Folder:
+    """Where the files are, for which systems (name -> connector), and what of an edit is let through at once."""
+
+    path: Path
+    systems: Mapping[str, str]
+    limits: Limits
+    look: float  # seconds between two looks
 
 
 def beyond(plan: Plan, limits: Limits) -> list[str]:

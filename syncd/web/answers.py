@@ -1,6 +1,7 @@
-"""What each path answers, and to whom: reads only, for hosts we know, with nothing from any other host in a page.
+"""What each path answers, and to whom: for hosts we know, with nothing from any other host in a page.
 
-Reading the figures is syncd.web.figures', wording them syncd.web.page's.
+Reading the figures is syncd.web.figures', wording them syncd.web.page's, all below /mappings/
+syncd.web.mapping_answers'.
 """
 
 from __future__ import annotations
@@ -28,7 +29,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from syncd.health import Health
 from syncd.store import figures as store
 from syncd.store.inbox import count_problems
+from syncd.web.desk import Desk, Refused
 from syncd.web.figures import Figures, read_figures
+from syncd.web.forms import Foreign
+from syncd.web.mapping_answers import mapping_routes, refused
 from syncd.web.page import render_page, render_trouble
 
 FRESH_SECONDS = 1.0
@@ -44,9 +48,9 @@ HEADERS = {
 }
 
 
-def build_app(engine: Engine, health: Health, host: str) -> ASGIApp:
-    """Return the application. `host` is the one it was configured to listen on."""
-    answers = _Answers(engine, health)
+def build_app(engine: Engine, health: Health, host: str, desk: Desk | None = None) -> ASGIApp:
+    """Return the application. `host` is the one it was configured to listen on; without a desk nobody edits."""
+    answers = _Answers(engine, health, desk is not None)
     static = StaticFiles(directory=Path(__file__).parent / "static")
     app = Starlette(
         routes=[
@@ -55,9 +59,10 @@ def build_app(engine: Engine, health: Health, host: str) -> ASGIApp:
             Route("/healthz", answers.healthz),
             Route("/readyz", answers.readyz),
             Route("/metrics", answers.metrics),
+            *(mapping_routes(desk) if desk is not None else ()),
             Mount("/static", static),
         ],
-        exception_handlers={SQLAlchemyError: answers.store_failed},
+        exception_handlers={SQLAlchemyError: answers.store_failed, Refused: refused, Foreign: refused},
     )
     return _Guard(app, host)
 
@@ -68,8 +73,9 @@ def build_app(engine: Engine, health: Health, host: str) -> ASGIApp:
 class _Answers:
     """The answers of one daemon. They run in threads; one at a time reads the state, on one connection."""
 
-    def __init__(self, engine: Engine, health: Health) -> None:
+    def __init__(self, engine: Engine, health: Health, mappings: bool) -> None:
         self._engine = engine
+        self._mappings = mappings
         self._health = health
         self._reading = threading.Lock()
         self._counting = threading.Lock()
@@ -77,7 +83,7 @@ class _Answers:
         self._fresh_until = 0.0
 
     def page(self, _: Request) -> Response:
-        return Response(render_page(self._read()), media_type="text/html")
+        return Response(render_page(self._read(), self._mappings), media_type="text/html")
 
     def status(self, _: Request) -> Response:
         return _json(self._read().as_json())
@@ -103,8 +109,10 @@ class _Answers:
 
     def store_failed(self, request: Request, error: Exception) -> Response:
         trouble = _words(error)
-        if request.url.path == "/":
-            return Response(render_trouble(trouble), HTTPStatus.SERVICE_UNAVAILABLE, media_type="text/html")
+        below = request.url.path.startswith("/mappings/")
+        if below or request.url.path == "/":
+            page = render_trouble(trouble, "../" if below else "")
+            return Response(page, HTTPStatus.SERVICE_UNAVAILABLE, media_type="text/html")
         return _json({"reasons": [trouble]}, HTTPStatus.SERVICE_UNAVAILABLE)
 
     def _read(self) -> Figures:

@@ -7,21 +7,28 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
+from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from syncd.edits.words import pair, shown
 from syncd.web.figures import Figures, RunFigures, SystemFigures
 
 
-def render_page(figures: Figures) -> str:
-    return _PAGES.get_template("status.html").render(f=figures, headline=headline(figures), calm=is_calm(figures))
+def render_page(figures: Figures, mappings: bool = False) -> str:
+    """Return the status page; `mappings`: with the way to the Mappings page."""
+    return render("status.html", f=figures, headline=headline(figures), calm=is_calm(figures), mappings=mappings)
 
 
-def render_trouble(trouble: str) -> str:
-    """Return the page for a state that cannot be read."""
-    return _PAGES.get_template("trouble.html").render(trouble=trouble)
+def render_trouble(trouble: str, up: str = "") -> str:
+    """Return the page for a state that cannot be read; `up` leads from it to the root."""
+    return render("trouble.html", trouble=trouble, up=up)
+
+
+def render(template: str, **values: Any) -> str:
+    return _PAGES.get_template(template).render(**values)
 
 
 def headline(figures: Figures) -> str:
@@ -64,6 +71,10 @@ def _ago(moment: datetime | None, now: datetime) -> str:
     return f"{seconds} s ago"
 
 
+def _moment(ms: int) -> str:
+    return f"{datetime.fromtimestamp(ms / 1000, UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
 def _took(run: RunFigures) -> str:
     if run.ended_at is None:
         return "still running"
@@ -100,7 +111,10 @@ _PAGES = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
+_PAGES.globals.update(up="", page="", mappings=False)
 _PAGES.filters.update(
+    shown=shown,
+    pair=pair,
     state=_state,
     commands=_commands,
     ago=_ago,
@@ -109,4 +123,5 @@ _PAGES.filters.update(
     number=_number,
     count=_count,
     stamp=datetime.isoformat,
+    moment=_moment,
 )

@@ -16,6 +16,7 @@ from sqlalchemy import Engine
 
 from syncd.health import Health
 from syncd.web.answers import build_app
+from syncd.web.desk import Desk
 
 START_SECONDS = 10
 STOP_SECONDS = 5
@@ -33,24 +34,27 @@ class Running:
     url: str
     _server: uvicorn.Server = field(repr=False)
     _thread: threading.Thread = field(repr=False)
+    _desk: Desk | None = field(repr=False, default=None)
 
     def stop(self) -> None:
         """End it: answers under way are finished, for a few seconds at most. May be called twice."""
+        if self._desk is not None:
+            self._desk.stopping.set()
         self._server.should_exit = True
         self._thread.join(STOP_SECONDS)
         self._server.force_exit = True
         self._thread.join(STOP_SECONDS)
 
 
-def start(engine: Engine, health: Health, host: str, port: int) -> Running:
-    """Serve in a thread; return once requests are answered. Port 0 takes any free one.
+def start(engine: Engine, health: Health, host: str, port: int, desk: Desk | None = None) -> Running:
+    """Serve in a thread; return once requests are answered. Port 0 takes any free one. `desk`: for the Mappings page.
 
     Raises WebUnusable, with nothing started, when the address cannot be had.
     """
     listener = _bind(host, port)
     server = uvicorn.Server(
         uvicorn.Config(
-            build_app(engine, health, host),
+            build_app(engine, health, host, desk),
             log_config=None,  # syncd.log has set all loggers up
             access_log=False,  # a scrape every few seconds is no news
             server_header=False,
@@ -64,7 +68,7 @@ def start(engine: Engine, health: Health, host: str, port: int) -> Running:
         )
     )
     thread = threading.Thread(target=server.run, args=([listener],), name="web", daemon=True)
-    running = Running(url=_url(host, listener), _server=server, _thread=thread)
+    running = Running(url=_url(host, listener), _server=server, _thread=thread, _desk=desk)
     thread.start()
     deadline = time.monotonic() + START_SECONDS
     while not server.started:

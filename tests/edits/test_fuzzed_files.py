@@ -10,9 +10,9 @@ import pytest
 from small_world import FILES, SYSTEMS, SmallWorld
 from support.long import times
 
-from syncd.daemon.live import Folder, Live
+from syncd.daemon.live import Live
 from syncd.edits.force import Running
-from syncd.edits.passing import Limits
+from syncd.edits.passing import Folder, Limits
 from syncd.store.inbox import list_problems
 
 

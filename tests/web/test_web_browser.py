@@ -57,8 +57,8 @@ def look(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple
         true_render = answers.render_page
         sent: list[str] = []
 
-        def render(figures: Figures) -> str:
-            page = true_render(figures)
+        def render(figures: Figures, mappings: bool) -> str:
+            page = true_render(figures, mappings)
             if not sent:
                 meanwhile()
             sent.append(page)
