@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
@@ -14,7 +14,7 @@ from sqlalchemy import Engine
 from sqlalchemy.engine import make_url
 
 from connectors import registry
-from connectors.contract import Destination, FieldWanted, Source
+from connectors.contract import Destination, FieldInfo, FieldWanted, Source
 from connectors.contract import FieldType as WireType
 from connectors.errors import ConfigProblem, ConnectorError
 from syncd import config as config_files
@@ -25,7 +25,7 @@ from syncd.health import named
 from syncd.lead.definition import SALES_DECISIONS, SALES_FACTS, FieldType
 from syncd.mapping.loader import load as load_mappings
 from syncd.mapping.model import FieldMap, KindMap, Mappings
-from syncd.mapping.reality import compare
+from syncd.mapping.reality import advise, compare
 from syncd.store import systems, versions
 from syncd.store.database import now_ms, open_store
 
@@ -121,7 +121,7 @@ def build(path: Path, environ: Mapping[str, str] | None = None) -> App:
     config = read_config(path, environ)
     edited, wrong = _read_files(config)
     sources = connect(config, edited) if edited is not None else {}
-    if edited is None and not _is_there(config.state):
+    if edited is None and not state_is_there(config.state):
         raise Problems(wrong)
     engine = open_store(config.state)
     try:
@@ -139,8 +139,16 @@ def build(path: Path, environ: Mapping[str, str] | None = None) -> App:
     return app
 
 
-def find_problems(app_config: Config, mappings: Mappings, sources: Mapping[str, Source]) -> tuple[list[str], list[str]]:
-    """Compare the mappings with the live systems; return (problems, notes), each a sentence."""
+def find_problems(
+    app_config: Config,
+    mappings: Mappings,
+    sources: Mapping[str, Source],
+    seen: dict[str, Mapping[str, Sequence[FieldInfo]]] | None = None,
+) -> tuple[list[str], list[str]]:
+    """Compare the mappings with the live systems; return (problems, notes), each a sentence.
+
+    `seen` takes the descriptions of the systems that answered.
+    """
     problems: list[str] = []
     notes: list[str] = []
     for name, source in sources.items():
@@ -151,12 +159,23 @@ def find_problems(app_config: Config, mappings: Mappings, sources: Mapping[str, 
             notes += [named(name, text) for text in readiness.notes]
             if readiness.problems or name not in mappings.systems:
                 continue
-            infos = {kind: source.fields(kind) for kind in mappings.systems[name].kinds}
+            infos = _describe(source, mappings.systems[name].kinds)
         except ConnectorError as error:
             problems.append(f"{place}: {named(name, error.message)}")
             continue
-        problems += [str(problem) for problem in compare(mappings.systems[name], infos)]
+        if seen is not None:
+            seen[name] = infos
+        problems += map(str, compare(mappings.systems[name], infos))
+        notes += map(str, advise(mappings.systems[name], infos))
     return problems, notes
+
+
+def state_is_there(state: str) -> bool:
+    """Return whether a state may hold a version already; a server's is asked later."""
+    parsed = make_url(state)
+    if parsed.get_backend_name() != "sqlite":
+        return True
+    return bool(parsed.database) and Path(str(parsed.database)).exists()
 
 
 def fields_wanted(mappings: Mappings, system: str, source: Source) -> list[FieldWanted]:
@@ -201,6 +220,17 @@ _WIRE_TYPES = {
 }
 _PACE = frozenset({"budget", "timeouts", "overlap"})
 _LONG = frozenset({"brief", "last_touches", "refusal", "problem", "rejection_text", "sales_reason_text"})
+
+
+def _describe(source: Source, kinds: Iterable[str]) -> dict[str, Sequence[FieldInfo]]:
+    """Return the fields of the kinds that are there."""
+    infos = {}
+    for kind in kinds:
+        try:
+            infos[kind] = source.fields(kind)
+        except ConfigProblem:
+            continue
+    return infos
 
 
 def _names_in(source: Source, kind: str) -> frozenset[str]:
@@ -259,14 +289,6 @@ def _read_files(config: Config) -> tuple[Mappings | None, Sequence[Problem]]:
         return read_mappings(config), ()
     except Problems as error:
         return None, error.problems
-
-
-def _is_there(state: str) -> bool:
-    """Return whether a state may hold a version already; a server's is asked later."""
-    parsed = make_url(state)
-    if parsed.get_backend_name() != "sqlite":
-        return True
-    return bool(parsed.database) and Path(str(parsed.database)).exists()
 
 
 def _in_force(engine: Engine, config: Config, edited: Mappings | None) -> Mappings | None:

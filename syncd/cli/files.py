@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -12,10 +13,15 @@ from syncd.cli.common import config_option, dump_json, json_option
 @click.command(epilog="Examples: syncd check --config config.yaml    syncd check --offline")
 @config_option
 @json_option
-@click.option("--offline", is_flag=True, help="Only the files; ask no system.")
+@click.option("--offline", is_flag=True, help="Ask no system: go by what was last seen of them.")
 def check(config: Path, as_json: bool, offline: bool) -> int:
-    """Check config, definition, mappings and cases, and compare them with the live systems."""
+    """Check config, definition, mappings and cases, and compare them with the live systems.
+
+    Each finding names file, line and field, and the nearest name there is.
+    """
+    from syncd.cli.describing import compare_with_seen, keep_descriptions, last_seen
     from syncd.config import Problems
+    from syncd.mapping.cases import run_cases
     from syncd.wiring import connect, find_problems, read_config, read_mappings
 
     found: list[str] = []
@@ -24,8 +30,13 @@ def check(config: Path, as_json: bool, offline: bool) -> int:
         read = read_config(config)
         mappings = read_mappings(read)
         sources = connect(read, mappings)
-        if not offline:
-            found, notes = find_problems(read, mappings, sources)
+        run_cases(read.mappings, mappings)
+        if offline:
+            found, notes = compare_with_seen(mappings, last_seen(read))
+        else:
+            seen: dict[str, Any] = {}
+            found, notes = find_problems(read, mappings, sources, seen)
+            keep_descriptions(read, seen)
     except Problems as error:
         found = [str(problem) for problem in error.problems]
     if as_json:
@@ -35,7 +46,7 @@ def check(config: Path, as_json: bool, offline: bool) -> int:
             click.echo(line, err=True)
         for line in notes:
             click.echo(f"note: {line}")
-        what = "files" if offline else "files and systems"
+        what = "files, and systems as last seen," if offline else "files and systems"
         click.echo(f"{len(found)} problem{'s' if len(found) != 1 else ''}" if found else f"{what} are in order")
     return 2 if found else 0
 

@@ -20,7 +20,7 @@ from syncd.edits.force import Running
 from syncd.log import logger
 from syncd.mapping.gaps import NO_GAP, Gap, narrow
 from syncd.mapping.model import KindMap, Mappings
-from syncd.mapping.reality import Finding, Lack, compare_kind
+from syncd.mapping.reality import Finding, Lack, as_json, compare_kind
 from syncd.pipeline.succession import RANK
 from syncd.store import inbox, intake, systems
 from syncd.store.rows import chunks
@@ -230,7 +230,7 @@ def _remember(
     kind_map: KindMap, infos: Sequence[FieldInfo], was: Fields, seen: Collection[str], now: int
 ) -> dict[str, dict[str, Any]]:
     """Return the fields as they are; mapped ones that are gone are kept, with the new field that may be their heir."""
-    fields: dict[str, dict[str, Any]] = {one.name: {"type": one.type.value, "label": one.label} for one in infos}
+    fields: dict[str, dict[str, Any]] = {one.name: as_json(one) for one in infos}
     fresh = {name: one for name, one in fields.items() if was and name not in was}
     for name in kind_map.read_fields():
         if name in fields or name not in seen:
@@ -287,8 +287,8 @@ def _gap_of(kind_map: KindMap, findings: Sequence[Finding], seen: Collection[str
                 choices.setdefault(one.field, set()).add(one.choice)
             case Lack.REQUIRED | Lack.KEY:
                 creates = True
-            case Lack.LENGTH:
-                pass  # only the values that are longer are refused, each by itself
+            case Lack.LENGTH | Lack.READING:
+                pass  # only the values that are longer, or cannot be read, are refused, each by itself
     return Gap(
         unread=frozenset(unread),
         unwritten=frozenset(unwritten),
@@ -332,6 +332,8 @@ def _consequence(one: Finding, gap: Gap) -> str:
             return "Records with this choice are written without it meanwhile; it is written by itself once mended"
         case Lack.REQUIRED | Lack.KEY:
             return "No such record is made meanwhile: they wait. All else goes on, and this by itself once mended"
+        case Lack.READING:
+            return "It is read on, and each value that cannot be read counts as missing"
     return "Values that are longer are refused one by one"
 
 

@@ -151,6 +151,8 @@ class Lines:
             holds=transforms.held_type(wanted),
             choices=_raw_choices(wanted),
             longest=transforms.longest(wanted),
+            plain=section.from_ is not None and section.values is None and field.type is not FieldType.CHOICE,
+            identifies=field.identifies or name == "key",
             when=self.formulas.condition(section.when, (*self.path, name, "when")) if section.to else None,
             derive=self._derived(name, section, wanted, fixed, fallback) if section.to else None,
             markets=self._markets(name, section, target, sections),

@@ -121,6 +121,8 @@ class FieldMap:
     holds: FieldType = FieldType.TEXT
     choices: tuple[str, ...] = ()  # the raw values it may write, where those are known
     longest: int | None = None  # characters that it may write, where that is bounded
+    plain: bool = False  # read by its type alone: no table, no formula
+    identifies: bool = False  # no two of ours have the same value
     when: Condition | None = None  # over our values: written only where it holds
     derive: Callable[[Mapping[str, Any]], Any] | None = None  # our values -> what is written in place of our own
     markets: Mapping[str, FieldMap] = field(default_factory=dict)  # the line as it is for leads of a market

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from syncd.config.check import nearest
 from syncd.config.yaml import Place, Problem
 from syncd.lead.definition import FieldType
-from syncd.mapping.model import Create, FieldMap, KindMap, SystemMap
+from syncd.mapping.model import BadValue, Create, FieldMap, KindMap, SystemMap
 
 
 class Lack(StrEnum):
@@ -27,6 +27,7 @@ class Lack(StrEnum):
     LENGTH = "length"
     REQUIRED = "required"  # a field that no line writes and without which nothing can be created
     KEY = "key"  # the key is not unique
+    READING = "reading"  # what it holds can never be read
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,6 +47,8 @@ class LiveField(Protocol):
     @property
     def name(self) -> str: ...
     @property
+    def label(self) -> str: ...
+    @property
     def type(self) -> Any: ...
     @property
     def writable(self) -> bool: ...
@@ -57,7 +60,15 @@ class LiveField(Protocol):
     def choices(self) -> Sequence[str]: ...
     @property
     def restricted(self) -> bool: ...
+    @property
+    def unique(self) -> bool: ...
+    @property
+    def calculated(self) -> bool: ...
 
+
+MOST_OPTIONS = 1000
+# A field that syncd's user may not read is described by no system.
+_NOT_THERE = "create it (`syncd setup`), give syncd's user the right to read it, or correct the name"
 
 # What a field of ours can be written into without being refused.
 _TEXTS = frozenset({"text", "choice", "other"})
@@ -74,6 +85,49 @@ _FITS: Mapping[FieldType, frozenset[str]] = {
 }
 
 
+@dataclass(frozen=True, kw_only=True)
+class SeenField:
+    """A field as it was described once and stored."""
+
+    name: str
+    label: str
+    type: SeenType
+    writable: bool = True
+    required: bool = False
+    unique: bool = False
+    length: int | None = None
+    choices: tuple[str, ...] = ()
+    restricted: bool = False
+    calculated: bool = False
+
+    @classmethod
+    def of_json(cls, name: str, plain: Mapping[str, Any]) -> SeenField | None:
+        """Return the field; None where it was stored without all that a comparison takes, or is gone."""
+        if "writable" not in plain or "gone" in plain:
+            return None
+        known = {key: plain[key] for key in _STORED if key in plain}
+        return cls(
+            **{**known, "choices": tuple(plain["choices"])},
+            name=name,
+            label=plain["label"],
+            type=SeenType(plain["type"]),
+        )
+
+
+@dataclass(frozen=True)
+class SeenType:
+    value: str
+
+
+_STORED = ("writable", "required", "unique", "length", "choices", "restricted", "calculated")
+
+
+def as_json(info: LiveField) -> dict[str, Any]:
+    """Return a described field as it is stored."""
+    plain = {key: getattr(info, key) for key in _STORED}
+    return {"type": info.type.value, "label": info.label, **plain, "choices": list(info.choices)}
+
+
 def compare(system: SystemMap, infos: Mapping[str, Sequence[LiveField]]) -> list[Problem]:
     """Return everything in which the mapping and the live system disagree, at the mapping line it concerns.
 
@@ -88,7 +142,18 @@ def compare_kind(kind: KindMap, infos: Mapping[str, Sequence[LiveField]]) -> lis
         problem = Problem(kind.place, f"{kind.system} has no kind {kind.kind!r}", nearest(kind.kind, infos))
         return [Finding(kind=kind.kind, lack=Lack.KIND, problem=problem)]
     live = {info.name: info for info in infos[kind.kind]}
-    return [*_missing(kind, live), *_unfit(kind, live), *_uncreatable(kind, live)]
+    return [*_missing(kind, live), *_unfit(kind, live), *_unreadable(kind, live), *_uncreatable(kind, live)]
+
+
+def advise(system: SystemMap, infos: Mapping[str, Sequence[LiveField]]) -> list[Problem]:
+    """Return what may become a trouble for single records: options that cannot be read, fields that must be unique."""
+    found: list[Problem] = []
+    for kind in system.kinds.values():
+        live = {info.name: info for info in infos.get(kind.kind, ())}
+        for line in kind.fields.values():
+            found += (one for name in line.reads if name in live for one in _odd_options(kind, line, live[name]))
+            found += _shared(kind, line, live.get(line.writes or ""))
+    return found
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -111,11 +176,15 @@ def _unfit(kind: KindMap, live: Mapping[str, LiveField]) -> Iterable[Finding]:
         info = live.get(line.writes or "")
         if info is None:
             continue
-        if not info.writable:
+        if info.calculated:
+            words = "is calculated over there and cannot be written"
+            yield _finding(kind, line.place, Lack.RIGHT, info.name, words, "use 'from' only", of_field=True)
+        elif not info.writable:
             remedy = "give syncd's user the right, or use 'from' only"
             yield _finding(kind, line.place, Lack.RIGHT, info.name, "cannot be written", remedy, of_field=True)
-            continue
-        yield from _unfit_for(kind, line, info)
+        else:
+            for one in (line, *line.markets.values()):
+                yield from _unfit_for(kind, one, info)
 
 
 def _unfit_for(kind: KindMap, line: FieldMap, info: LiveField) -> Iterable[Finding]:
@@ -136,6 +205,49 @@ def _unfit_for(kind: KindMap, line: FieldMap, info: LiveField) -> Iterable[Findi
         yield _finding(kind, line.place, Lack.LENGTH, name, words, remedy, of_field=True)
 
 
+# What a field of each type may hold, to see whether a line can read it at all.
+_SAMPLES: Mapping[str, Any] = {
+    "boolean": True,
+    "number": 6175550123,
+    "date": "2027-03-31",
+    "datetime": "2027-03-31T14:30:00Z",
+}
+
+
+def _unreadable(kind: KindMap, live: Mapping[str, LiveField]) -> Iterable[Finding]:
+    for line in kind.fields.values():
+        for name in line.reads if line.plain else ():
+            sample = _SAMPLES.get(live[name].type.value) if name in live else None
+            why = _read_alone(line, name, sample) if sample is not None else None
+            if why is not None:
+                words = f"holds {live[name].type.value}, and {line.name} reads {line.type.value}: {why}"
+                remedy = "read another field, or say 'as:'"
+                yield _finding(kind, line.place, Lack.READING, name, words, remedy, of_field=True)
+
+
+def _read_alone(line: FieldMap, name: str, raw: Any) -> str | None:
+    """Return why this value of this field cannot be read, None where it can."""
+    assert line.read is not None
+    value = line.read({**dict.fromkeys((*line.reads, *line.needs)), name: raw})
+    return value.why if isinstance(value, BadValue) else None
+
+
+def _odd_options(kind: KindMap, line: FieldMap, info: LiveField) -> Iterable[Problem]:
+    if line.read is None or not info.choices or len(line.reads) > 1:
+        return
+    odd = [option for option in info.choices[:MOST_OPTIONS] if _read_alone(line, info.name, option) is not None]
+    if odd:
+        shown = ", ".join(map(repr, odd[:5])) + (f" and {len(odd) - 5} more" if len(odd) > 5 else "")
+        words = f"{kind.system} {kind.kind}.{info.name} has options that {line.name} cannot read: {shown}"
+        yield Problem(line.place, words, "give them rows in a value table; until then such a value counts as invalid")
+
+
+def _shared(kind: KindMap, line: FieldMap, info: LiveField | None) -> Iterable[Problem]:
+    if info is not None and info.unique and not line.identifies:
+        words = f"{kind.system} {kind.kind}.{info.name} is unique over there, and two may have the same {line.name}"
+        yield Problem(line.place, words, "the second of them will be refused")
+
+
 def _uncreatable(kind: KindMap, live: Mapping[str, LiveField]) -> Iterable[Finding]:
     if kind.create is Create.NEVER:
         return
@@ -146,7 +258,7 @@ def _uncreatable(kind: KindMap, live: Mapping[str, LiveField]) -> Iterable[Findi
             remedy = f"map a field: ...: {{to: {info.name}}}"
             yield _finding(kind, kind.place, Lack.REQUIRED, info.name, words, remedy)
     key = live.get(kind.key or "")
-    if key is not None and not getattr(key, "unique", True):
+    if key is not None and not key.unique:
         words = "is the key, but is not unique"
         yield _finding(kind, kind.place, Lack.KEY, key.name, words, "make it unique", of_field=True)
 
@@ -169,4 +281,4 @@ def _finding(
 
 def _near(name: str, live: Mapping[str, LiveField]) -> str:
     near = nearest(name, live)
-    return near if near.startswith("did you mean") else "create it (`syncd setup`), or correct the name"
+    return near if near.startswith("did you mean") else _NOT_THERE

@@ -11,7 +11,7 @@ from mapping_folder import SYSTEMS, write
 
 from syncd.mapping.loader import load
 from syncd.mapping.model import SystemMap
-from syncd.mapping.reality import compare
+from syncd.mapping.reality import SeenField, advise, as_json, compare
 
 MAPPING = """\
 system: salesforce
@@ -25,6 +25,7 @@ Lead:
     industry: {to: Industry, values: {Manufacturing: Manufacturing, Oil: Energy}}
     decided: {to: Decided__c}
     phone: {to: Phone}
+    share: {from: Share__c}
 """
 
 
@@ -33,6 +34,7 @@ class Type(Enum):
     NUMBER = "number"
     CHOICE = "choice"
     DATE = "date"
+    BOOLEAN = "boolean"
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,8 @@ class Info:
     choices: tuple[str, ...] = ()
     restricted: bool = False
     unique: bool = False
+    calculated: bool = False
+    label: str = ""
 
 
 LIVE = {
@@ -53,6 +57,7 @@ LIVE = {
     "Industry": Info("Industry", Type.CHOICE, choices=("Manufacturing", "Oil"), restricted=True),
     "Decided__c": Info("Decided__c", Type.DATE, length=None),
     "Phone": Info("Phone", length=40),
+    "Share__c": Info("Share__c", Type.NUMBER, length=None),
     "Syncd_Key__c": Info("Syncd_Key__c", unique=True),
 }
 
@@ -86,13 +91,13 @@ def test_a_mapping_that_fits_has_no_problems(system: SystemMap) -> None:
             (),
             "Decided__c",
             "salesforce.yaml:10:5: salesforce Lead has no field 'Decided__c'; "
-            "create it (`syncd setup`), or correct the name",
+            "create it (`syncd setup`), give syncd's user the right to read it, or correct the name",
         ),
         (
             (),
             "Syncd_Key__c",
             "salesforce.yaml:2:1: salesforce Lead has no field 'Syncd_Key__c'; "
-            "create it (`syncd setup`), or correct the name",
+            "create it (`syncd setup`), give syncd's user the right to read it, or correct the name",
         ),
         (
             (Info("LastName", writable=False),),
@@ -119,6 +124,26 @@ def test_a_mapping_that_fits_has_no_problems(system: SystemMap) -> None:
             "write it 'as: text' into a text field, or choose another field",
         ),
         (
+            (Info("LastName", writable=False, calculated=True),),
+            "",
+            "salesforce.yaml:8:5: salesforce Lead.LastName is calculated over there and cannot be written; "
+            "use 'from' only",
+        ),
+        (
+            (Info("Email", Type.BOOLEAN),),
+            "",
+            "salesforce.yaml:7:5: salesforce Lead.Email holds boolean, and email writes email; "
+            "write it 'as: text' into a text field, or choose another field\n"
+            "salesforce.yaml:7:5: salesforce Lead.Email holds boolean, and email reads email: not an e-mail address; "
+            "read another field, or say 'as:'",
+        ),
+        (
+            (Info("Share__c", Type.DATE),),
+            "",
+            "salesforce.yaml:12:5: salesforce Lead.Share__c holds date, and share reads percent: not a number; "
+            "read another field, or say 'as:'",
+        ),
+        (
             (Info("Company", required=True),),
             "",
             "salesforce.yaml:2:1: salesforce Lead cannot be created without 'Company', which no line writes; "
@@ -135,7 +160,7 @@ def test_a_disagreement_is_told_at_the_mapping_line(
     system: SystemMap, changed: tuple[Info, ...], without: str, problem: str
 ) -> None:
     """What is wrong, where it was mapped, and what to do."""
-    assert told(system, *changed, without=without) == [problem]
+    assert "\n".join(told(system, *changed, without=without)) == problem
 
 
 def test_an_unrestricted_choice_takes_anything(system: SystemMap) -> None:
@@ -147,3 +172,34 @@ def test_a_kind_that_the_system_lacks_is_told(system: SystemMap) -> None:
     """With the nearest that it has."""
     (problem,) = compare(system, {"Leed": []})
     assert (problem.message, problem.hint) == ("salesforce has no kind 'Lead'", "did you mean 'Leed'?")
+
+
+def test_options_that_cannot_be_read_and_fields_that_must_be_unique_are_told(tmp_path: Path) -> None:
+    """Nothing is broken yet: single records will be."""
+    lines = "    industry: {from: Branch, values: {Oil: Energy}}\n    name: {to: LastName}\n    email: {to: Email}\n"
+    text = f"system: salesforce\nLead:\n  is: lead\n  fields:\n{lines}"
+    system = load(write(tmp_path, salesforce=text), SYSTEMS).systems["salesforce"]
+    live = [
+        Info("Branch", Type.CHOICE, choices=("Oil", "manufacturing", "Gas", "Coal")),
+        Info("LastName", unique=True),
+        Info("Email", unique=True),
+    ]
+    assert [str(one).replace(f"{tmp_path}/", "") for one in advise(system, {"Lead": live})] == [
+        "salesforce.yaml:5:5: salesforce Lead.Branch has options that industry cannot read: 'Gas', 'Coal'; "
+        "give them rows in a value table; until then such a value counts as invalid",
+        "salesforce.yaml:6:5: salesforce Lead.LastName is unique over there, and two may have the same name; "
+        "the second of them will be refused",
+    ]
+    assert compare(system, {"Lead": live}) == []
+
+
+def test_a_stored_description_says_the_same_as_the_live_one(system: SystemMap) -> None:
+    """A field that is gone since, or was stored with less, is not taken for one that is there."""
+    stored = {name: as_json(info) for name, info in LIVE.items()}
+    seen = [one for name, plain in stored.items() if (one := SeenField.of_json(name, plain)) is not None]
+    assert compare(system, {"Lead": seen}) == []
+    assert [(one.name, one.type.value, one.length, one.choices) for one in seen] == [
+        (name, one.type.value, one.length, one.choices) for name, one in LIVE.items()
+    ]
+    assert SeenField.of_json("Email", {**stored["Email"], "gone": 5}) is None
+    assert SeenField.of_json("Email", {"type": "text", "label": "Email"}) is None

@@ -147,14 +147,14 @@ FILES = {
     "a condition on an unknown field": Case(
         mapping("definition.yaml", "has(budget) && has(authority)", "has(bugdet) && has(authority)"),
         "{folder}/mappings/definition.yaml:90:41: unknown name 'bugdet'; did you mean 'budget'?\n"
-        "    has(bugdet) && has(authority) && has(problem) && has(decision_date)\n"
-        "        ^",
+        "    - {name: sql, owner: sales, when: has(bugdet) && has(authority) && has(problem) && has(decision_date\n"
+        "                                          ^",
     ),
     "a condition on an unknown field in a mapping": Case(
         mapping("salesforce.yaml", "create_when: handoff.passed", "create_when: handof.passed"),
         "{folder}/mappings/salesforce.yaml:7:16: unknown name 'handof.passed'; did you mean 'handoff.passed'?\n"
-        "    handof.passed\n"
-        "    ^",
+        "    create_when: handof.passed # incomplete leads never reach a rep\n"
+        "                 ^",
     ),
 }
 
