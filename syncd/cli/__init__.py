@@ -10,6 +10,7 @@ from syncd.cli.files import check, schema, test
 from syncd.cli.looking import explain, problems, refusals, status
 from syncd.cli.planning import plan
 from syncd.cli.replaying import replay
+from syncd.cli.reporting import report
 from syncd.cli.running import once, run
 from syncd.cli.setting_up import demo, sandbox, setup
 from syncd.cli.versioning import approve, rollback, versions
@@ -42,6 +43,7 @@ for command in (
     versions,
     rollback,
     replay,
+    report,
     setup,
     demo,
     sandbox,

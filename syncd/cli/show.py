@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -122,7 +123,7 @@ def _tell(
             click.echo(f"first lead handed over {time.monotonic() - began:.1f} s after the start")
         if not settled and _is_settled(figures, began):
             settled = True
-            click.echo(_summary(figures, url))
+            click.echo(_summary(figures, url, _prospects(engine)))
             last, said = counts, time.monotonic()
         elif counts != last and time.monotonic() - said > (LINE_EVERY if settled else 1.0):
             click.echo(_line(counts, last))
@@ -158,7 +159,16 @@ def _line(counts: Mapping[str, int], before: Mapping[str, int]) -> str:
     return time.strftime("%H:%M:%S  ") + ", ".join(parts)
 
 
-def _summary(figures: Figures, url: str | None) -> str:
+def _prospects(engine: Engine) -> int:
+    """Return at how many branches that buy nobody is known."""
+    from syncd.store.figures import reads_only
+    from syncd.store.prospects import count_buying
+
+    with reads_only(engine) as connection:
+        return count_buying(connection, (datetime.now(UTC) - timedelta(days=365)).date().isoformat())[1]
+
+
+def _summary(figures: Figures, url: str | None, prospects: int) -> str:
     lines = [
         "",
         click.style("What happened", bold=True),
@@ -173,6 +183,7 @@ def _summary(figures: Figures, url: str | None) -> str:
         f"  {figures.branches:7,}  ship-to branches read from the ERP",
         f"  {figures.branches_placed:7,}  of them matched to an account; under it in Salesforce unless blocked",
         f"  {figures.leads_with_branch:7,}  people found to sit at one of them",
+        f"  {prospects:7,}  branches buy and nobody is known there: syncd report branches -c config.example.yaml",
         f"  {figures.open_problems:7,}  questions for a person (syncd problems -c config.example.yaml)",
         "",
         f"  status page: {url}" if url else "",

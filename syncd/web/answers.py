@@ -34,6 +34,7 @@ from syncd.web.figures import Figures, read_figures
 from syncd.web.forms import Foreign
 from syncd.web.mapping_answers import mapping_routes, refused
 from syncd.web.page import render_page, render_trouble
+from syncd.web.prospects import prospect_routes
 
 FRESH_SECONDS = 1.0
 # Times the duration of a reading: 100,000 leads take about a second, and many may look at the page.
@@ -59,6 +60,7 @@ def build_app(engine: Engine, health: Health, host: str, desk: Desk | None = Non
             Route("/healthz", answers.healthz),
             Route("/readyz", answers.readyz),
             Route("/metrics", answers.metrics),
+            *prospect_routes(engine),
             *(mapping_routes(desk) if desk is not None else ()),
             Mount("/static", static),
         ],

@@ -1,0 +1,101 @@
+"""Commands that report what the state shows of the business: branches that buy and where nobody is known."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from dataclasses import asdict, fields
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from syncd.cli.common import config_option, dump_json, json_option, open_app
+
+if TYPE_CHECKING:
+    from syncd.store.prospects import BuyingBranch
+
+_WIDEST = 36
+
+
+@click.group()
+def report() -> None:
+    """Report what the state shows of the business."""
+
+
+@report.command(epilog="Example: syncd report branches --days 90 --csv prospects.csv")
+@config_option
+@json_option
+@click.option("--days", default=365, show_default=True, type=click.IntRange(1), help="Shipped to within so many days.")
+@click.option("--all", "everybody", is_flag=True, help="Also branches where somebody is known.")
+@click.option("--csv", "file", type=click.Path(path_type=Path, dir_okay=False), help="Write all of them to this file.")
+@click.option("--limit", default=50, show_default=True, help="Rows of the table.")
+def branches(config: Path, as_json: bool, days: int, everybody: bool, file: Path | None, limit: int) -> int:
+    """List accounts whose branches buy and where nobody is known: prospects that headquarters bought for."""
+    from syncd.store.figures import reads_only
+    from syncd.store.prospects import buying_branches, count_buying
+
+    app = open_app(config)
+    since = (datetime.now(UTC) - timedelta(days=days)).date().isoformat()
+    whole = as_json or file is not None
+    with reads_only(app.engine) as connection:
+        found = buying_branches(connection, since, everybody=everybody, limit=None if whole else limit)
+        buying, unknown, unplaced = count_buying(connection, since)
+    if file is not None:
+        _write_csv(file, found)
+    if as_json:
+        click.echo(dump_json([asdict(one) for one in found]))
+        return 0
+    for line in _table(found[:limit]):
+        click.echo(line)
+    shown = buying if everybody else unknown
+    if shown > limit:
+        click.echo(f"... and {shown - limit:,} more; all of them with --csv FILE")
+    click.echo(
+        f"of {buying:,} branches shipped to since {since}, nobody is known at {unknown:,}"
+        + (f"; {unplaced:,} more belong to no account (syncd problems --kind match)" if unplaced else "")
+    )
+    return 0
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def _table(found: Sequence[BuyingBranch]) -> list[str]:
+    if not found:
+        return []
+    head = ("account", "branch", "town", "last shipment", "contacts there")
+    cells = [
+        (
+            _cell(one.account_name or one.account),
+            _cell(one.name or f"{one.customer or ''}/{one.ship_to or ''}"),
+            _cell(", ".join(part for part in (one.city, one.state) if part)),
+            one.last_shipment[:10],
+            f"{one.contacts:,}" if one.contacts else "none",
+        )
+        for one in found
+    ]
+    widths = [max(len(row[place]) for row in (head, *cells)) for place in range(len(head))]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in (head, *cells)]
+    return [click.style(lines[0].rstrip(), bold=True), *(line.rstrip() for line in lines[1:])]
+
+
+def _cell(text: str) -> str:
+    return text if len(text) <= _WIDEST else text[: _WIDEST - 1] + "…"
+
+
+def _write_csv(file: Path, found: Sequence[BuyingBranch]) -> None:
+    from syncd.store.prospects import BuyingBranch
+
+    names = [one.name for one in fields(BuyingBranch)]
+    with file.open("w", encoding="utf-8-sig", newline="") as stream:  # with the mark, or Excel takes it for Latin-1
+        writer = csv.writer(stream)
+        writer.writerow(names)
+        writer.writerows([_csv_cell(getattr(one, name)) for name in names] for one in found)
+    click.echo(f"{len(found):,} branches in {file}", err=True)
+
+
+def _csv_cell(value: Any) -> Any:
+    """A spreadsheet runs what begins like a formula."""
+    return f"'{value}" if isinstance(value, str) and value[:1] in "=+-@\t\r" and value else value
