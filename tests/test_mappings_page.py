@@ -22,6 +22,7 @@ from syncd.mapping.expr import compile_condition
 from syncd.mapping.loader import load
 from syncd.mapping.model import BadValue, Conflict, KindMap, Mappings
 from syncd.mapping.transforms import KINDS, STEPS
+from syncd.pipeline.example import judge_example
 from syncd.stages.deliver import plan_update
 
 
@@ -70,7 +71,7 @@ def test_the_whole_files_of_the_page_load(page: Mappings) -> None:
 
 def test_the_cases_of_the_page_pass(page: Mappings, folder: Path) -> None:
     """What the section on cases shows is green, and there is something in it."""
-    results = run_cases(folder / "mappings", page)
+    results = run_cases(folder / "mappings", page, judge_example)
     assert len(results) >= 5
     assert [(one.name, one.differences) for one in results if not one.ok] == []
 

@@ -6,6 +6,7 @@ import sys
 
 import click
 
+from syncd.cli.casing import case
 from syncd.cli.files import check, schema, test
 from syncd.cli.looking import explain, problems, refusals, status
 from syncd.cli.planning import plan
@@ -33,6 +34,7 @@ for command in (
     once,
     check,
     test,
+    case,
     schema,
     plan,
     explain,

@@ -22,6 +22,7 @@ def check(config: Path, as_json: bool, offline: bool) -> int:
     from syncd.cli.describing import compare_with_seen, keep_descriptions, last_seen
     from syncd.config import Problems
     from syncd.mapping.cases import run_cases
+    from syncd.pipeline.example import judge_example
     from syncd.wiring import connect, find_problems, read_config, read_mappings
 
     found: list[str] = []
@@ -30,7 +31,7 @@ def check(config: Path, as_json: bool, offline: bool) -> int:
         read = read_config(config)
         mappings = read_mappings(read)
         sources = connect(read, mappings)
-        run_cases(read.mappings, mappings)
+        run_cases(read.mappings, mappings, judge_example)
         if offline:
             found, notes = compare_with_seen(mappings, last_seen(read))
         else:
@@ -57,10 +58,11 @@ def check(config: Path, as_json: bool, offline: bool) -> int:
 def test(config: Path, as_json: bool) -> int:
     """Run the mapping cases (mappings/cases/*.yaml), offline: 0 when all hold, 1 when one does not."""
     from syncd.mapping.cases import run_cases
+    from syncd.pipeline.example import judge_example
     from syncd.wiring import read_config, read_mappings
 
     read = read_config(config)
-    results = run_cases(read.mappings, read_mappings(read))
+    results = run_cases(read.mappings, read_mappings(read), judge_example)
     failed = [one for one in results if not one.ok]
     if as_json:
         rows = [
@@ -70,10 +72,14 @@ def test(config: Path, as_json: bool) -> int:
         click.echo(dump_json(rows))
         return 1 if failed else 0
     for one in results:
-        mark = click.style("ok", fg="green") if one.ok else click.style("FAILED", fg="red")
-        click.echo(f"{mark}  {one.name}" + ("" if one.ok else f"  ({one.place})"))
+        if one.ok:
+            click.echo(f"{click.style('ok', fg='green')}  {one.name}")
+            continue
+        click.echo(f"{click.style('FAILED', fg='red')}  {one.name}  ({one.place})")
         for name, expected, got in one.differences:
-            click.echo(f"      {name}: expected {expected!r}, got {got!r}")
+            click.echo(f"      {name}")
+            click.echo(click.style(f"        - expected  {_shown(expected)}", fg="red"))
+            click.echo(click.style(f"        + is        {_shown(got)}", fg="green"))
     click.echo(f"{len(results)} cases, {len(failed)} failed")
     return 1 if failed else 0
 
@@ -92,3 +98,13 @@ def schema(name: str | None) -> int:
         raise click.ClickException(f"there is no schema {name!r}; there are {', '.join(schemas)}")
     click.echo(dump_json(schemas[name]))
     return 0
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def _shown(value: Any) -> str:
+    """Return a value as the files would hold it."""
+    if isinstance(value, (list, tuple)):
+        return f"[{', '.join(map(_shown, value))}]"
+    return "nothing" if value is None else value if isinstance(value, str) else dump_json(value)

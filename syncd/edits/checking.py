@@ -13,6 +13,7 @@ from syncd.edits.difference import Edit, Kind
 from syncd.mapping.cases import run_cases_of
 from syncd.mapping.model import Mappings
 from syncd.mapping.reality import compare_kind
+from syncd.pipeline.example import judge_example
 
 # The fields of a kind by its name, nothing for a kind that the system lacks; None where it cannot be asked.
 Describe = Callable[[Kind], Mapping[str, Sequence[Any]] | None]
@@ -36,7 +37,7 @@ def lacking_in_systems(running: Mappings, edited: Mappings, edit: Edit, describe
 def failing_cases(edited: Mappings) -> list[Problem]:
     """Return the cases that do not hold or cannot be read: the admins' own examples speak against the edit."""
     try:
-        results = run_cases_of(edited.files, edited)
+        results = run_cases_of(edited.files, edited, judge_example)
     except Problems as error:
         return list(error.problems)
     return [

@@ -5,8 +5,9 @@ Showing the results is left to the caller.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, time
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,18 @@ from pydantic import ValidationError
 
 from syncd.config.check import nearest, translate
 from syncd.config.yaml import Document, Place, Problem, Problems, parse
+from syncd.lead.definition import Definition, EntityKind
 from syncd.mapping.files import CASES, FileSet, read_files
 from syncd.mapping.model import ABSENT, BadValue, FieldMap, KindMap, Mappings, SystemMap
 from syncd.mapping.schema import CaseSection, CasesFile
 
 PROBLEM = "a problem"
+
+# (definition, kind, values, unreadable fields, touches, now in ms) -> (stage, facts that the gate finds lacking; None
+# for a lead that does not stand before it)
+Judge = Callable[
+    [Definition, KindMap, Mapping[str, Any], Mapping[str, str], int, int], tuple[str, Sequence[str] | None]
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,15 +39,16 @@ class CaseResult:
     differences: Sequence[tuple[str, Any, Any]] = ()
 
 
-def run_cases(directory: Path, mappings: Mappings) -> list[CaseResult]:
+def run_cases(directory: Path, mappings: Mappings, judge: Judge | None = None) -> list[CaseResult]:
     """Run every file of `directory`/cases; raise Problems when one cannot be read.
 
-    cases/hubspot.yaml belongs to mappings/hubspot.yaml.
+    cases/hubspot.yaml belongs to mappings/hubspot.yaml. Without `judge` a case that asks for a stage or a
+    refusal fails.
     """
-    return run_cases_of(read_files(directory), mappings)
+    return run_cases_of(read_files(directory), mappings, judge)
 
 
-def run_cases_of(files: FileSet, mappings: Mappings) -> list[CaseResult]:
+def run_cases_of(files: FileSet, mappings: Mappings, judge: Judge | None = None) -> list[CaseResult]:
     """Do the same with files that were read already."""
     by_stem = {Path(one.file).stem: one for one in mappings.systems.values()}
     results: list[CaseResult] = []
@@ -47,7 +56,7 @@ def run_cases_of(files: FileSet, mappings: Mappings) -> list[CaseResult]:
     for name in sorted(one for one in (*files.files, *files.unread) if _is_case(one)):
         try:
             document = _read(files, name)
-            results += _run_file(document, by_stem.get(Path(name).stem), by_stem)
+            results += _run_file(document, by_stem.get(Path(name).stem), by_stem, mappings.definition, judge)
         except Problems as error:
             problems += error.problems
     if problems:
@@ -66,7 +75,13 @@ def _read(files: FileSet, name: str) -> Document:
     return parse(files.files[name], files.path(name))
 
 
-def _run_file(document: Document, system: SystemMap | None, known: Mapping[str, SystemMap]) -> list[CaseResult]:
+def _run_file(
+    document: Document,
+    system: SystemMap | None,
+    known: Mapping[str, SystemMap],
+    definition: Definition,
+    judge: Judge | None,
+) -> list[CaseResult]:
     if document.problems:
         raise Problems(document.problems)
     if system is None:
@@ -86,7 +101,10 @@ def _run_file(document: Document, system: SystemMap | None, known: Mapping[str, 
     results = []
     for index, case in enumerate(cases):
         try:
-            results.append(_run(case, document, index, system))
+            result = _run(case, document, index, system)
+            judged = _judged(case, document, index, _kind(case, document, index, system), definition, judge)
+            differences = (*result.differences, *judged)
+            results.append(replace(result, ok=not differences, differences=differences))
         except Problems as error:
             problems += error.problems
     if problems:
@@ -154,12 +172,15 @@ def _check_read(case: CaseSection, document: Document, index: int, kind: KindMap
 
 def _check_write(case: CaseSection, document: Document, index: int, kind: KindMap) -> list[tuple[str, Any, Any]]:
     by_raw = {line.writes: line for line in kind.fields.values() if line.writes}
+    if not any(line.varies for line in kind.fields.values()):
+        for name in case.ours or {}:
+            _line(kind, name, "written", document, (index, "ours", name))
+    kind, values = kind.applied(case.ours or {})
     written: dict[str, Any] = {}
-    for name, value in (case.ours or {}).items():
-        line = _line(kind, name, "written", document, (index, "ours", name))
-        assert line.write is not None
-        assert line.writes is not None
-        written[line.writes] = line.write(value)
+    for name, line in kind.fields.items():
+        if name in values and line.write is not None and line.writes is not None:
+            value = values[name]
+            written[line.writes] = value if isinstance(value, BadValue) else line.write(value)
     differences: list[tuple[str, Any, Any]] = []
     for raw, expected in case.writes.items():
         if raw not in by_raw:
@@ -176,6 +197,51 @@ def _check_write(case: CaseSection, document: Document, index: int, kind: KindMa
         if not isinstance(got, BadValue):
             differences.append((name, PROBLEM, got))
     return differences
+
+
+def _judged(
+    case: CaseSection,
+    document: Document,
+    index: int,
+    kind: KindMap,
+    definition: Definition,
+    judge: Judge | None,
+) -> list[tuple[str, Any, Any]]:
+    """Compare what the ladder and the gate say, where the case asks."""
+    asked = next((key for key in ("stage", "refused") if getattr(case, key) is not None), None)
+    if asked is None:
+        return []
+    if kind.entity is not EntityKind.LEAD or case.given is None:
+        place = document.key_place((index, asked))
+        raise Problems([Problem(place, f"{asked!r} is for a 'given' record that is a lead", "delete it")])
+    if judge is None:
+        return [(asked, getattr(case, asked), "not judged here")]
+    _check_words(case, document, index, definition)
+    record = {**dict.fromkeys(kind.read_fields()), **case.given}
+    read = {name: value for name, convert in kind.readers if (value := convert(record)) is not ABSENT}
+    values = {name: value for name, value in read.items() if not isinstance(value, BadValue)}
+    bad = {name: value.why for name, value in read.items() if isinstance(value, BadValue)}
+    day = datetime.combine(case.on, time(12), UTC) if case.on else datetime.now(UTC)
+    stage, lacking = judge(definition, kind, values, bad, case.touches, int(day.timestamp() * 1000))
+    found: list[tuple[str, Any, Any]] = []
+    if case.stage is not None and case.stage != stage:
+        found.append(("stage", case.stage, stage))
+    if case.refused is not None and (lacking is None or sorted(case.refused) != sorted(lacking)):
+        got = f"not before the gate: {stage}" if lacking is None else list(lacking)
+        found.append(("refused", case.refused, got))
+    return found
+
+
+def _check_words(case: CaseSection, document: Document, index: int, definition: Definition) -> None:
+    stages = [stage.name for stage in definition.stages]
+    if case.stage is not None and case.stage not in stages:
+        place = document.place((index, "stage"))
+        raise Problems([Problem(place, f"no stage {case.stage!r}", nearest(case.stage, stages))])
+    fields = definition.fields[EntityKind.LEAD]
+    for i, name in enumerate(case.refused or ()):
+        if name not in fields:
+            place = document.place((index, "refused", i))
+            raise Problems([Problem(place, f"no lead field {name!r}", nearest(name, fields))])
 
 
 def _line(kind: KindMap, name: str, way: str, document: Document, path: tuple[str | int, ...]) -> FieldMap:

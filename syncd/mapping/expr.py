@@ -436,6 +436,8 @@ def _time(value: Any) -> Any:
     if isinstance(value, str):
         parsed = datetime.fromisoformat(value)
         return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
+    if value.__class__ is int:
+        return datetime.fromtimestamp(value / 1000, UTC)  # the clock's own form
     return value
 
 

@@ -347,6 +347,14 @@ class CaseSection(Section):
     given: dict[str, Any] | None = None
     expect: dict[str, Any] = Field(default_factory=dict)
     expect_problem: OneOrMore | None = Field(default=None, description="fields that cannot be read or written")
+    touches: Annotated[int, Field(ge=0, le=1000)] = Field(
+        default=0, description="how many touches the lead has, all new"
+    )
+    on: Annotated[Date | None, Field(description="the day on which it is judged; default: today")] = None
+    stage: str | None = Field(default=None, description="the stage that a new lead with this record reaches")
+    refused: list[str] | None = Field(
+        default=None, description="the facts that the gate finds lacking; [] when it lets the lead through"
+    )
     skipped: bool | None = Field(default=None, description="the mapping's `only` leaves this record alone")
     ours: dict[str, Any] | None = None
     writes: dict[str, Any] = Field(default_factory=dict)

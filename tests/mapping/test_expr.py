@@ -205,3 +205,11 @@ def test_conditions_are_fast_enough_for_every_lead() -> None:
     for _ in range(20_000):
         condition.met(values)
     assert 20_000 / (process_time() - start) > 50_000
+
+
+def test_now_is_taken_as_the_clock_gives_it() -> None:
+    """Milliseconds, as deciding passes them; a time in words as tests write it."""
+    condition = compile_condition('decision_date < now + duration("240h")', TYPES, AT)
+    for now in (1_795_000_000_000, "2026-11-18T12:26:40Z"):
+        assert condition.met({"decision_date": "2026-11-20", "now": now})
+        assert not condition.met({"decision_date": "2026-11-30", "now": now})

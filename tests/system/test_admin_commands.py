@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 from support.commands import process_as_before, say
-from support.world import World, laid_out, world
+from support.world import COMPLETE, World, laid_out, world
+
+from syncd.config.yaml import parse
 
 __all__ = ["process_as_before"]
 pytestmark = [pytest.mark.system, pytest.mark.usefixtures("process_as_before")]
@@ -54,3 +56,95 @@ def test_offline_says_so_when_nothing_was_ever_seen(made: World, capsys: pytest.
     assert said.code == 0
     assert "note: hubspot was never described, so nothing was compared" in said.out
     assert not (made.folder / "state.db").exists()
+
+
+SECRETS = ("Marguerite", "Vandenberghe", "acmepumps", "Industriepark", "4417", "7788", "60607", "Trommel")
+
+
+def test_a_case_made_of_a_real_lead_names_nobody_and_holds(
+    tmp_path: Path, sqlite_url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Names, mails, phones, addresses and free text are made up, the same by the same; what is asked of it stays."""
+    with world(tmp_path, sqlite_url) as made:
+        contact = made.contact(
+            firstname="Marguerite",
+            lastname="Vandenberghe",
+            email="m.vandenberghe@acmepumps.com",
+            mobilephone="(312) 876-4417 ext. 93",
+            phone="312-876-4417",
+            jobtitle="VP Operations",
+            company="Trommel Pumps",
+            website="https://www.acmepumps.com/about-marguerite",
+            address="Industriepark 7788",
+            zip="60607",
+            problem="<p>Marguerite says: call 312-876-4417 or m.vandenberghe@acmepumps.com</p>",
+            budget_amount="10-20k",
+        )
+        made.cycle()
+        config = str(made.config)
+        before = say(capsys, "test", "-c", config).out.splitlines()[-1]
+        said = say(capsys, "case", f"hubspot:contacts:{contact}", "--name", "a range: no budget", "-c", config)
+        file = made.folder / "mappings" / "cases" / "hubspot.yaml"
+        after = say(capsys, "test", "-c", config)
+        text = file.read_text(encoding="utf-8")
+        made_case = text[text.index('- name: "a range: no budget"') :]
+        assert (said.code, after.code) == (0, 0), said.err + after.out
+        assert int(after.out.splitlines()[-1].split()[0]) == int(before.split()[0]) + 1
+        assert [word for word in SECRETS if word.casefold() in made_case.casefold()] == []
+        given = parse(made_case.encode(), "case").data[0]["given"]
+        assert given["mobilephone"] == "(312) 555-0101 ext. 11"
+        assert given["phone"] == "312-555-0101"
+        assert given["email"] == "person1@company1.example"
+        assert given["website"] == "https://www.company1.example/page"
+        assert given["firstname"] in given["problem"]
+        assert "call 312-555-0101" not in given["problem"]
+        assert given["problem"].endswith(
+            " 312-555-0101 " + given["problem"].split()[-2] + " person1@company1.example</p>"
+        )
+        assert (given["country"], given["numberofemployees"], given["jobtitle"].split()[0]) == ("USA", "500", "VP")
+        expected = parse(made_case.encode(), "case").data[0]
+        assert (expected["stage"], expected["refused"]) == ("mql", ["budget"])
+        assert expected["expect_problem"] == ["budget"]
+
+
+def test_a_case_can_only_be_printed(tmp_path: Path, sqlite_url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """No file changes; a lead that nobody knows is said to be unknown."""
+    with world(tmp_path, sqlite_url) as made:
+        made.contact()
+        made.cycle()
+        file = made.folder / "mappings" / "cases" / "hubspot.yaml"
+        before = file.read_bytes()
+        said = say(capsys, "case", COMPLETE["email"], "--system", "hubspot", "--print", "-c", str(made.config))
+        assert said.out.startswith("- name: a contact as hubspot holds it\n  kind: contact\n  given:\n")
+        assert file.read_bytes() == before
+        unknown = say(capsys, "case", "nobody@works.example", "-c", str(made.config))
+        assert unknown.code == 2
+        assert "nothing is stored under 'nobody@works.example'" in unknown.err
+
+
+def test_a_case_that_fails_is_shown_as_a_difference(made: World, capsys: pytest.CaptureFixture[str]) -> None:
+    """What was expected above what is, also for stages and refusals; exit code 1."""
+    path = made.folder / "mappings" / "cases" / "hubspot.yaml"
+    path.write_text(
+        "- name: nobody\n  given: {email: ann@works.example, phone: call me}\n"
+        "  expect: {email: bob@works.example, title: VP}\n  stage: mql\n  refused: [budget]\n",
+        encoding="utf-8",
+    )
+    said = say(capsys, "test", "-c", str(made.config))
+    assert said.code == 1
+    lines = said.out.replace(f"{made.folder}/", "").split("\n")
+    assert [line for line in lines if not line.startswith("ok")][:13] == [
+        "FAILED  nobody  (mappings/cases/hubspot.yaml:1:3)",
+        "      email",
+        "        - expected  bob@works.example",
+        "        + is        ann@works.example",
+        "      title",
+        "        - expected  VP",
+        "        + is        nothing",
+        "      stage",
+        "        - expected  mql",
+        "        + is        inquiry",
+        "      refused",
+        "        - expected  [budget]",
+        "        + is        not before the gate: inquiry",
+    ]
