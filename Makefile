@@ -3,13 +3,14 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help demo test check check-fast test-long bench lock sandbox docs clean
+.PHONY: help demo test check check-fast test-long browser bench lock sandbox docs clean
 
 help:
 	@echo "make demo        a company in a box: sandbox, daemon and status page, on real plants (Ctrl-C stops)"
 	@echo "make test        everything: format, lint, types, import doors, all tests"
 	@echo "make check-fast  the same without the slow tests, in under a minute"
 	@echo "make test-long   the long runs of the fault and property tests"
+	@echo "make browser     install Debian's Chromium, for the tests of the pages in a browser (as root)"
 	@echo "make bench       calls, records per second and memory beside the bare-loop floor"
 	@echo "make lock        pin requirements.txt and requirements-dev.txt anew (needs uv)"
 
@@ -45,6 +46,10 @@ test: check
 
 test-long: $(VENV)/.dev
 	SYNCD_LONG=1 $(BIN)/pytest -n 2 -m "slow or system"
+
+browser:
+	apt-get update -qq
+	apt-get install -y -qq --no-install-recommends chromium chromium-driver
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks

@@ -23,7 +23,6 @@ from syncd.edits import disk, passing
 from syncd.edits.checking import failing_cases, lacking_in_systems
 from syncd.edits.difference import Kind, compare_versions
 from syncd.edits.effects import Effect
-from syncd.edits.force import load_version
 from syncd.edits.passing import Folder, NotPassed
 from syncd.edits.plan import Plan, make_plan
 from syncd.log import logger
@@ -278,14 +277,15 @@ class Desk:
         return self._load(version)
 
     def _load(self, version: str) -> Mappings:
+        with self._reading() as connection:
+            stored = versions.load_set(connection, version)
+        if stored is None:
+            raise Refused(f"version {version} is not kept; the history lists those that are")
         try:
-            with self._reading() as connection:
-                found = load_version(connection, version)
+            # Wherever it was read, its places are shown as those of the present folder.
+            return compile_files(replace(stored.files, folder=str(self.folder.path)), stored.systems)
         except Problems as error:
             raise Refused(f"version {version} cannot be used under this config: {error.problems[0]}") from error
-        if found is None:
-            raise Refused(f"version {version} is not kept; the history lists those that are")
-        return found
 
     def _plan(self, running: Mappings, edited: Mappings, closer: str) -> Plan:
         kept = 0

@@ -219,7 +219,9 @@ def planned_words(planned: Planned, desk: Desk) -> Outcome:
     if planned.plan.unread:
         return Outcome(text="It maps fields that were never read: syncd reads them first, then plans the edit")
     if planned.held:
-        return Outcome(text=f"Once saved it would wait for approval: {'; '.join(map(desk.short, planned.held))}")
+        return Outcome(
+            text=f"Once saved it would wait for approval: {'; '.join(map(desk.short, planned.held))}", bad=True
+        )
     return Outcome(text="Once saved it would take effect at once: it is within the limits of `edits`")
 
 

@@ -14,6 +14,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from syncd.edits.words import pair, shown
+from syncd.store.versions import Reign
 from syncd.web.figures import Figures, RunFigures, SystemFigures
 
 
@@ -75,6 +76,19 @@ def _moment(ms: int) -> str:
     return f"{datetime.fromtimestamp(ms / 1000, UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
+def _reign(one: Reign) -> str:
+    """Say how a version came into force."""
+    match one.how:
+        case "start":
+            return "the first start"
+        case "edit":
+            return "an edit within the limits"
+        case "approve":
+            return f"approved by {one.by}"
+        case _:
+            return f"rolled back by {one.by}"
+
+
 def _took(run: RunFigures) -> str:
     if run.ended_at is None:
         return "still running"
@@ -124,4 +138,5 @@ _PAGES.filters.update(
     count=_count,
     stamp=datetime.isoformat,
     moment=_moment,
+    reign=_reign,
 )

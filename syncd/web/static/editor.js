@@ -78,15 +78,27 @@ function repaint() {
   lines = fresh;
 }
 
+function mark(line, kind, column) {
+  if (line === undefined) return;
+  const spot = element("span", "spot");
+  const word = /^[\w.]+/.exec(line.textContent.slice(column - 1));
+  spot.style.left = `${column - 1}ch`;
+  spot.style.width = `${word === null ? 1 : word[0].length}ch`;
+  line.classList.add(kind);
+  line.append(spot);
+}
+
 const rowHeight = () => code.firstChild.getBoundingClientRect().height;
 
 function follow() {
   code.style.transform = `translate(${-text.scrollLeft}px, ${-text.scrollTop}px)`;
   numbers.style.transform = `translateY(${-text.scrollTop}px)`;
   if (told.length === 0) return;
+  const origin = editor.getBoundingClientRect().top;
   let below = -Infinity;
   for (const one of told) {
-    const top = Math.max((one.dataset.line - 1) * rowHeight() - text.scrollTop, below);
+    const line = code.children[Math.min(one.dataset.line, lines.length) - 1];
+    const top = Math.max(line.getBoundingClientRect().top - origin, below);
     one.style.top = `${top}px`;
     below = top + one.offsetHeight + 4;
   }
@@ -137,15 +149,35 @@ function onEnter(event) {
   document.execCommand("insertText", false, `\n${blanks}`);
 }
 
-let kept = "unsaved" in editor.dataset ? null : text.value;
+const kept = "unsaved" in editor.dataset ? null : text.value;
+let sent = false;
 
 function onSubmit(event) {
   at.value = [text.selectionStart, text.scrollTop, text.scrollLeft].map(Math.round).join(" ");
-  const saving = event.submitter?.value ?? "";
-  if (saving !== "patch") {
-    kept = text.value;
-    event.submitter?.setAttribute("aria-busy", "true");
+  sent = true;
+  if (event.submitter?.value !== "patch") event.submitter?.setAttribute("aria-busy", "true");
+  else setTimeout(() => { sent = false; }, 1000); // a download leaves the page where it is
+}
+
+function goWhereAsked() {
+  const asked = /^#line-(\d+)$/.exec(location.hash);
+  if (asked !== null) go(Number(asked[1]), 1);
+  return asked !== null;
+}
+
+function lookWhereItMatters() {
+  const would = document.getElementById("would");
+  const [place, top, left] = at.value.split(" ").map(Number);
+  if (at.value) {
+    text.setSelectionRange(place, place);
+    text.scrollTo(left, top);
   }
+  if (goWhereAsked()) return;
+  if (would !== null) {
+    would.focus({ preventScroll: true });
+    would.scrollIntoView();
+  } else if (told.length > 0) go(Number(told[0].dataset.line), Number(told[0].dataset.column));
+  else if (at.value) text.focus({ preventScroll: true });
 }
 
 function begin() {
@@ -157,7 +189,7 @@ function begin() {
   repaint();
   for (const one of told) {
     const kind = one.className;
-    code.children[one.dataset.line - 1]?.classList.add(kind);
+    mark(code.children[one.dataset.line - 1], kind, Number(one.dataset.column));
     numbers.children[one.dataset.line - 1]?.classList.add(kind);
     one.querySelector("a").addEventListener("click", (event) => {
       event.preventDefault();
@@ -174,20 +206,13 @@ function begin() {
   text.addEventListener("keydown", onEnter);
   document.addEventListener("keydown", onKey);
   form.addEventListener("submit", onSubmit);
+  form.setAttribute("action", "file"); // where to look is said below; its fragment is for those without a script
   new ResizeObserver(follow).observe(text);
   window.addEventListener("beforeunload", (event) => {
-    if (text.value !== kept) event.preventDefault();
+    if (!sent && text.value !== kept) event.preventDefault();
   });
-  const [place, top, left] = at.value.split(" ").map(Number);
-  const asked = /^#line-(\d+)$/.exec(location.hash);
-  if (asked) go(Number(asked[1]), 1);
-  else if (told.length > 0) go(Number(told[0].dataset.line), Number(told[0].dataset.column));
-  else if (at.value) {
-    text.focus({ preventScroll: true });
-    text.setSelectionRange(place, place);
-    text.scrollTop = top;
-    text.scrollLeft = left;
-  }
+  window.addEventListener("hashchange", goWhereAsked);
+  lookWhereItMatters();
   follow();
 }
 
