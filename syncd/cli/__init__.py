@@ -6,6 +6,7 @@ import sys
 
 import click
 
+from syncd.cli.beginning import init
 from syncd.cli.casing import case
 from syncd.cli.files import check, schema, test
 from syncd.cli.looking import explain, problems, refusals, status
@@ -32,6 +33,7 @@ def cli() -> None:
 for command in (
     run,
     once,
+    init,
     check,
     test,
     case,

@@ -84,13 +84,15 @@ def test(config: Path, as_json: bool) -> int:
     return 1 if failed else 0
 
 
-@click.command(epilog="Example: syncd schema mapping > mapping.schema.json")
+@click.command(epilog="Examples: syncd schema mapping > mapping.schema.json    syncd schema hubspot --live")
+@config_option
 @click.argument("name", required=False)
-def schema(name: str | None) -> int:
+@click.option("--live", is_flag=True, help="With the fields that the live systems have; NAME may be a system.")
+def schema(config: Path, name: str | None, live: bool) -> int:
     """Print the JSON Schema of a file format (config, definition, mapping, cases) for editors; all without NAME."""
     from syncd.mapping.schema import json_schemas
 
-    schemas = json_schemas()
+    schemas = {**json_schemas(), **(_live_schemas(config, name) if live else {})}
     if name is None:
         click.echo(dump_json(schemas))
         return 0
@@ -98,6 +100,22 @@ def schema(name: str | None) -> int:
         raise click.ClickException(f"there is no schema {name!r}; there are {', '.join(schemas)}")
     click.echo(dump_json(schemas[name]))
     return 0
+
+
+def _live_schemas(config: Path, name: str | None) -> dict[str, Any]:
+    """Return the schema of each system's mapping file, by the system's name."""
+    from syncd.cli.beginning import describe
+    from syncd.mapping.live_schema import live_schema
+    from syncd.wiring import connect, read_config, read_mappings
+
+    read = read_config(config)
+    mappings = read_mappings(read)
+    sources = connect(read, mappings)
+    return {
+        system: live_schema(mappings.definition, system, describe(source, read.systems[system].connector, mappings))
+        for system, source in sources.items()
+        if name in (None, system)
+    }
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -126,6 +126,8 @@ def _run(case: CaseSection, document: Document, index: int, system: SystemMap) -
 
 
 def _kind(case: CaseSection, document: Document, index: int, system: SystemMap) -> KindMap:
+    if not system.kinds:
+        raise Problems([Problem(document.place((index,)), f"{system.file} maps no kind of record", "map one first")])
     if case.kind is None:
         return next(iter(system.kinds.values()))
     for kind in system.kinds.values():

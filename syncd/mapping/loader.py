@@ -90,8 +90,6 @@ def _mapping(
     if model.system not in systems:
         problems.append(unknown_system(document, model.system, systems))
     sections: Mapping[str, KindSection] = model.__pydantic_extra__ or {}
-    if not sections:
-        problems.append(Problem(document.place(()), "no kind of record is mapped", "add one: contact: {is: lead, ...}"))
     if definition is None:
         return None, problems
     compiler = KindCompiler(definition, document, files, model.system, systems.get(model.system, ""))

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import jsonschema
 import pytest
 from support.commands import process_as_before, say
 from support.world import COMPLETE, World, laid_out, world
@@ -148,3 +152,54 @@ def test_a_case_that_fails_is_shown_as_a_difference(made: World, capsys: pytest.
         "        - expected  [budget]",
         "        + is        not before the gate: inquiry",
     ]
+
+
+def test_a_first_mapping_enables_nothing_and_overwrites_nothing(
+    made: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An empty folder gets a definition and like-named fields behind marks; taken away, the lines load and fit."""
+    folder = made.folder / "mappings"
+    shutil.rmtree(folder)
+    config = str(made.config)
+    said = say(capsys, "init", "-c", config)
+    assert said.code == 0, said.err
+    assert sorted(one.name for one in folder.iterdir()) == ["definition.yaml", "hubspot.yaml", "salesforce.yaml"]
+    text = (folder / "hubspot.yaml").read_text(encoding="utf-8")
+    assert parse(text.encode(), "hubspot.yaml").data == {"system": "hubspot"}
+    for line in (
+        "#     email: {from: email} # Email (text)",
+        "#     first_name: {from: firstname}",
+        "#     phone: {from: [mobilephone, phone]}",
+        "#     opted_out: {from: hs_email_optout}",
+        "# company:",
+        "#     domain: {from: domain}",
+    ):
+        assert line in text, line
+    assert say(capsys, "check", "-c", config).code == 0
+    proposed = text[text.index("system:") :]
+    (folder / "hubspot.yaml").write_text(re.sub(r"(?m)^# ", "", proposed), encoding="utf-8")
+    enabled = say(capsys, "check", "-c", config)
+    assert enabled.code == 0, enabled.err
+    kept = (folder / "hubspot.yaml").read_bytes()
+    again = say(capsys, "init", "-c", config)
+    assert again.out.count("is there, and stays as it is") == 2
+    assert (folder / "hubspot.yaml").read_bytes() == kept
+
+
+def test_an_editor_is_told_the_fields_that_are_there(made: World, capsys: pytest.CaptureFixture[str]) -> None:
+    """Names with label, type and options to read and write; the shipped file is valid, a wrong key is not."""
+    said = say(capsys, "schema", "hubspot", "--live", "-c", str(made.config))
+    schema = json.loads(said.out)
+    readable, writable = (schema["$defs"][f"contact {part}"]["anyOf"][0] for part in ("readable", "writable"))
+    words = dict(zip(readable["enum"], readable["markdownEnumDescriptions"], strict=True))
+    assert words["authority"].endswith("(choice; one of decides, recommends, uses, blocks, pays)")
+    assert {"email", "budget_amount"} <= {*writable["enum"]} < {*readable["enum"]}
+    assert schema["$defs"]["contact line"]["properties"]["to"]["$ref"] == "#/$defs/contact writable"
+    lines = schema["$defs"]["contact kind"]["properties"]["fields"]["properties"]
+    assert lines["budget"]["description"] == "budget: money"
+    assert lines["refusal"]["description"] == "what syncd knows: text"
+    validator = jsonschema.Draft202012Validator(schema)
+    data = parse((made.folder / "mappings" / "hubspot.yaml").read_bytes(), "hubspot.yaml").data
+    assert [error.message for error in validator.iter_errors(data)] == []
+    data["contact"]["fields"]["email"] = {"form": "email"}
+    assert [list(error.absolute_path)[:3] for error in validator.iter_errors(data)] == [["contact", "fields", "email"]]
