@@ -72,6 +72,8 @@ def test_every_word_of_ours_is_explained(name: str) -> None:
 def leaves(command: click.Command, name: str = "") -> Iterator[tuple[str, click.Command]]:
     """Every command below a group, by the words that call it."""
     if isinstance(command, click.Group):
+        if name and command.invoke_without_command:
+            yield name, command
         for word, inner in command.commands.items():
             yield from leaves(inner, f"{name} {word}".strip())
     else:

@@ -13,6 +13,7 @@ from syncd.cli.looking import explain, problems, refusals, status
 from syncd.cli.planning import plan
 from syncd.cli.replaying import replay
 from syncd.cli.reporting import report
+from syncd.cli.reviewing import review
 from syncd.cli.running import once, run
 from syncd.cli.setting_up import demo, sandbox, setup
 from syncd.cli.versioning import approve, rollback, versions
@@ -48,6 +49,7 @@ for command in (
     rollback,
     replay,
     report,
+    review,
     setup,
     demo,
     sandbox,

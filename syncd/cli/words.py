@@ -69,6 +69,15 @@ def story_json(story: Story, mappings: Mappings) -> dict[str, Any]:
             for row in history.ledger
             for name, c in row["changes"].items()
         ],
+        "reviews": [
+            {
+                "at": moment(row["at"]),
+                "by": row["by"],
+                "question": row["problem"],
+                "says": f"{'belongs' if row['same'] else 'does not belong'} to {row['about']} {row['candidate']}",
+            }
+            for row in history.said
+        ],
         "problems": [row["message"] for row in history.problems],
     }
 
@@ -112,6 +121,11 @@ def story_words(told: Mapping[str, Any]) -> str:
                 lines.append(f"      released {v['released']}")
     lines += ["", "writes", *(_sent_words(one) for one in told["writes"])]
     lines += [_write_words(one, "would now ") for one in told["pending"]]
+    if told["reviews"]:
+        lines += ["", "reviews"]
+        lines += [
+            f"  {r['at']}  {r['by']}: {r['says']} (undo: syncd review undo {r['question']})" for r in told["reviews"]
+        ]
     if told["problems"]:
         lines += ["", "problems", *(f"  {text}" for text in told["problems"])]
     return "\n".join(lines)

@@ -12,6 +12,7 @@ from syncd.store.tables import (
     intent,
     ledger,
     link,
+    pairing,
     problem,
     record,
     stage_event,
@@ -34,6 +35,7 @@ class History:
     ledger: Sequence[Row]
     writes: Sequence[Row]
     problems: Sequence[Row]
+    said: Sequence[Row]  # what people said of those it resembles
 
 
 def read_history(connection: Connection, entity: str) -> History:
@@ -45,6 +47,7 @@ def read_history(connection: Connection, entity: str) -> History:
         ledger=_rows(connection, ledger, ledger.c.entity == entity, ledger.c.id),
         writes=_rows(connection, intent, intent.c.entity == entity, intent.c.at),
         problems=_rows(connection, problem, and_(problem.c.entity == entity, problem.c.open), problem.c.id),
+        said=_rows(connection, pairing, pairing.c.entity == entity, pairing.c.at),
     )
 
 

@@ -65,6 +65,11 @@ def close_problems(
         )
 
 
+def problem_of(connection: Connection, number: int) -> Any:
+    """Return the problem of this number, open or not; None when there is none."""
+    return connection.execute(select(problem).where(problem.c.id == number)).first()
+
+
 def list_problems(connection: Connection, *, kind: str | None = None, limit: int = 200) -> list[Any]:
     query = select(problem).where(problem.c.open.is_(True)).order_by(problem.c.kind, problem.c.last_seen.desc())
     if kind:

@@ -52,7 +52,7 @@ def said_of(connection: Connection, entity: str) -> list[Any]:
 
 
 def hand_on(connection: Connection, keeper: str, others: Sequence[str]) -> None:
-    """Let what was said of entities that became one hold for the one that is left; its own word comes first."""
+    """Let what was said of entities that became one hold for the one that is left; a yes outweighs a no."""
     about = or_(pairing.c.entity.in_(others), pairing.c.candidate.in_(others))
     rows = [dict(row._mapping) for row in connection.execute(select(pairing).where(about))]
     if not rows:
@@ -61,4 +61,5 @@ def hand_on(connection: Connection, keeper: str, others: Sequence[str]) -> None:
         for name in ("entity", "candidate"):
             row[name] = keeper if row[name] in others else row[name]
     connection.execute(delete(pairing).where(about))
-    insert_missing(connection, pairing, rows)
+    insert_missing(connection, pairing, [row for row in rows if not row["same"]])
+    upsert(connection, pairing, [row for row in rows if row["same"]])

@@ -1,0 +1,240 @@
+"""Reviewing what is alike: the list, both candidates side by side, one key for each answer.
+
+What an answer does is syncd.pipeline.reviewing's.
+"""
+
+from __future__ import annotations
+
+import getpass
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from syncd.cli.common import config_option, dump_json, json_option, moment, open_app
+from syncd.lead.branch import mail_domain
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from syncd.pipeline.reviewing import Review, Side
+    from syncd.wiring import App
+
+_WIDEST = 34
+
+
+@click.group(
+    invoke_without_command=True, epilog="Example: syncd review    syncd review show 12    syncd review accept 12 2"
+)
+@config_option
+@json_option
+@click.option("--limit", default=200, show_default=True)
+@click.pass_context
+def review(context: click.Context, config: Path, as_json: bool, limit: int) -> int:
+    """Say to which account or branch somebody belongs, where only a person can tell; on a terminal one key for each."""
+    if context.invoked_subcommand is not None:
+        return 0
+    from syncd.pipeline.reviewing import open_questions
+
+    app = open_app(config)
+    with app.engine.execution_options(syncd_reads_only=True).connect() as connection:
+        rows = open_questions(connection, limit)
+    if as_json:
+        told = [
+            {"number": row.id, "entity": row.entity, "message": row.message, "since": moment(row.first_seen)}
+            for row in rows
+        ]
+        click.echo(dump_json(told))
+    elif rows and sys.stdin.isatty() and sys.stdout.isatty():
+        return _walk(app, [row.id for row in rows])
+    else:
+        for row in rows:
+            click.echo(f"{row.id:>5}  {moment(row.last_seen)}  {row.message}")
+        click.echo(f"{len(rows)} to review" if rows else "nothing to review")
+    return 1 if rows else 0
+
+
+@review.command(epilog="Example: syncd review show 12")
+@config_option
+@json_option
+@click.argument("number", type=int)
+def show(config: Path, as_json: bool, number: int) -> int:
+    """Show question NUMBER: all sides beside each other, differences marked, reasons with their weights."""
+    from syncd.pipeline.reviewing import read_review
+    from syncd.store.database import now_ms
+
+    app = open_app(config)
+    with app.engine.execution_options(syncd_reads_only=True).connect() as connection:
+        found = _asked(lambda: read_review(connection, app.mappings, number, now_ms()))
+    click.echo(dump_json(asdict(found)) if as_json else review_words(found))
+    return 0
+
+
+@review.command(epilog="Examples: syncd review accept 12    syncd review accept 12 2")
+@config_option
+@click.argument("number", type=int)
+@click.argument("candidate", required=False)
+def accept(config: Path, number: int, candidate: str | None) -> int:
+    """Answer question NUMBER: it belongs to CANDIDATE (1, 2 or an id), and to no other that was shown."""
+    from syncd.pipeline import reviewing
+
+    def say(connection: Connection, found: Review, now: int) -> str:
+        side = reviewing.accept(connection, found, candidate, getpass.getuser(), now)
+        return (
+            f"{found.who.id} belongs to {found.about.value} {side.id} ({side.record}); undo: syncd review undo {number}"
+        )
+
+    return _answer(open_app(config), number, say)
+
+
+@review.command(epilog="Example: syncd review reject 12")
+@config_option
+@click.argument("number", type=int)
+@click.argument("candidate", required=False)
+def reject(config: Path, number: int, candidate: str | None) -> int:
+    """Answer question NUMBER: it does not belong to CANDIDATE (the first); another may still be asked about."""
+    from syncd.pipeline import reviewing
+
+    def say(connection: Connection, found: Review, now: int) -> str:
+        side = reviewing.reject(connection, found, candidate, getpass.getuser(), now)
+        return f"{found.who.id} does not belong to {side.id} ({side.record}); undo: syncd review undo {number}"
+
+    return _answer(open_app(config), number, say)
+
+
+@review.command(epilog="Example: syncd review neither 12")
+@config_option
+@click.argument("number", type=int)
+def neither(config: Path, number: int) -> int:
+    """Answer question NUMBER: it belongs to none of those shown."""
+    from syncd.pipeline import reviewing
+
+    def say(connection: Connection, found: Review, now: int) -> str:
+        reviewing.reject_all(connection, found, getpass.getuser(), now)
+        return f"{found.who.id} belongs to none of those shown; undo: syncd review undo {number}"
+
+    return _answer(open_app(config), number, say)
+
+
+@review.command(epilog="Example: syncd review undo 12")
+@config_option
+@click.argument("number", type=int)
+def undo(config: Path, number: int) -> int:
+    """Take back what was answered to question NUMBER; it is decided again as if nobody had said anything."""
+    from syncd.pipeline import reviewing
+    from syncd.store.database import now_ms
+
+    app = open_app(config)
+    with app.engine.begin() as connection:
+        _asked(lambda: reviewing.undo(connection, number, now_ms()))
+    click.echo(f"the answer to question {number} is taken back; it is decided again at the next handoff")
+    return 0
+
+
+def review_words(found: Review) -> str:
+    """Return a question as a table of all sides; `*` marks what differs from the left."""
+    sides = [found.who, *(side for side, _ in found.candidates)]
+    head = [f"{found.kind.value} {found.who.id}", *(f"{place}: {side.id}" for place, side in enumerate(sides[1:], 1))]
+    rows = [["", *head], ["record", *(side.record for side in sides)]]
+    for label, read in _SHOWN.items():
+        told = [read(side.values) for side in sides]
+        if any(told):
+            rows.append([label, *(_marked(value, told[0], place) for place, value in enumerate(told))])
+    widths = [max(len(row[place]) for row in rows) for place in range(len(rows[0]))]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    lines.insert(0, f"question {found.number}: to which {found.about.value} does this {found.kind.value} belong?")
+    for place, (_, likely) in enumerate(found.candidates, 1):
+        signs = ", ".join(f"{sign} {weight:+.1f}" for sign, weight in likely.signs)
+        lines.append(f"{place}: {likely.weight:+.1f} bits: {signs}" + (f"; {likely.hold}" if likely.hold else ""))
+    return "\n".join(lines)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def _first(*names: str) -> Callable[[Mapping[str, Any]], str]:
+    return lambda values: next((str(values[name]) for name in names if values.get(name)), "")
+
+
+_SHOWN: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
+    "name": _first("company", "name"),
+    "street": _first("street"),
+    "town": _first("city"),
+    "state": _first("state"),
+    "postcode": _first("postcode"),
+    "country": _first("country"),
+    "phone": _first("phone"),
+    "domain": lambda values: str(
+        values.get("domain") or mail_domain(values.get("email")) or values.get("website") or ""
+    ),
+    "ERP number": _first("erp_customer", "customer"),
+}
+_KEYS = "[a]ccept the first, [1] [2] accept that one, [r]eject the first, [n]either, [s]kip, [q]uit"
+
+
+def _marked(value: str, mine: str, place: int) -> str:
+    differs = place > 0 and value and mine and value.casefold() != mine.casefold()
+    text = value if len(value) <= _WIDEST else value[: _WIDEST - 1] + "…"
+    return ("* " if differs else "  ") + text
+
+
+def _asked(ask: Callable[[], Any]) -> Any:
+    from syncd.pipeline.reviewing import NoQuestion
+
+    try:
+        return ask()
+    except NoQuestion as error:
+        raise click.ClickException(str(error)) from error
+
+
+def _answer(app: App, number: int, say: Callable[[Connection, Review, int], str]) -> int:
+    from syncd.pipeline.reviewing import read_review
+    from syncd.store.database import now_ms
+
+    with app.engine.begin() as connection:
+        now = now_ms()
+        found = _asked(lambda: read_review(connection, app.mappings, number, now))
+        click.echo(_asked(lambda: say(connection, found, now)))
+    return 0
+
+
+def _walk(app: App, numbers: list[int]) -> int:
+    """Ask one question after the other; return 1 when some are left open."""
+    left = 0
+    for place, number in enumerate(numbers):
+        key = _one(app, number, f"{place + 1} of {len(numbers)}")
+        if key == "q":
+            return 1
+        left += key == "s"
+    return 1 if left else 0
+
+
+def _one(app: App, number: int, where: str) -> str:
+    from syncd.pipeline import reviewing
+    from syncd.store.database import now_ms
+
+    user = getpass.getuser()
+    with app.engine.execution_options(syncd_reads_only=True).connect() as connection:
+        try:
+            found = reviewing.read_review(connection, app.mappings, number, now_ms())
+        except reviewing.NoQuestion:
+            return ""  # settled while the one before was looked at
+    click.echo(f"\n{review_words(found)}\n({where}) {_KEYS}")
+    places = [str(place) for place in range(1, len(found.candidates) + 1)]
+    key = ""
+    while key not in ("a", "r", "n", "s", "q", *places):
+        key = click.getchar().lower()
+    with app.engine.begin() as connection:
+        side: Side | None = None
+        if key in ("a", *places):
+            side = reviewing.accept(connection, found, "1" if key == "a" else key, user, now_ms())
+        elif key == "r":
+            side = reviewing.reject(connection, found, None, user, now_ms())
+        elif key == "n":
+            reviewing.reject_all(connection, found, user, now_ms())
+    words = {"r": "rejected", "n": "neither", "s": "skipped", "q": "stopped"}
+    click.echo(words.get(key, "accepted") + (f": {side.id}" if side is not None else ""))
+    return key

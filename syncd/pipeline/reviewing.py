@@ -1,0 +1,145 @@
+"""What a person is asked about likeness, and what was answered: read afresh, remembered, obeyed, taken back.
+
+How it is shown is syncd.cli's; what an answer changes is decided like everything else, by syncd.pipeline.deciding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection
+
+from syncd.lead.decision import Likely
+from syncd.lead.definition import EntityKind
+from syncd.mapping.model import Mappings
+from syncd.pipeline.deciding import decide_batch
+from syncd.pipeline.succession import RANK
+from syncd.store import handoff, inbox, intake, likeness, pairings
+from syncd.store.database import serialise_intake
+
+
+class NoQuestion(Exception):
+    """There is nothing to answer under that number, or not with that; the text says what can be done."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Side:
+    """One of those compared: its id, one of its records in words, and its values."""
+
+    id: str
+    record: str
+    values: Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Review:
+    """A question as it stands now. `candidates`: the likeliest first, each with what speaks for and against it."""
+
+    number: int
+    kind: EntityKind
+    about: EntityKind
+    who: Side
+    candidates: Sequence[tuple[Side, Likely]]
+
+
+def open_questions(connection: Connection, limit: int) -> list[Any]:
+    """Return the open problems that ask, the latest first."""
+    return inbox.list_problems(connection, kind="match", limit=limit)
+
+
+def read_review(connection: Connection, mappings: Mappings, number: int, now: int) -> Review:
+    """Return a question with both sides as they are now. Raises NoQuestion."""
+    row = inbox.problem_of(connection, number)
+    if row is None or row.kind != "match":
+        raise NoQuestion(f"there is no question {number}; `syncd review` lists those there are")
+    found = decide_batch(connection, mappings, [row.entity], now, ())
+    if not row.open or not found or found[0].question is None:
+        raise NoQuestion(f"question {number} is settled; `syncd review undo {number}` takes back what was answered")
+    decision, question = found[0], found[0].question
+    known = handoff.load_related(connection, [row.entity, *(one.id for one in question.candidates)])
+
+    def side(one: str, values: Mapping[str, Any]) -> Side:
+        records = sorted(known[one].records.items())
+        return Side(id=one, record=" ".join([*records[0][0], records[0][1]]) if records else "", values=values)
+
+    return Review(
+        number=number,
+        kind=decision.kind,
+        about=question.about,
+        who=side(row.entity, decision.values),
+        candidates=[(side(one.id, known[one.id].values), one) for one in question.candidates],
+    )
+
+
+def accept(connection: Connection, review: Review, candidate: str | None, by: str, now: int) -> Side:
+    """Remember that it belongs to this candidate (None: the only one) and to none of the others. Raises NoQuestion."""
+    if candidate is None and len(review.candidates) > 1:
+        raise NoQuestion(
+            f"question {review.number} has {len(review.candidates)} candidates; say which: 1 or 2, or an id"
+        )
+    chosen = _candidate(review, candidate)
+    _remember(connection, review, {side.id: side is chosen for side, _ in review.candidates}, by, now)
+    return chosen
+
+
+def reject(connection: Connection, review: Review, candidate: str | None, by: str, now: int) -> Side:
+    """Remember that it does not belong to this candidate (None: the likeliest); the others stay to be asked about."""
+    refused = _candidate(review, candidate)
+    _remember(connection, review, {refused.id: False}, by, now)
+    return refused
+
+
+def reject_all(connection: Connection, review: Review, by: str, now: int) -> None:
+    _remember(connection, review, {side.id: False for side, _ in review.candidates}, by, now)
+
+
+def undo(connection: Connection, number: int, now: int) -> int:
+    """Take back everything that was answered to a question; return how many entities are decided again."""
+    serialise_intake(connection)
+    entities = pairings.undo(connection, number)
+    if not entities:
+        raise NoQuestion(f"nothing was answered to question {number}")
+    kinds = handoff.kinds_of(connection, entities)
+    intake.mark_due(
+        connection, {one: RANK[EntityKind(kind)] for one, kind in kinds.items()}, now, "a review was undone"
+    )
+    return len(kinds)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def _candidate(review: Review, named: str | None) -> Side:
+    sides = [side for side, _ in review.candidates]
+    if named is None:
+        return sides[0]
+    if named.isdigit() and 1 <= int(named) <= len(sides):
+        return sides[int(named) - 1]
+    for one in sides:
+        if named.upper() == one.id or named == one.record.rpartition(" ")[2]:
+            return one
+    raise NoQuestion(f"{named!r} is no candidate of question {review.number}; give a number from 1 to {len(sides)}")
+
+
+def _remember(connection: Connection, review: Review, said: Mapping[str, bool], by: str, now: int) -> None:
+    serialise_intake(connection)
+    pairings.save_said(
+        connection,
+        [
+            {
+                "entity": review.who.id,
+                "candidate": candidate,
+                "about": review.about.value,
+                "same": same,
+                "problem": review.number,
+                "by": by,
+                "at": now,
+            }
+            for candidate, same in said.items()
+        ],
+    )
+    inbox.close_problems(connection, key=f"match|{review.who.id}")
+    likeness.ask_no_more(connection, [review.who.id])
+    intake.mark_due(connection, {review.who.id: RANK[review.kind]}, now, "a person said who it is")
