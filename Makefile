@@ -12,6 +12,7 @@ help:
 	@echo "make test-long   the long runs of the fault and property tests"
 	@echo "make browser     install Debian's Chromium, for the tests of the pages in a browser (as root)"
 	@echo "make bench       calls, records per second and memory beside the bare-loop floor"
+	@echo "make docs        the tables of keys in docs/mappings.md, made anew from the checks"
 	@echo "make lock        pin requirements.txt and requirements-dev.txt anew (needs uv)"
 
 $(VENV)/.run: requirements.txt pyproject.toml
@@ -57,6 +58,9 @@ bench: $(VENV)/.dev
 lock:
 	UV_PYTHON_DOWNLOADS=never uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header requirements.in -o requirements.txt
 	UV_PYTHON_DOWNLOADS=never uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header requirements-dev.in -o requirements-dev.txt
+
+docs: $(VENV)/.run
+	$(BIN)/python -m syncd.mapping.reference docs/mappings.md
 
 clean:
 	rm -rf $(VENV) var build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

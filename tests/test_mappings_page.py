@@ -21,6 +21,7 @@ from syncd.mapping.definition_file import condition_types, none_answers
 from syncd.mapping.expr import compile_condition
 from syncd.mapping.loader import load
 from syncd.mapping.model import BadValue, Conflict, KindMap, Mappings
+from syncd.mapping.reference import put_into
 from syncd.mapping.transforms import KINDS, STEPS
 from syncd.pipeline.example import judge_example
 from syncd.stages.deliver import plan_update
@@ -203,6 +204,13 @@ def test_a_line_of_the_page_writes_of_a_lead_what_it_says(
     assert asks == []
     wanted = expected(row.cells["written"])
     assert (write is None) if wanted == "—" else (write is not None and same(write.fields["x"], wanted)), line
+
+
+def test_the_tables_of_keys_are_those_of_the_checks() -> None:
+    """`make docs` makes them anew; nothing was edited between the marks, no key was added without it."""
+    text = MAPPINGS.read_text(encoding="utf-8")
+    assert put_into(text) == text, "run `make docs`"
+    assert "| `truncate` | a whole number |" in text
 
 
 def test_every_transform_is_shown() -> None:
