@@ -22,6 +22,7 @@ from syncd.mapping.expr import compile_condition
 from syncd.mapping.loader import load
 from syncd.mapping.model import BadValue, Conflict, KindMap, Mappings
 from syncd.mapping.reference import put_into
+from syncd.mapping.schema import json_schemas
 from syncd.mapping.transforms import KINDS, STEPS
 from syncd.pipeline.example import judge_example
 from syncd.stages.deliver import plan_update
@@ -211,6 +212,20 @@ def test_the_tables_of_keys_are_those_of_the_checks() -> None:
     text = MAPPINGS.read_text(encoding="utf-8")
     assert put_into(text) == text, "run `make docs`"
     assert "| `truncate` | a whole number |" in text
+
+
+@pytest.mark.parametrize("file", ["definition", "mapping", "cases"])
+def test_an_editor_can_say_of_each_key_what_it_is_for(file: str) -> None:
+    """Every property of every section of the JSON Schema has a description."""
+    schema = json_schemas()[file]
+    sections = {"": schema, **schema["$defs"]}
+    silent = [
+        f"{name}.{key}"
+        for name, one in sections.items()
+        for key, told in one.get("properties", {}).items()
+        if not told.get("description")
+    ]
+    assert silent == []
 
 
 def test_every_transform_is_shown() -> None:

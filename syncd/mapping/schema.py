@@ -16,6 +16,7 @@ from syncd.config.check import Duration, Section, kind_of, plain_error, read_dur
 from syncd.config.settings import ConfigFile
 from syncd.lead.definition import EntityKind, FieldType, Merge
 from syncd.mapping.model import Conflict, Create, Method
+from syncd.mapping.wording import KEYS
 
 NAME = r"[a-z][a-z0-9_]{0,59}"
 
@@ -31,8 +32,16 @@ def json_schemas() -> dict[str, dict[str, Any]]:
     schemas = {}
     for name, model in files.items():
         schema = model.model_json_schema(by_alias=True)
+        if name != "config":  # whose models describe their keys themselves
+            _describe(schema)
         schemas[name] = {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
     return schemas
+
+
+def _describe(schema: dict[str, Any]) -> None:
+    for section, one in {str(schema.get("title")): schema, **schema.get("$defs", {})}.items():
+        for key, words in KEYS.get(section, {}).items():
+            one["properties"][key].setdefault("description", words)
 
 
 def _words(enum: Any) -> Any:
