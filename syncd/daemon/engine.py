@@ -108,7 +108,7 @@ def cycle(work: Work, *, sweeping: bool = False) -> Once:
     results = []
     # Through the queue, so that on PostgreSQL it never runs beside another worker's.
     while work.due():
-        results.append(DBOS.enqueue_workflow(HANDOFF, hand_over).get_result(polling_interval_sec=0.02))
+        results.append(DBOS.enqueue_workflow(HANDOFF, hand_over).get_result(polling_interval_sec=0.05))
     return Once(
         news=news,
         fates=total(one["fates"] for one in results),

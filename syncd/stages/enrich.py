@@ -46,6 +46,8 @@ def find_account(
     if len(by_name) == 1 and not _contradicts(values, by_name[0].values):
         return by_name[0].id, "company name"
     likely = [*by_domain, *(one for one in by_name if not _contradicts(values, one.values))]
+    if not likely and not alike:
+        return None
     mine = _party(values, values.get("company"))
     return _likeliest(mine, likely) if likely else _resembling(mine, alike, COMPANY)
 
@@ -100,7 +102,7 @@ def find_branch(
         return _several_branches(values, hits)
     if account is not None:
         return _branch_spelled_otherwise(values, account, branches)
-    found = _resembling(_party(values, values.get("company")), alike, SITE)
+    found = _resembling(_party(values, values.get("company")), alike, SITE) if alike else None
     if not isinstance(found, tuple):
         return found
     return next(one for one in alike if one.id == found[0]), found[1]

@@ -20,7 +20,7 @@ from sandbox.wire import Fault
 
 CYCLES = 2  # to converge in
 OUTAGE = 3
-SAMPLE = 26
+SAMPLE = 20
 LASTING = 10_000
 WAITING = 8  # calls; each costs the real time-out
 SHORT = {"read_timeout": 0.25, "total_timeout": 0.5}
