@@ -47,7 +47,7 @@ def test_a_secret_is_masked_wherever_it_stands(stream: io.StringIO) -> None:
     """In the phrase, in a fact, in what a library logs with arguments."""
     log.set_up("info", "json", [SECRET], stream)
     log.logger().info(f"token {SECRET} refused", header=f"Bearer {SECRET}")
-    logging.getLogger("some.library").warning("called %s", f"https://x.example/?key={SECRET}")
+    logging.getLogger("some.dependency").warning("called %s", f"https://x.example/?key={SECRET}")
     assert SECRET not in stream.getvalue()
     assert [line["event"] for line in lines(stream)] == ["token *** refused", "called https://x.example/?key=***"]
     assert lines(stream)[0]["header"] == "Bearer ***"
@@ -81,7 +81,7 @@ def test_an_exception_is_logged_by_type_and_place_and_never_by_its_text_or_local
     except ValueError as error:
         log.logger().exception("a handoff failed")
         log.logger().error("again", exc_info=error)
-        logging.getLogger("some.library").exception("and theirs")
+        logging.getLogger("some.dependency").exception("and theirs")
     found = lines(stream)
     assert [line["error"] for line in found] == ["ValueError"] * 3
     assert all(line["at"].endswith(" fail") and "test_log.py:" in line["at"] for line in found)
