@@ -17,15 +17,14 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
-import sqlalchemy as sa
 from crash.checker import Seen, check
 from crash.journal import Entry, Journal
+from crash.people import People
 from crash.scenario import ACTS
-from support.world import World, add_branch, make
+from support.world import World, make
 
 CHILD = Path(__file__).with_name("child.py")
 POLL_MS = 60_000
@@ -82,7 +81,7 @@ class Daemon:
 
 
 @dataclass
-class Lane:
+class Lane(People):
     """One company and its daemon. `effects`: per act, what its run did, in order, when nothing was in its way."""
 
     folder: Path
@@ -97,43 +96,8 @@ class Lane:
 
     # --- people
 
-    def add_contact(self, fields: Mapping[str, str]) -> str:
-        return self.world.contacts([dict(fields)])[0]
-
-    def edit_contact(self, last_name: str, **fields: str) -> None:
-        (row,) = [row for row in self.world.hubspot.all("contacts") if row["lastname"] == last_name]
-        self.world.hubspot.edit("contacts", row["hs_object_id"], fields)
-
-    def add_lead(self, fields: Mapping[str, str]) -> str:
-        return str(self.world.salesforce.seed("Lead", [dict(fields)])[0])
-
-    def edit_lead(self, last_name: str, **fields: str) -> None:
-        for row in self._leads(last_name):
-            self.world.salesforce.edit("Lead", row["Id"], fields)
-
-    def delete_lead(self, last_name: str) -> None:
-        for row in self._leads(last_name):
-            self.world.salesforce.delete("Lead", row["Id"])
-
-    def add_account(self, fields: Mapping[str, str]) -> str:
-        return str(self.world.salesforce.seed("Account", [dict(fields)])[0])
-
-    def add_ship_to(self, number: str, **fields: str) -> None:
-        add_branch(self.world, number, f"Works {number}", **fields)
-
-    def edit_ship_to(self, number: str, **fields: str) -> None:
-        columns = ", ".join(f"{name} = :{name}" for name in fields)
-        with self.world.erp.begin() as connection:
-            connection.execute(
-                sa.text(f"update ship_to set {columns}, changed_at = :at where ship_to_no = :number"),
-                {**fields, "number": number, "at": datetime.now(UTC).replace(tzinfo=None)},
-            )
-
     def wait_a_second(self) -> None:
         time.sleep(1.0 - time.time() % 1.0)
-
-    def _leads(self, last_name: str) -> list[dict[str, Any]]:
-        return [row for row in self.world.leads() if row["LastName"] == last_name]
 
     # --- time
 

@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import sqlalchemy as sa
 import time_machine
 from crash.checker import Seen, check
 from crash.journal import Entry, Journal
-from support.world import World, add_branch, close, make
+from crash.people import People
+from support.world import World, close, make
 
 from connectors import registry
 from connectors.http import Session
@@ -101,7 +101,7 @@ class Front:
 
 
 @dataclass
-class Town:
+class Town(People):
     """A world with people in it. `entries`: everything that happened to contacts, leads and branches."""
 
     world: World
@@ -115,46 +115,11 @@ class Town:
 
     # --- people
 
-    def add_contact(self, fields: Mapping[str, str]) -> str:
-        return self.world.contacts([dict(fields)])[0]
-
-    def edit_contact(self, last_name: str, **fields: str) -> None:
-        (row,) = [row for row in self.world.hubspot.all("contacts") if row["lastname"] == last_name]
-        self.world.hubspot.edit("contacts", row["hs_object_id"], fields)
-
-    def add_lead(self, fields: Mapping[str, str]) -> str:
-        return str(self.world.salesforce.seed("Lead", [dict(fields)])[0])
-
-    def edit_lead(self, last_name: str, **fields: str) -> None:
-        for row in self.leads(last_name):
-            self.world.salesforce.edit("Lead", row["Id"], fields)
-
-    def delete_lead(self, last_name: str) -> None:
-        for row in self.leads(last_name):
-            self.world.salesforce.delete("Lead", row["Id"])
-
-    def add_account(self, fields: Mapping[str, str]) -> str:
-        return str(self.world.salesforce.seed("Account", [dict(fields)])[0])
-
-    def add_ship_to(self, number: str, **fields: str) -> None:
-        add_branch(self.world, number, f"Works {number}", **{**fields, "changed_at": self._erp_time()})
-
-    def edit_ship_to(self, number: str, **fields: str) -> None:
-        columns = ", ".join(f"{name} = :{name}" for name in fields)
-        with self.world.erp.begin() as connection:
-            connection.execute(
-                sa.text(f"update ship_to set {columns}, changed_at = :at where ship_to_no = :number"),
-                {**fields, "number": number, "at": self._erp_time()},
-            )
-
     def wait_a_second(self) -> None:
         self.clock.move(1.0)
 
-    def _erp_time(self) -> Any:
+    def erp_time(self) -> datetime:
         return datetime.fromtimestamp(self.clock.of("erp")(), UTC).replace(tzinfo=None)
-
-    def leads(self, last_name: str) -> list[dict[str, Any]]:
-        return [row for row in self.world.leads() if row["LastName"] == last_name]
 
     def play(self, act: Callable[[Any], None]) -> None:
         """Let people do an act."""
