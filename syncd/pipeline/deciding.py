@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from functools import cached_property
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import Connection
 
-from syncd.lead.branch import mail_domain, name_key, site_key
 from syncd.lead.decision import (
     Ask,
     Decision,
@@ -18,62 +16,22 @@ from syncd.lead.decision import (
     LeadState,
     Move,
     Question,
-    Related,
     Verdict,
     Write,
 )
 from syncd.lead.definition import SALES_FACTS, EntityKind
-from syncd.mapping.model import Create, FieldMap, Mappings, Method
-from syncd.pipeline.resembling import Near, look_around
+from syncd.mapping.model import Create, FieldMap, Mappings
+from syncd.pipeline.batch import Batch, with_references, with_related
+from syncd.pipeline.placing import place_branch, place_lead
 from syncd.pipeline.unanswered import keep, own_up
 from syncd.stages.deliver import plan_create, plan_update
-from syncd.stages.enrich import AccountFound, account_of_branch, find_account, find_branch
 from syncd.stages.feedback import handoff_facts
 from syncd.stages.gate import check_handoff
 from syncd.stages.map import map_record
-from syncd.stages.match import Key
 from syncd.stages.merge import Said, changes_between, merge_values, sales_facts
 from syncd.stages.qualify import at_gate, score_lead, walk_ladder
-from syncd.store import handoff, intake
+from syncd.store import handoff
 from syncd.store.doubts import load_doubts
-
-
-@dataclass(frozen=True, kw_only=True)
-class Batch:
-    """What a batch of entities needs to know beyond itself, read once for all of them."""
-
-    mappings: Mappings
-    now: int
-    references: Mapping[tuple[str, str, str], str] = field(default_factory=dict)  # (system, kind, id) -> entity
-    related: Mapping[str, Related] = field(default_factory=dict)
-    holders: Mapping[tuple[EntityKind, Key], Sequence[str]] = field(default_factory=dict)
-    may_create: frozenset[tuple[str, str]] = frozenset()  # (system, kind) whose like are known freshly enough
-    near: Near = field(default_factory=Near)  # what resembles whom, and what people said of that
-
-    @cached_property
-    def crm(self) -> frozenset[str]:
-        """The systems that leads are handed over to: those where a lead may be created."""
-        kinds = self.mappings.of_entity(EntityKind.LEAD)
-        return frozenset(one.system for one in kinds if one.create is Create.ALLOWED)
-
-    def find(self, kind: EntityKind, key: str, value: str | None) -> list[Related]:
-        if not value:
-            return []
-        return [self.related[one] for one in self.holders.get((kind, (key, value)), ()) if one in self.related]
-
-    def possible(self, view: EntityView, found: Iterable[Related]) -> list[Related]:
-        """Leave out whom a person said this one does not belong to."""
-        no = self.near.no.get(view.id)
-        return [one for one in found if one.id not in no] if no else list(found)
-
-    def said(self, view: EntityView, about: EntityKind) -> tuple[str, str] | None:
-        """Return (id, why) of the account or branch that a person said it is."""
-        found = self.near.yes.get((view.id, about))
-        return found if found is not None and found[0] in self.related else None
-
-    def alike(self, view: EntityView, kind: EntityKind) -> list[Related]:
-        ids = self.near.alike.get((view.id, kind), ())
-        return self.possible(view, (self.related[one] for one in ids if one in self.related))
 
 
 def decide_batch(
@@ -94,9 +52,9 @@ def decide_batch(
     views = [own_up(mappings, view, in_doubt[view.id]) if view.id in in_doubt else view for view in stored]
     heard = {view.id: _listen(mappings, view) for view in views}
     batch = Batch(mappings=mappings, now=now, may_create=frozenset(may_create))
-    batch = _with_references(connection, batch, views, heard)
+    batch = with_references(connection, batch, views, heard)
     merged = {view.id: _merge(batch, view, heard[view.id]) for view in views}
-    batch = _with_related(connection, batch, views, merged)
+    batch = with_related(connection, batch, views, merged)
     decisions = [_look_first(_decide(batch, view, heard[view.id], *merged[view.id]), unseen) for view in views]
     return [keep(*of_one) for of_one in zip(decisions, stored, views, strict=True)] if in_doubt else decisions
 
@@ -141,61 +99,6 @@ def _resolve(batch: Batch, one: Said) -> Said:
     return replace(one, values=values)
 
 
-def _with_references(
-    connection: Connection, batch: Batch, views: Sequence[EntityView], heard: Mapping[str, Sequence[Said]]
-) -> Batch:
-    wanted: dict[tuple[str, str], set[str]] = {}
-    for view in views:
-        for one in heard[view.id]:
-            for line in one.kind_map.fields.values():
-                if line.refers_to is not None and one.values.get(line.name):
-                    wanted.setdefault((one.record.system, line.refers_to[1]), set()).add(str(one.values[line.name]))
-    found: dict[tuple[str, str, str], str] = {}
-    for (system, kind), ids in wanted.items():
-        for record, entity in intake.links_of(connection, system, kind, ids).items():
-            found[(system, kind, record)] = entity
-    return replace(batch, references=found)
-
-
-def _with_related(
-    connection: Connection,
-    batch: Batch,
-    views: Sequence[EntityView],
-    merged: Mapping[str, tuple[dict[str, Any], dict[str, Any], dict[str, str]]],
-) -> Batch:
-    """Read the accounts and branches that these entities may belong to."""
-    accounts: set[Key] = set()
-    sites: set[Key] = set()
-    ids: set[str] = set()
-    for view in views:
-        values = merged[view.id][0]
-        if view.kind is EntityKind.ACCOUNT:
-            continue
-        ids |= {str(values[name]) for name in ("account", "branch") if values.get(name)}
-        accounts |= _account_keys(view.kind, values)
-        if view.kind is EntityKind.LEAD:
-            sites |= {("site", key) for key in [site_key(values.get("street"), values.get("postcode"))] if key}
-    holders: dict[tuple[EntityKind, Key], Sequence[str]] = {}
-    for key, held in intake.holders_of(connection, EntityKind.ACCOUNT.value, accounts).items():
-        holders[(EntityKind.ACCOUNT, key)] = sorted(held)
-        ids.update(held)
-    if any(view.kind is EntityKind.LEAD for view in views):
-        sites |= {("account", one) for one in ids}
-        for key, held in intake.holders_of(connection, EntityKind.BRANCH.value, sites).items():
-            holders[(EntityKind.BRANCH, key)] = sorted(held)
-            ids.update(held)
-    near = look_around(connection, views, {one: found[0] for one, found in merged.items()}, holders)
-    return replace(batch, holders=holders, near=near, related=handoff.load_related(connection, ids | near.ids))
-
-
-def _account_keys(kind: EntityKind, values: Mapping[str, Any]) -> set[Key]:
-    if kind is EntityKind.BRANCH:
-        pairs = (("erp_customer", values.get("customer")), ("name", name_key(values.get("customer_name"))))
-    else:
-        pairs = (("domain", mail_domain(values.get("email"))), ("name", name_key(values.get("company"))))
-    return {(key, value) for key, value in pairs if value}
-
-
 def _decide(
     batch: Batch,
     view: EntityView,
@@ -206,15 +109,7 @@ def _decide(
 ) -> Decision:
     if view.kind is EntityKind.LEAD:
         return _decide_lead(batch, view, said, values, provenance, bad)
-    question = None
-    if view.kind is EntityKind.BRANCH and values.get("account") is None:
-        found = batch.said(view, EntityKind.ACCOUNT) or account_of_branch(
-            values,
-            batch.possible(view, batch.find(EntityKind.ACCOUNT, "erp_customer", values.get("customer"))),
-            batch.possible(view, batch.find(EntityKind.ACCOUNT, "name", name_key(values.get("customer_name")))),
-            batch.alike(view, EntityKind.ACCOUNT),
-        )
-        question = _take(view, values, provenance, "account", found, batch.now)
+    question = place_branch(batch, view, values, provenance) if view.kind is EntityKind.BRANCH else None
     facts = {"key": view.id}
     writes, reads, asks = _plan(batch, view, {**values, **facts}, provenance, allowed=_placed(view.kind, values))
     state = dict(view.state)
@@ -235,7 +130,7 @@ def _decide_lead(
     bad: dict[str, str],
 ) -> Decision:
     definition, now = batch.mappings.definition, batch.now
-    branch, question = _enrich(batch, view, values, provenance)
+    branch, question = place_lead(batch, view, values, provenance)
     scored = score_lead(definition, values, view.touches, now)  # qualify
     sales, decided_at = sales_facts(said, SALES_FACTS)
     scope = {**values, **scored, "touches": len(view.touches), "now": now}
@@ -273,78 +168,6 @@ def _decide_lead(
         fate=_fate_at_gate(view, state, verdict, writes, asks),
         question=question,
     )
-
-
-def _enrich(
-    batch: Batch, view: EntityView, values: dict[str, Any], provenance: dict[str, Any]
-) -> tuple[tuple[Related, str] | None, Question | None]:
-    """Add the account and the branch; return (the branch and why, what a person must say about either)."""
-    whose = None
-    if values.get("account") is None:
-        found = batch.said(view, EntityKind.ACCOUNT) or find_account(
-            values,
-            batch.possible(view, batch.find(EntityKind.ACCOUNT, "domain", mail_domain(values.get("email")))),
-            batch.possible(view, batch.find(EntityKind.ACCOUNT, "name", name_key(values.get("company")))),
-            batch.alike(view, EntityKind.ACCOUNT),
-        )
-        whose = _take(view, values, provenance, "account", found, batch.now)
-    account = batch.related.get(values.get("account") or "")
-    if values.get("branch") is not None and values["branch"] in batch.related:
-        return (batch.related[values["branch"]], "stated"), whose
-    branch, where = _find_branch(batch, view, values, account)
-    if branch is not None:
-        _add_found(view, values, provenance, "branch", (branch[0].id, branch[1]), batch.now)
-        if account is None and branch[0].values.get("account"):
-            _add_found(view, values, provenance, "account", (branch[0].values["account"], "its branch"), batch.now)
-            whose = None
-    return branch, whose or where
-
-
-def _find_branch(
-    batch: Batch, view: EntityView, values: Mapping[str, Any], account: Related | None
-) -> tuple[tuple[Related, str] | None, Question | None]:
-    said = batch.said(view, EntityKind.BRANCH)
-    if said is not None:
-        return (batch.related[said[0]], said[1]), None
-    here = batch.find(EntityKind.BRANCH, "account", account.id if account else None)
-    here += batch.find(EntityKind.BRANCH, "site", site_key(values.get("street"), values.get("postcode")))
-    known = list({one.id: one for one in here}.values())
-    found = find_branch(values, account, batch.possible(view, known), batch.alike(view, EntityKind.BRANCH))
-    return (None, found) if isinstance(found, Question) else (found, None)
-
-
-def _take(
-    view: EntityView, values: dict[str, Any], provenance: dict[str, Any], name: str, found: AccountFound, now: int
-) -> Question | None:
-    """Add what was found; return the question that it is instead."""
-    if isinstance(found, Question):
-        return found
-    _add_found(view, values, provenance, name, found, now)
-    return None
-
-
-def _add_found(
-    view: EntityView,
-    values: dict[str, Any],
-    provenance: dict[str, Any],
-    name: str,
-    found: tuple[str, str] | None,
-    now: int,
-) -> None:
-    """Add what no record states and syncd found by matching; found again, it is as old as it was."""
-    if found is None:
-        return
-    values[name] = found[0]
-    before = view.provenance.get(name, {})
-    known = view.values.get(name) == found[0] and before.get("rule") == found[1]
-    provenance[name] = {
-        "system": "syncd",
-        "kind": "match",
-        "id": "",
-        "at": before["at"] if known else now,
-        "rule": found[1],
-        "method": Method.INFERRED.rank,
-    }
 
 
 def _evidence(view: EntityView, provenance: Mapping[str, Mapping[str, Any]], said: Sequence[Said]) -> int:

@@ -1,0 +1,118 @@
+"""What a batch of entities needs to know beyond itself: ids of other records, accounts and branches near them.
+
+What is decided with it is syncd.pipeline.deciding's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+from sqlalchemy import Connection
+
+from syncd.lead.branch import mail_domain, name_key, site_key
+from syncd.lead.decision import EntityView, Related
+from syncd.lead.definition import EntityKind
+from syncd.mapping.model import Create, Mappings
+from syncd.pipeline.resembling import Near, look_around
+from syncd.stages.match import Key
+from syncd.stages.merge import Said
+from syncd.store import handoff, intake
+
+
+@dataclass(frozen=True, kw_only=True)
+class Batch:
+    """What a batch of entities needs to know beyond itself, read once for all of them."""
+
+    mappings: Mappings
+    now: int
+    references: Mapping[tuple[str, str, str], str] = field(default_factory=dict)  # (system, kind, id) -> entity
+    related: Mapping[str, Related] = field(default_factory=dict)
+    holders: Mapping[tuple[EntityKind, Key], Sequence[str]] = field(default_factory=dict)
+    may_create: frozenset[tuple[str, str]] = frozenset()  # (system, kind) whose like are known freshly enough
+    near: Near = field(default_factory=Near)  # what resembles whom, and what people said of that
+
+    @cached_property
+    def crm(self) -> frozenset[str]:
+        """The systems that leads are handed over to: those where a lead may be created."""
+        kinds = self.mappings.of_entity(EntityKind.LEAD)
+        return frozenset(one.system for one in kinds if one.create is Create.ALLOWED)
+
+    def find(self, kind: EntityKind, key: str, value: str | None) -> list[Related]:
+        if not value:
+            return []
+        return [self.related[one] for one in self.holders.get((kind, (key, value)), ()) if one in self.related]
+
+    def possible(self, view: EntityView, found: Iterable[Related]) -> list[Related]:
+        """Leave out whom a person said this one does not belong to."""
+        no = self.near.no.get(view.id)
+        return [one for one in found if one.id not in no] if no else list(found)
+
+    def said(self, view: EntityView, about: EntityKind) -> tuple[str, str] | None:
+        """Return (id, why) of the account or branch that a person said it is."""
+        found = self.near.yes.get((view.id, about))
+        return found if found is not None and found[0] in self.related else None
+
+    def alike(self, view: EntityView, kind: EntityKind) -> list[Related]:
+        ids = self.near.alike.get((view.id, kind), ())
+        return self.possible(view, (self.related[one] for one in ids if one in self.related))
+
+
+def with_references(
+    connection: Connection, batch: Batch, views: Sequence[EntityView], heard: Mapping[str, Sequence[Said]]
+) -> Batch:
+    wanted: dict[tuple[str, str], set[str]] = {}
+    for view in views:
+        for one in heard[view.id]:
+            for line in one.kind_map.fields.values():
+                if line.refers_to is not None and one.values.get(line.name):
+                    wanted.setdefault((one.record.system, line.refers_to[1]), set()).add(str(one.values[line.name]))
+    found: dict[tuple[str, str, str], str] = {}
+    for (system, kind), ids in wanted.items():
+        for record, entity in intake.links_of(connection, system, kind, ids).items():
+            found[(system, kind, record)] = entity
+    return replace(batch, references=found)
+
+
+def with_related(
+    connection: Connection,
+    batch: Batch,
+    views: Sequence[EntityView],
+    merged: Mapping[str, tuple[dict[str, Any], dict[str, Any], dict[str, str]]],
+) -> Batch:
+    """Read the accounts and branches that these entities may belong to."""
+    accounts: set[Key] = set()
+    sites: set[Key] = set()
+    ids: set[str] = set()
+    for view in views:
+        values = merged[view.id][0]
+        if view.kind is EntityKind.ACCOUNT:
+            continue
+        ids |= {str(values[name]) for name in ("account", "branch") if values.get(name)}
+        accounts |= _account_keys(view.kind, values)
+        if view.kind is EntityKind.LEAD:
+            sites |= {("site", key) for key in [site_key(values.get("street"), values.get("postcode"))] if key}
+    holders: dict[tuple[EntityKind, Key], Sequence[str]] = {}
+    for key, held in intake.holders_of(connection, EntityKind.ACCOUNT.value, accounts).items():
+        holders[(EntityKind.ACCOUNT, key)] = sorted(held)
+        ids.update(held)
+    if any(view.kind is EntityKind.LEAD for view in views):
+        sites |= {("account", one) for one in ids}
+        for key, held in intake.holders_of(connection, EntityKind.BRANCH.value, sites).items():
+            holders[(EntityKind.BRANCH, key)] = sorted(held)
+            ids.update(held)
+    near = look_around(connection, views, {one: found[0] for one, found in merged.items()}, holders)
+    return replace(batch, holders=holders, near=near, related=handoff.load_related(connection, ids | near.ids))
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def _account_keys(kind: EntityKind, values: Mapping[str, Any]) -> set[Key]:
+    if kind is EntityKind.BRANCH:
+        pairs = (("erp_customer", values.get("customer")), ("name", name_key(values.get("customer_name"))))
+    else:
+        pairs = (("domain", mail_domain(values.get("email"))), ("name", name_key(values.get("company"))))
+    return {(key, value) for key, value in pairs if value}

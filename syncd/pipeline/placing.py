@@ -1,0 +1,104 @@
+"""Puts leads and branches under the account, and leads at the branch, that no record states: merge -> enrich.
+
+Who is near them was read by syncd.pipeline.batch; which of those it is, syncd.stages.enrich says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from syncd.lead.branch import mail_domain, name_key, site_key
+from syncd.lead.decision import EntityView, Question, Related
+from syncd.lead.definition import EntityKind
+from syncd.mapping.model import Method
+from syncd.pipeline.batch import Batch
+from syncd.stages.enrich import AccountFound, account_of_branch, find_account, find_branch
+
+
+def place_lead(
+    batch: Batch, view: EntityView, values: dict[str, Any], provenance: dict[str, Any]
+) -> tuple[tuple[Related, str] | None, Question | None]:
+    """Add the account and the branch; return (the branch and why, what a person must say about either)."""
+    whose = None
+    if values.get("account") is None:
+        found = batch.said(view, EntityKind.ACCOUNT) or find_account(
+            values,
+            batch.possible(view, batch.find(EntityKind.ACCOUNT, "domain", mail_domain(values.get("email")))),
+            batch.possible(view, batch.find(EntityKind.ACCOUNT, "name", name_key(values.get("company")))),
+            batch.alike(view, EntityKind.ACCOUNT),
+        )
+        whose = _take(view, values, provenance, "account", found, batch.now)
+    account = batch.related.get(values.get("account") or "")
+    if values.get("branch") is not None and values["branch"] in batch.related:
+        return (batch.related[values["branch"]], "stated"), whose
+    branch, where = _find_branch(batch, view, values, account)
+    if branch is not None:
+        _add_found(view, values, provenance, "branch", (branch[0].id, branch[1]), batch.now)
+        if account is None and branch[0].values.get("account"):
+            _add_found(view, values, provenance, "account", (branch[0].values["account"], "its branch"), batch.now)
+            whose = None
+    return branch, whose or where
+
+
+def place_branch(batch: Batch, view: EntityView, values: dict[str, Any], provenance: dict[str, Any]) -> Question | None:
+    """Add the account of a branch; return what a person must say about it."""
+    if values.get("account") is not None:
+        return None
+    found = batch.said(view, EntityKind.ACCOUNT) or account_of_branch(
+        values,
+        batch.possible(view, batch.find(EntityKind.ACCOUNT, "erp_customer", values.get("customer"))),
+        batch.possible(view, batch.find(EntityKind.ACCOUNT, "name", name_key(values.get("customer_name")))),
+        batch.alike(view, EntityKind.ACCOUNT),
+    )
+    return _take(view, values, provenance, "account", found, batch.now)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def _find_branch(
+    batch: Batch, view: EntityView, values: Mapping[str, Any], account: Related | None
+) -> tuple[tuple[Related, str] | None, Question | None]:
+    said = batch.said(view, EntityKind.BRANCH)
+    if said is not None:
+        return (batch.related[said[0]], said[1]), None
+    here = batch.find(EntityKind.BRANCH, "account", account.id if account else None)
+    here += batch.find(EntityKind.BRANCH, "site", site_key(values.get("street"), values.get("postcode")))
+    known = list({one.id: one for one in here}.values())
+    found = find_branch(values, account, batch.possible(view, known), batch.alike(view, EntityKind.BRANCH))
+    return (None, found) if isinstance(found, Question) else (found, None)
+
+
+def _take(
+    view: EntityView, values: dict[str, Any], provenance: dict[str, Any], name: str, found: AccountFound, now: int
+) -> Question | None:
+    """Add what was found; return the question that it is instead."""
+    if isinstance(found, Question):
+        return found
+    _add_found(view, values, provenance, name, found, now)
+    return None
+
+
+def _add_found(
+    view: EntityView,
+    values: dict[str, Any],
+    provenance: dict[str, Any],
+    name: str,
+    found: tuple[str, str] | None,
+    now: int,
+) -> None:
+    """Add what no record states and syncd found by matching; found again, it is as old as it was."""
+    if found is None:
+        return
+    values[name] = found[0]
+    before = view.provenance.get(name, {})
+    known = view.values.get(name) == found[0] and before.get("rule") == found[1]
+    provenance[name] = {
+        "system": "syncd",
+        "kind": "match",
+        "id": "",
+        "at": before["at"] if known else now,
+        "rule": found[1],
+        "method": Method.INFERRED.rank,
+    }
