@@ -56,6 +56,11 @@ def take_over(library: str) -> None:
     log.setLevel(logging.WARNING)
 
 
+def silence(library: str) -> None:
+    """Let a library say nothing more until it is taken over again."""
+    logging.getLogger(library).setLevel(logging.CRITICAL + 1)
+
+
 def logger() -> Any:
     return structlog.get_logger("syncd")
 

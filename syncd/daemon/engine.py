@@ -25,7 +25,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 
 from syncd.daemon.work import Work, total
-from syncd.log import logger, take_over
+from syncd.log import logger, silence, take_over
 from syncd.store import workers
 from syncd.store.database import now_ms
 
@@ -137,7 +137,7 @@ def opened(work: Work, url: str, executor: str, *, look: float = CALMLY) -> Iter
             "enable_otlp": False,
             "scheduler_polling_interval_sec": 5.0,
         }
-        DBOS(config=config)
+        durable = DBOS(config=config)
         take_over("dbos")
         _work = work
         _datasource = SQLAlchemyDatasource.create(url, engine=work.engine)
@@ -153,7 +153,12 @@ def opened(work: Work, url: str, executor: str, *, look: float = CALMLY) -> Iter
             yield
         finally:
             work.stopping.set()
+            for no_more in durable.background_thread_stop_events:
+                no_more.set()  # nothing is begun while the last are waited for
             _wait_for_workflows(STOP_SECONDS)
+            if _running:
+                logger().info("what is under way is left to the next start", action="stop", workflows=len(_running))
+            silence("dbos")  # what it says of work that is cut off would read as trouble
             DBOS.destroy(workflow_completion_timeout_sec=0)
             system_engine.dispose()
             _work = _datasource = None

@@ -158,7 +158,7 @@ def test_stopped_in_the_middle_of_the_first_load_it_loses_and_doubles_nobody(
         assert 0 < before < CROWD
         if number == signal.SIGTERM:
             assert (code, took < STOP_SECONDS) == (0, True)
-            assert {line["level"] for line in daemon.lines()} == {"info"}
+            assert [line for line in daemon.lines() if line["level"] != "info"] == []
         daemon.config.write_text(daemon.config.read_text().replace("batch: 5 ", "batch: 1000 "))
         with daemon.started() as process:
             wait_for("all leads are in Salesforce", lambda: len(box.leads()) >= CROWD)
