@@ -25,6 +25,7 @@ class Access:
     clock: Callable[[], float]
     portal_id: int
     scopes: Collection[str] | None = None
+    custom_objects: bool = True  # False: the plan has none, so no token can hold their scopes
     client_id: str = "sandbox-client"
     client_secret: str = "sandbox-secret"  # noqa: S105  # nothing real is behind it
     refresh_token: str = "sandbox-refresh"  # noqa: S105  # nothing real is behind it
@@ -48,6 +49,8 @@ class Access:
     def authorise(self, call: Call, kind: str) -> None:
         """Raise the 403 HubSpot gives when the token lacks the scope for the call."""
         needed = _scope(call, kind)
+        if needed is not None and ".custom." in needed and not self.custom_objects:
+            raise missing_scopes([needed])
         if self.scopes is not None and needed is not None and needed not in self.scopes:
             raise missing_scopes([needed])
 
@@ -113,7 +116,7 @@ class Access:
 
 
 def _scope(call: Call, kind: str) -> str | None:
-    verb = "/".join(call.path.parts[1:3])
+    verb = "/".join(call.path.parts[2:4] if call.path.area == "associations" else call.path.parts[1:3])
     access = "read" if call.method == "GET" or verb in _READS else "write"
     name = kind if kind in _STANDARD else "custom"
     match call.path.area:
@@ -121,6 +124,12 @@ def _scope(call: Call, kind: str) -> str | None:
             return f"crm.objects.{name}.{access}"
         case "properties":
             return f"crm.schemas.{name}.{access}"
+        case "schemas":
+            return f"crm.schemas.custom.{access}"
+        case "associations" if call.path.parts[2:3] == ("labels",):
+            return f"crm.schemas.{name}.{access}"
+        case "associations":
+            return f"crm.objects.{name}.{access}"
         case "owners":
             return "crm.objects.owners.read"
     return None

@@ -59,14 +59,24 @@ class Call:
             raise invalid_input("Cannot deserialize the body: an object was expected")
         return body
 
-    def inputs(self) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    def listing(self) -> list[Any]:
+        """Return the JSON list sent as body."""
+        try:
+            body = json.loads(self.request.body)
+        except ValueError as error:
+            raise invalid_input("Unexpected character or end of input") from error
+        if not isinstance(body, list) or not all(isinstance(one, dict) for one in body):
+            raise invalid_input("Cannot deserialize the body: a list of objects was expected")
+        return body
+
+    def inputs(self, most: int = BATCH_LIMIT) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         """Return a batch call's body and its rows."""
         body = self.json()
         rows = body.get("inputs")
         if not isinstance(rows, list):
             raise required_fields(["inputs"])
-        if len(rows) > BATCH_LIMIT:
-            raise ApiError(400, f"The maximum number of inputs supported in a batch request is {BATCH_LIMIT}")
+        if len(rows) > most:
+            raise ApiError(400, f"The maximum number of inputs supported in a batch request is {most}")
         if not all(isinstance(row, dict) for row in rows):
             raise invalid_input("Cannot deserialize value of `inputs`: objects were expected")
         return body, rows

@@ -6,6 +6,7 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from typing import Any
 
+from sandbox.hubspot.associations import serve_record
 from sandbox.hubspot.batches import batch
 from sandbox.hubspot.call import Call, mapping, word
 from sandbox.hubspot.errors import ApiError, not_found
@@ -37,6 +38,8 @@ def serve(portal: Portal, call: Call) -> Response:
             return _merge(portal, table, call)
         case ("POST", "gdpr-delete"):
             return _gdpr_delete(portal, table, call)
+        case (_, record_id, "associations", *rest):
+            return serve_record(portal, table, call, record_id, rest)
         case ("GET", record_id):
             return _read(portal, table, call, record_id)
         case ("PATCH", record_id):

@@ -13,7 +13,9 @@ _VERBS = ("batch", "search", "merge", "gdpr-delete", "groups")
 
 @dataclass(frozen=True, kw_only=True)
 class Path:
-    """`area` is objects, properties, owners, account-info or oauth; `parts` is what follows it and the version."""
+    """`area` is objects, associations, schemas, properties, owners, account-info or oauth.
+
+    `parts` is what follows it and the version."""
 
     area: str
     version: str
@@ -31,8 +33,14 @@ def parse(path: str) -> Path | None:
     match segments:
         case ["crm", "v3", area, *rest] if area in _CRM_AREAS:
             return Path(area=area, version="v3", parts=tuple(rest))
-        case ["crm", area, version, *rest] if area in _CRM_AREAS and version in DATED:
+        case ["crm", area, version, *rest] if area in (*_CRM_AREAS, "associations") and version in DATED:
             return Path(area=area, version=version, parts=tuple(rest))
+        case ["crm", "v4", "associations", *rest]:
+            return Path(area="associations", version="v4", parts=tuple(rest))
+        case ["crm", "v4", "objects", kind, record, "associations", *rest]:
+            return Path(area="objects", version="v4", parts=(kind, record, "associations", *rest))
+        case ["crm-object-schemas", version, "schemas", *rest] if version in ("v3", *DATED):
+            return Path(area="schemas", version=version, parts=("schemas", *rest))
         case ["account-info", version, "details"] if version in ("v3", *DATED):
             return Path(area="account-info", version=version, parts=("details",))
         case ["oauth", version, *rest] if version in ("v1", *DATED):
@@ -48,6 +56,10 @@ def label(method: str, path: str) -> str:
     parts = list(found.parts)
     if found.area in ("objects", "properties") and parts:
         parts[0] = next((name for name, type_id in TYPE_IDS.items() if type_id == parts[0]), parts[0])
+    if found.area == "associations":
+        return f"{method} associations/{'/'.join(parts)}"
+    if found.area == "schemas":
+        return f"{method} schemas"
     keep = 1 if found.area in ("objects", "properties", "oauth") else 0
     placeholder = "{name}" if found.area == "properties" else "{id}"
     verb = found.area == "account-info" or (len(parts) > keep and parts[keep] in _VERBS)

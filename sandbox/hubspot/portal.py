@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from sandbox.hubspot.errors import ApiError
+from sandbox.hubspot.links import Links
 from sandbox.hubspot.paths import TYPE_IDS
 from sandbox.hubspot.table import Table
 from sandbox.hubspot.values import iso
@@ -53,6 +54,17 @@ class Owner:
         return shown if self.archived else {**shown, "userId": self.user_id}
 
 
+@dataclass(frozen=True, kw_only=True)
+class Schema:
+    """What a custom object type is called, and which of its properties stand out."""
+
+    singular: str = ""
+    plural: str = ""
+    primary: str = ""
+    required: tuple[str, ...] = ()
+    searchable: tuple[str, ...] = ()
+
+
 class Portal:
     """The account's state. Hold `lock` while reading or writing it."""
 
@@ -66,6 +78,8 @@ class Portal:
         self.rules: list[Rule] = []
         self.owners = list(_OWNERS)
         self._lag = index_lag
+        self.links = Links()
+        self.schemas: dict[str, Schema] = {}
         self.tables: dict[str, Table] = {}
         for kind, type_id in TYPE_IDS.items():
             self.add_table(kind, type_id)

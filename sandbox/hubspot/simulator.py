@@ -13,7 +13,7 @@ from pathlib import Path as File
 from typing import Any
 from urllib.parse import urlencode
 
-from sandbox.hubspot import account, objects, properties, snapshot
+from sandbox.hubspot import account, associations, objects, properties, schemas, snapshot
 from sandbox.hubspot.access import Access
 from sandbox.hubspot.call import Call
 from sandbox.hubspot.errors import ApiError, not_found
@@ -36,6 +36,7 @@ class HubSpot:
     `index_lag`: seconds until search sees a write, or a function of (kind, id) that says so. `stage_backwards`: what an
     earlier lifecyclestage meets, a 200 that keeps the old one or a 400. `search_per_second` (HubSpot: 5), `burst`
     (calls in 10 s; HubSpot: 100 to 250) and `daily` are off when None. `scopes` None grants all.
+    `custom_objects` False: the plan has none.
     """
 
     name = "hubspot"
@@ -51,10 +52,17 @@ class HubSpot:
         daily: int | None = None,
         retry_after: bool = False,
         scopes: Collection[str] | None = None,
+        custom_objects: bool = True,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.portal = Portal(clock=clock, index_lag=index_lag, stage_backwards=stage_backwards)
-        self.access = Access(token=token, clock=clock, portal_id=self.portal.portal_id, scopes=scopes)
+        self.access = Access(
+            token=token,
+            clock=clock,
+            portal_id=self.portal.portal_id,
+            scopes=scopes,
+            custom_objects=custom_objects,
+        )
         self.limits = Limits(
             clock=clock, search_per_second=search_per_second, burst=burst, daily=daily, retry_after=retry_after
         )
@@ -180,6 +188,13 @@ class HubSpot:
         with self.portal.lock:
             return self.portal.define_object(name)
 
+    def linked(self, kind: str, record_id: str, other: str) -> dict[str, list[str]]:
+        """Return what a record is associated with: id of the other -> the labels, plain links without one."""
+        with self.portal.lock:
+            ends = (self.portal.table(kind).kind, self.portal.table(other).kind)
+            found = self.portal.links.of(ends, int(record_id))
+            return {str(number): [each.label for each in types if each.label] for number, types in found.items()}
+
     def define_owner(self, email: str, first_name: str, last_name: str) -> str:
         """Add a user who can own records; return the owner id."""
         with self.portal.lock:
@@ -225,13 +240,17 @@ class HubSpot:
             self.limits.count_search()
         else:
             headers.update(self.limits.count(static=token == self.access.token))
-        needs_type = path.area in ("objects", "properties")
+        needs_type = path.area in ("objects", "properties", "associations")
         if needs_type and not path.parts:
             raise not_found()
         self.access.authorise(call, self.portal.table(path.parts[0]).kind if needs_type else "")
         match path.area:
             case "objects":
                 return objects.serve(self.portal, call)
+            case "associations":
+                return associations.serve(self.portal, call)
+            case "schemas":
+                return schemas.serve(self.portal, call)
             case "properties":
                 return properties.serve(self.portal, call)
             case "owners":

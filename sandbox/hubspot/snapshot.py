@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from sandbox.hubspot.portal import Owner, Portal, Rule
+from sandbox.hubspot.portal import Owner, Portal, Rule, Schema
 from sandbox.hubspot.records import Record, Source, Version
 from sandbox.hubspot.schema import Option, Property
 from sandbox.hubspot.table import Table
@@ -21,6 +21,8 @@ def save(portal: Portal, path: Path) -> None:
             "owners": [asdict(owner) for owner in portal.owners],
             "rules": [asdict(rule) for rule in portal.rules],
             "writes": dict(portal.writes),
+            "links": portal.links.dump(),
+            "schemas": {name: asdict(one) for name, one in portal.schemas.items()},
             "tables": [_dump(table) for table in portal.tables.values()],
         }
     text = json.dumps(state, ensure_ascii=False)
@@ -40,6 +42,9 @@ def load(portal: Portal, path: Path) -> None:
         portal.rules[:] = [Rule(**rule) for rule in state["rules"]]
         portal.writes.clear()
         portal.writes.update(state["writes"])
+        portal.links.load(state["links"])
+        portal.schemas.clear()
+        portal.schemas.update((name, Schema(**_tupled(one))) for name, one in state["schemas"].items())
         portal.tables.clear()
         for raw in state["tables"]:
             _fill(portal.add_table(raw["kind"], raw["type_id"]), raw)
@@ -56,6 +61,10 @@ def _dump(table: Table) -> dict[str, Any]:
         "records": [*table.records.values()],
         "archive": [*table.archive.values()],
     }
+
+
+def _tupled(raw: dict[str, Any]) -> dict[str, Any]:
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in raw.items()}
 
 
 def _fill(table: Table, raw: dict[str, Any]) -> None:

@@ -44,11 +44,12 @@ def test_the_judge_misses_nothing_that_matters() -> None:
 
 
 def test_the_client_drives_every_operation_and_every_answer_fits(account: Account) -> None:
-    """All operations of the five documents are called once with success; the account judges each answer."""
+    """All operations of the documents are called once with success; the account judges each answer."""
     crm = account.client().crm
     for kind, api in (("contacts", crm.contacts), ("companies", crm.companies)):
         drive_objects(account, kind, api)
     drive_properties(crm.properties)
+    drive_links(account)
     drive_the_rest(account)
     succeeded = {(method, template) for method, template, status in account.judge.seen if status.startswith("2")}
     assert operations() - succeeded == set()
@@ -96,6 +97,41 @@ def drive_properties(api: Any) -> None:
     api.batch_api.archive("contacts", {"inputs": [{"name": "two"}]}, **FAST)
     api.core_api.archive("contacts", "one", **FAST)
     api.groups_api.archive("contacts", "sync", **FAST)
+
+
+def drive_links(account: Account) -> None:
+    crm = account.client().crm
+    schemas, links = crm.schemas.core_api, crm.associations.v4
+    labels = links.schema.definitions_api
+    sent = {
+        "name": "site",
+        "labels": {"singular": "Site", "plural": "Sites"},
+        "primaryDisplayProperty": "name",
+        "requiredProperties": ["name"],
+        "properties": [{"name": "name", "label": "Name", "type": "string", "fieldType": "text"}],
+        "associatedObjects": ["companies", "contacts"],
+    }
+    made = read(schemas.create(sent, **FAST))["objectTypeId"]
+    assert [one["objectTypeId"] for one in read(schemas.get_all(**FAST))["results"]] == [made]
+    assert read(schemas.get_by_id(made, **FAST))["name"] == "site"
+    site = read(crm.objects.basic_api.create(made, {"properties": {"name": "Hull"}}, **FAST))["id"]
+    company = account.hub.seed("companies", [{"name": "Works"}])[0]
+    label = read(labels.create(made, "companies", {"label": "Ships to", "name": "ships_to"}, **FAST))["results"][0]
+    assert label in read(labels.get_all(made, "companies", **FAST))["results"]
+    spec = {"associationCategory": label["category"], "associationTypeId": label["typeId"]}
+    pair = {"from": {"id": site}, "to": {"id": company}}
+    batch, basic, both = links.batch_api, links.basic_api, (made, "companies")
+    read(batch.create_default(*both, {"inputs": [pair]}, **FAST))
+    read(batch.create(*both, {"inputs": [{**pair, "types": [spec]}]}, **FAST))
+    (row,) = read(batch.get_page(*both, {"inputs": [{"id": site}]}, **FAST))["results"]
+    assert (row["to"][0]["toObjectId"], len(row["to"][0]["associationTypes"])) == (company, 2)
+    batch.archive_labels(*both, {"inputs": [{**pair, "types": [spec]}]}, **FAST)
+    assert len(read(basic.get_page(made, site, "companies", **FAST))["results"][0]["associationTypes"]) == 1
+    batch.archive(*both, {"inputs": [{"from": {"id": site}, "to": [{"id": company}]}]}, **FAST)
+    read(basic.create_default(made, site, "companies", company, **FAST))
+    read(basic.create(made, site, "companies", company, [spec], **FAST))
+    basic.archive(made, site, "companies", company, **FAST)
+    assert read(basic.get_page(made, site, "companies", **FAST))["results"] == []
 
 
 def drive_the_rest(account: Account) -> None:
