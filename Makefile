@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help demo test check check-fast test-long browser bench lock sandbox docs clean
+.PHONY: help demo test check check-fast test-long browser databases bench lock sandbox docs clean
 
 help:
 	@echo "make demo        a company in a box: sandbox, daemon and status page, on real plants (Ctrl-C stops)"
@@ -11,6 +11,7 @@ help:
 	@echo "make check-fast  the same without the slow tests, in under a minute"
 	@echo "make test-long   the long runs of the fault and property tests"
 	@echo "make browser     install Debian's Chromium, for the tests of the pages in a browser (as root)"
+	@echo "make databases   install Debian's MariaDB, for the tests that read from one (as root; they skip without it)"
 	@echo "make bench       calls, records per second and memory beside the bare-loop floor"
 	@echo "make docs        the tables of keys in docs/mappings.md, made anew from the checks"
 	@echo "make lock        pin requirements.txt and requirements-dev.txt anew (needs uv)"
@@ -51,6 +52,11 @@ test-long: $(VENV)/.dev
 browser:
 	apt-get update -qq
 	apt-get install -y -qq --no-install-recommends chromium chromium-driver
+
+# The binaries alone: the tests start a server of their own, and none runs beside.
+databases:
+	apt-get update -qq
+	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends mariadb-server
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks

@@ -9,8 +9,17 @@ from __future__ import annotations
 from hypothesis import HealthCheck, settings
 from support.databases import postgres_server, postgres_url, sqlite_url, state_url
 from support.long import LONG
+from support.mariadb import mariadb_admin, mariadb_server, mariadb_url
 
-__all__ = ["postgres_server", "postgres_url", "sqlite_url", "state_url"]
+__all__ = [
+    "mariadb_admin",
+    "mariadb_server",
+    "mariadb_url",
+    "postgres_server",
+    "postgres_url",
+    "sqlite_url",
+    "state_url",
+]
 
 settings.register_profile(
     "syncd", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=not LONG, print_blob=True

@@ -1,14 +1,13 @@
-"""Open a database so that it cannot be written, and say in words why one does not answer.
+"""Open a database so that it cannot be written.
 
-Building the queries is left to connectors.table.sql.
+Building the queries is left to connectors.table.sql, saying why a database does not answer to connectors.table.trouble.
 """
 
 from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -17,47 +16,50 @@ import sqlalchemy as sa
 from sqlalchemy import exc
 from sqlalchemy.pool import NullPool
 
-from connectors.errors import AuthExpired, ConfigProblem, ConnectorError, Unavailable
+from connectors.errors import ConfigProblem
 
 CONNECT_TIMEOUT = 10  # seconds
+# Those whose session is locked against writing, whatever its user may do.
+LOCKED = frozenset({"sqlite", "postgresql", "mysql", "mariadb", "oracle"})
+
 _STEPS = 20_000  # of SQLite's machine between two looks at the clock; some milliseconds
+# Kind of database -> (driver, the extra of syncd that installs it). PostgreSQL's comes with syncd.
+_DRIVERS = {
+    "postgresql": ("psycopg", ""),
+    "mysql": ("pymysql", "mysql"),
+    "mariadb": ("pymysql", "mysql"),
+    "mssql": ("pyodbc", "mssql"),
+    "oracle": ("oracledb", "oracle"),
+}
 
 
 def open_read_only(system: str, url: str, statement_timeout: float) -> sa.Engine:
     """Return an engine whose connections live for one query; raise ConfigProblem for a URL that can never work."""
     address = _address(system, url)
-    if address.get_backend_name() == "sqlite":
+    backend = address.get_backend_name()
+    if backend == "sqlite":
         path = _sqlite_path(system, address)
         return sa.create_engine(
             address, creator=lambda: _open_sqlite(path, statement_timeout), poolclass=NullPool, hide_parameters=True
         )
     try:
-        options = {"connect_timeout": CONNECT_TIMEOUT} if address.get_driver_name() == "psycopg" else {}
-        engine = sa.create_engine(address, poolclass=NullPool, hide_parameters=True, connect_args=options)
+        engine = sa.create_engine(
+            address, poolclass=NullPool, hide_parameters=True, connect_args=_connect_args(address.get_driver_name())
+        )
     except ImportError as error:
+        extra = _DRIVERS.get(backend, ("", ""))[1]
+        remedy = f'pip install "syncd[{extra}]"' if extra else "install it beside syncd"
         raise ConfigProblem(
-            f"{system}: the driver {error.name or address.get_driver_name()} for {address.get_backend_name()} is not "
-            f"installed; install it beside syncd (pip install) or choose another in `url`",
+            f"{system}: the driver {error.name or address.get_driver_name()} for {backend} is not installed; {remedy}",
             system=system,
         ) from error
-    if address.get_backend_name() == "postgresql":
-        sa.event.listen(engine, "connect", _lock_postgresql(statement_timeout))
+    lock = _LOCKS.get(backend)
+    if lock is not None:
+        sa.event.listen(engine, "connect", lock(statement_timeout))
+    if backend == "oracle":
+        # Oracle knows no read-only session: each transaction is made so when it begins.
+        sa.event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("SET TRANSACTION READ ONLY"))
     return engine
-
-
-@contextmanager
-def in_words(system: str, kind: str) -> Iterator[None]:
-    """Turn whatever the database throws into one of our kinds of error."""
-    try:
-        yield
-    except exc.SQLAlchemyError as error:
-        raise _problem(system, kind, error) from error
-    except (UnicodeError, OverflowError, ValueError) as error:
-        raise ConfigProblem(
-            f"{system}, kind {kind}: a value cannot be read ({type(error).__name__}); cast its column in the query. "
-            f"Nothing of this page was stored",
-            system=system,
-        ) from error
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -68,13 +70,13 @@ def _address(system: str, url: str) -> sa.URL:
         url = "postgresql" + url[len("postgres") :]
     try:
         address = sa.make_url(url)
-        if address.drivername == "postgresql":
-            address = address.set(drivername="postgresql+psycopg")
+        if address.drivername in _DRIVERS:
+            address = address.set(drivername=f"{address.drivername}+{_DRIVERS[address.drivername][0]}")
         address.get_dialect()
     except exc.NoSuchModuleError as error:
         raise ConfigProblem(
-            f"{system}: no such kind of database in `url`; it starts with postgresql:// or sqlite:/// (others need "
-            f"their SQLAlchemy driver installed)",
+            f"{system}: no such kind of database in `url`; it starts with postgresql://, mysql://, mariadb://, "
+            f"mssql://, oracle:// or sqlite:///",
             system=system,
         ) from error
     except (exc.ArgumentError, ValueError) as error:
@@ -106,6 +108,41 @@ def _open_sqlite(path: Path, timeout: float) -> sqlite3.Connection:
     return connection
 
 
+def _connect_args(driver: str) -> dict[str, Any]:
+    match driver:
+        case "psycopg":
+            return {"connect_timeout": CONNECT_TIMEOUT}
+        case "pymysql":
+            return {"connect_timeout": CONNECT_TIMEOUT, "conv": _mysql_values()}
+        case "pyodbc":
+            return {"timeout": CONNECT_TIMEOUT}
+    return {}
+
+
+def _mysql_values() -> dict[Any, Any]:
+    """Return how the driver reads values: BIT is a number, and MySQL's day 0000-00-00 is none."""
+    try:
+        from pymysql import converters
+        from pymysql.constants import FIELD_TYPE
+    except ImportError:
+        return {}
+    values = dict(converters.conversions)
+    values[FIELD_TYPE.BIT] = lambda raw: int.from_bytes(raw, "big")
+    for kind in (FIELD_TYPE.DATE, FIELD_TYPE.DATETIME, FIELD_TYPE.TIMESTAMP):
+        values[kind] = _unless_zero(converters.conversions[kind])
+    return values
+
+
+def _unless_zero(convert: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """The driver hands a day that no calendar has back as text."""
+
+    def read(raw: Any) -> Any:
+        value = convert(raw)
+        return None if isinstance(value, str) else value
+
+    return read
+
+
 def _lock_postgresql(timeout: float) -> Any:
     def lock(connection: Any, record: Any) -> None:
         del record
@@ -118,91 +155,18 @@ def _lock_postgresql(timeout: float) -> Any:
     return lock
 
 
-# SQLSTATE classes and codes: PostgreSQL manual, appendix A.
-_LATER = ("08", "40", "53", "55", "57", "58", "XX")
-_REFUSED = ("authentication failed", "no password supplied", 'FATAL:  role "')  # a failed connection has no SQLSTATE
+def _lock_mysql(timeout: float) -> Any:
+    def lock(connection: Any, record: Any) -> None:
+        del record
+        mariadb = "mariadb" in connection.get_server_info().lower()
+        limit = f"max_statement_time = {timeout:f}" if mariadb else f"max_execution_time = {int(timeout * 1000)}"
+        with connection.cursor() as cursor:
+            cursor.execute("SET SESSION TRANSACTION READ ONLY")
+            cursor.execute(f"SET SESSION {limit}")
+            cursor.execute("SET SESSION time_zone = '+00:00'")  # a TIMESTAMP column comes in the session's zone
+        connection.commit()
+
+    return lock
 
 
-def _problem(system: str, kind: str, error: exc.SQLAlchemyError) -> ConnectorError:
-    cause = error.orig if isinstance(error, exc.DBAPIError) else None
-    text = str(cause or "").split("\n")[0].strip()
-    state = str(getattr(cause, "sqlstate", None) or "")
-    where = f"{system}, kind {kind}"
-    if isinstance(cause, sqlite3.Error):
-        return _sqlite_problem(system, where, text)
-    if state.startswith("28") or any(sign in text for sign in _REFUSED):
-        return AuthExpired(f"{system}: the database refused the user or password in `url`; correct them", system=system)
-    if state == "3D000" or ('database "' in text and "does not exist" in text):
-        return ConfigProblem(f"{system}: there is no such database; correct the name in `url`", system=system)
-    if state == "57014":
-        return Unavailable(
-            f"{where}: the query ran longer than `statement_timeout` and was stopped; index its columns, narrow it, or "
-            f"raise the limit",
-            system=system,
-        )
-    if state == "25006":
-        return ConfigProblem(f"{where}: the query would write, and syncd only reads; mend the query", system=system)
-    if state == "42501":
-        return ConfigProblem(f"{where}: the user may not read this; grant SELECT ({_names(text)})", system=system)
-    if state.startswith("42"):
-        return ConfigProblem(f"{where}: the database does not accept the query: {_names(text)}", system=system)
-    if state.startswith("22") or isinstance(error, exc.DataError):
-        return ConfigProblem(
-            f"{where}: a value cannot be converted as the query asks (SQLSTATE {state or 'unknown'}); mend the query",
-            system=system,
-        )
-    if state.startswith(_LATER) or isinstance(error, exc.OperationalError | exc.InterfaceError | exc.TimeoutError):
-        return Unavailable(
-            f"{system}: the database does not answer ({_reason(text, state)}); it is tried again. If it stays so, "
-            f"check host, port and network in `url`",
-            system=system,
-        )
-    name = type(cause or error).__name__
-    return ConfigProblem(f"{where}: the database refused the query ({name} {state}".rstrip() + ")", system=system)
-
-
-def _sqlite_problem(system: str, where: str, text: str) -> ConnectorError:
-    if "locked" in text or "busy" in text:
-        return Unavailable(
-            f"{system}: the database file is locked by another program; it is tried again", system=system
-        )
-    if "interrupted" in text:
-        return Unavailable(
-            f"{where}: the query ran longer than `statement_timeout` and was stopped; index its columns, narrow it, or "
-            f"raise the limit",
-            system=system,
-        )
-    if "there is no file" in text or "unable to open" in text:
-        return ConfigProblem(
-            f"{system}: the database file cannot be opened; check the path in `url` and that it may be read (it is "
-            f"never created)",
-            system=system,
-        )
-    if "not a database" in text or "malformed" in text:
-        return ConfigProblem(
-            f"{system}: the file is no SQLite database or is damaged; check the path in `url`", system=system
-        )
-    if "readonly" in text or "query_only" in text:
-        return ConfigProblem(f"{where}: the query would write, and syncd only reads; mend the query", system=system)
-    if "decode" in text:
-        return ConfigProblem(
-            f"{where}: a text in the database is not UTF-8; convert its column in the query (hex(...))", system=system
-        )
-    if "disk I/O" in text:
-        return Unavailable(
-            f"{system}: the database file could not be read (disk I/O); it is tried again", system=system
-        )
-    return ConfigProblem(f"{where}: the database does not accept the query: {_names(text)}", system=system)
-
-
-def _names(text: str) -> str:
-    """Return the database's sentence when it can only hold names of tables and columns."""
-    known = ("no such", "does not exist", "syntax error", "permission denied", "ambiguous", "incomplete input")
-    return text if any(sign in text for sign in known) and len(text) < 300 else "it gave a reason that may hold data"
-
-
-def _reason(text: str, state: str) -> str:
-    for sign in ("Connection refused", "timeout", "timed out", "could not translate host name", "resolve host"):
-        if sign.lower() in text.lower():
-            return sign.lower()
-    return f"SQLSTATE {state}" if state else "connection failed"
+_LOCKS = {"postgresql": _lock_postgresql, "mysql": _lock_mysql, "mariadb": _lock_mysql}

@@ -18,9 +18,10 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 from connectors.contract import Capabilities, FieldInfo, FieldType, Page, Readiness, Reading, Record, Roll, Seen
 from connectors.errors import ConfigProblem, ConnectorError, joined
 from connectors.table import changes as finding
-from connectors.table.database import in_words, open_read_only
+from connectors.table.database import LOCKED, open_read_only
 from connectors.table.query import single_select
 from connectors.table.rows import Row, TableKind, batches, make_row, parse_time, pick_columns, split_id, table_kind
+from connectors.table.trouble import in_words
 
 _FETCH = 200  # ids in one query: some databases take no more than 999 parameters
 _SAMPLE = 100
@@ -74,7 +75,7 @@ class SqlSource:
     def define(self, kind: str, table: Mapping[str, Any]) -> None:
         """Say what `kind` is: {query, id: column or columns, modified: column or nothing}; raise ConfigProblem."""
         defined = table_kind(self.name, kind, table, "query")
-        query = single_select(defined.source, f"{self.name}, kind {kind}")
+        query = single_select(defined.source, f"{self.name}, kind {kind}", self._engine.dialect.name)
         self._kinds[kind] = TableKind(kind=kind, source=query, ids=defined.ids, modified=defined.modified)
         self._columns.pop(kind, None)
 
@@ -86,7 +87,7 @@ class SqlSource:
             except ConnectorError as problem:
                 problems.append(problem.message)
         notes: tuple[str, ...] = ()
-        if self._engine.dialect.name not in ("sqlite", "postgresql"):
+        if self._engine.dialect.name not in LOCKED:
             notes = (f"{self.name}: syncd cannot lock this database against writing; use a user that may only read",)
         return Readiness(problems=tuple(dict.fromkeys(problems)), notes=notes, account=self._engine.url.database or "")
 
