@@ -17,6 +17,7 @@ from syncd.cli.reviewing import review
 from syncd.cli.running import once, run
 from syncd.cli.setting_up import demo, sandbox, setup
 from syncd.cli.versioning import approve, rollback, versions
+from syncd.cli.waiving import waive
 
 COULD_NOT_RUN = 2
 
@@ -50,6 +51,7 @@ for command in (
     replay,
     report,
     review,
+    waive,
     setup,
     demo,
     sandbox,

@@ -54,6 +54,7 @@ def story_json(story: Story, mappings: Mappings) -> dict[str, Any]:
             }
             for row in history.verdicts
         ],
+        "waivers": [waiver_json(row) for row in history.waivers],
         "writes": [_sent(row) for row in history.writes],
         "pending": [_write(one, {}) for one in decision.writes],
         "ledger": [
@@ -80,6 +81,12 @@ def story_json(story: Story, mappings: Mappings) -> dict[str, Any]:
         ],
         "problems": [row["message"] for row in history.problems],
     }
+
+
+def waiver_json(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return one stored waiver for machines."""
+    told = {name: row[name] for name in ("lead", "by", "facts", "reason", "ended_by")}
+    return {**told, "at": moment(row["at"]), "until": moment(row["until"])}
 
 
 def story_words(told: Mapping[str, Any]) -> str:
@@ -115,10 +122,12 @@ def story_words(told: Mapping[str, Any]) -> str:
     if told["verdicts"]:
         lines += ["", "gate"]
         for v in told["verdicts"]:
-            lacking = "; ".join(f"{f['label']}: {f['lack']}, {f['who']} can fill it" for f in v["lacking"])
+            lacking = "; ".join(_lack_words(fact) for fact in v["lacking"])
             lines.append(f"  {v['at']}  cycle {v['cycle']}: {v['outcome']}" + (f": {lacking}" if lacking else ""))
             if v["released"]:
                 lines.append(f"      released {v['released']}")
+    if told["waivers"]:
+        lines += ["", "waivers", *(waiver_words(one) for one in told["waivers"])]
     lines += ["", "writes", *(_sent_words(one) for one in told["writes"])]
     lines += [_write_words(one, "would now ") for one in told["pending"]]
     if told["reviews"]:
@@ -165,6 +174,13 @@ _LEAD_LINES = (
     ("waiting for handoff", "waiting"),
     ("at a known branch", "leads_with_branch"),
 )
+
+
+def waiver_words(one: Mapping[str, Any]) -> str:
+    """Return one waiver as a line of text."""
+    facts = ", ".join(one["facts"]) or "any fact"
+    ended = f", ended by {one['ended_by']}" if one["ended_by"] else ""
+    return f"  {one['at']}  {one['by']}: may pass without {facts} until {one['until']}{ended} ({one['reason']})"
 
 
 def _when(moment_text: str | None) -> str:
@@ -216,6 +232,11 @@ def _sent(row: Mapping[str, Any]) -> dict[str, Any]:
         "state": row["state"],
         "answer": row["answer"],
     }
+
+
+def _lack_words(fact: Mapping[str, Any]) -> str:
+    said = f"waived by {fact['waived_by']}" if fact.get("waived_by") else f"{fact['who']} can fill it"
+    return f"{fact['label']}: {fact['lack']}, {said}"
 
 
 def _sent_words(one: Mapping[str, Any]) -> str:

@@ -13,7 +13,7 @@ MOST_TOUCHES = 5
 
 def write_brief(values: Mapping[str, Any], facts: Mapping[str, Any], touches: Sequence[Touch]) -> str:
     """Return the brief for the rep, each line one reason; unknown facts are left out, never guessed."""
-    lines = [_who(values), _why(values, facts), _now(values, touches), _where(facts), _others(values)]
+    lines = [_who(values), _why(values, facts), _now(values, touches), _where(facts), _others(values), _without(facts)]
     return "\n".join(line for line in lines if line)
 
 
@@ -70,6 +70,10 @@ def _others(values: Mapping[str, Any]) -> str:
         if values.get(name)
     ]
     return "Also: " + "; ".join(reasons) if reasons else ""
+
+
+def _without(facts: Mapping[str, Any]) -> str:
+    return f"Handed over without: {facts['waived']}" if facts.get("waived") else ""
 
 
 def _plain(value: Any) -> str:

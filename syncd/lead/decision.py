@@ -51,16 +51,32 @@ class LackingFact:
         return f"{self.label}: {self.lack.value}{reason}, {self.who} can fill it"
 
 
+@dataclass(frozen=True, slots=True)
+class Waiver:
+    """A named person lets a lead pass without `facts` (none named: without any) until `until`, in ms."""
+
+    by: str
+    reason: str
+    until: int
+    facts: tuple[str, ...] = ()
+
+    def covers(self, fact: str, now: int) -> bool:
+        return now < self.until and (not self.facts or fact in self.facts)
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Verdict:
-    """What the gate said, under the definition in force."""
+    """What the gate said, under the definition in force. `waived`: what lacks too, and who let it pass."""
 
     passed: bool
     lacking: tuple[LackingFact, ...] = ()
-    waived: tuple[str, ...] = ()
+    waived: tuple[tuple[LackingFact, Waiver], ...] = ()
 
     def words(self) -> str:
         return "; ".join(fact.words() for fact in self.lacking)
+
+    def waived_words(self) -> str:
+        return "; ".join(f"{fact.label} ({waiver.by}: {waiver.reason})" for fact, waiver in self.waived)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -124,6 +140,7 @@ class LeadState:
     seen_decision: str | None = None  # the last sales entry acted on, so that it acts once
     outcome: str | None = None  # the latest verdict of this cycle: refused or passed
     refused: str | None = None  # the refusal in force, in words
+    waived: str | None = None  # what lacked when the gate let it pass, and who said so, in words
 
     @staticmethod
     def load(stored: Mapping[str, Any]) -> LeadState:

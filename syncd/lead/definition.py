@@ -200,6 +200,7 @@ HANDOFF_FACTS: Mapping[str, FieldType] = {
     "market": FieldType.TEXT,
     "handoff_status": FieldType.TEXT,  # not due | refused | handed over | accepted | rejected | recycled | disqualified
     "refusal": FieldType.TEXT,  # the refusal in words; empty when nothing is missing
+    "waived": FieldType.TEXT,  # what lacks and a person let pass, with name and reason
     "handed_over_at": FieldType.DATETIME,
     "rejection_reason": FieldType.TEXT,
     "rejection_text": FieldType.TEXT,

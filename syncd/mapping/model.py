@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from enum import StrEnum
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -33,7 +33,6 @@ __all__ = [
     "ReadField",
     "SystemMap",
     "TouchMap",
-    "Waiver",
     "WriteField",
 ]
 
@@ -285,16 +284,6 @@ class Mappings:
     def of_entity(self, entity: EntityKind) -> list[KindMap]:
         """Return all record kinds that are this entity, in the order of the files."""
         return [k for s in self.systems.values() for k in s.kinds.values() if k.entity is entity]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Waiver:
-    """A named person lets a lead pass without some facts until `until`."""
-
-    by: str
-    reason: str
-    until: datetime
-    facts: tuple[str, ...] = ()
 
 
 NEVER_STALE = timedelta.max

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Engine
 
 from connectors.contract import Deferred, Destination, Policy, Rejected, WriteRequest, WriteResult, Written
 from connectors.errors import ConnectorError
-from syncd.lead.decision import Decision, Fate, LeadState, Write
+from syncd.lead.decision import Decision, Fate, LackingFact, LeadState, Write
 from syncd.lead.definition import EntityKind
 from syncd.mapping.model import Mappings
 from syncd.pipeline.asking import tell_questions
@@ -205,13 +205,17 @@ def _verdict_rows(mappings: Mappings, one: Decision, now: int) -> list[dict[str,
             "at": now,
             "outcome": "passed" if one.verdict.passed else "refused",
             "facts": [
-                {"field": f.field, "label": f.label, "lack": f.lack.value, "who": f.who, "why": f.why}
-                for f in one.verdict.lacking
+                *(_fact_row(fact) for fact in one.verdict.lacking),
+                *({**_fact_row(fact), "waived_by": waiver.by} for fact, waiver in one.verdict.waived),
             ],
             "definition": mappings.definition.digest,
             "released_at": None,
         }
     ]
+
+
+def _fact_row(fact: LackingFact) -> dict[str, str]:
+    return {"field": fact.field, "label": fact.label, "lack": fact.lack.value, "who": fact.who, "why": fact.why}
 
 
 def _ledger_row(mappings: Mappings, one: Decision, now: int) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from syncd.lead.branch import mail_domain, name_key, site_key
-from syncd.lead.decision import EntityView, Related
+from syncd.lead.decision import EntityView, Related, Waiver
 from syncd.lead.definition import EntityKind
 from syncd.mapping.model import Create, Mappings
 from syncd.pipeline.resembling import Near, look_around
@@ -32,6 +32,7 @@ class Batch:
     related: Mapping[str, Related] = field(default_factory=dict)
     holders: Mapping[tuple[EntityKind, Key], Sequence[str]] = field(default_factory=dict)
     may_create: frozenset[tuple[str, str]] = frozenset()  # (system, kind) whose like are known freshly enough
+    waivers: Mapping[str, Sequence[Waiver]] = field(default_factory=dict)  # lead -> those in force
     near: Near = field(default_factory=Near)  # what resembles whom, and what people said of that
 
     @cached_property

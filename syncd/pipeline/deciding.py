@@ -32,6 +32,7 @@ from syncd.stages.merge import Said, changes_between, merge_values, sales_facts
 from syncd.stages.qualify import at_gate, score_lead, walk_ladder
 from syncd.store import handoff
 from syncd.store.doubts import load_doubts
+from syncd.store.waivers import in_force
 
 
 def decide_batch(
@@ -51,7 +52,7 @@ def decide_batch(
     in_doubt = load_doubts(connection, ids)
     views = [own_up(mappings, view, in_doubt[view.id]) if view.id in in_doubt else view for view in stored]
     heard = {view.id: _listen(mappings, view) for view in views}
-    batch = Batch(mappings=mappings, now=now, may_create=frozenset(may_create))
+    batch = Batch(mappings=mappings, now=now, may_create=frozenset(may_create), waivers=in_force(connection, ids, now))
     batch = with_references(connection, batch, views, heard)
     merged = {view.id: _merge(batch, view, heard[view.id]) for view in views}
     batch = with_related(connection, batch, views, merged)
@@ -138,8 +139,10 @@ def _decide_lead(
     state, moves = walk_ladder(definition, before, scope, sales, decided_at, _evidence(view, provenance, said), now)
     verdict = None
     if at_gate(definition, state):
-        verdict = check_handoff(definition, values, provenance, bad, scope, now)
-        state = replace(state, outcome="passed" if verdict.passed else "refused", refused=verdict.words() or None)
+        verdict = check_handoff(definition, values, provenance, bad, scope, now, batch.waivers.get(view.id, ()))
+        outcome = "passed" if verdict.passed else "refused"
+        waived = verdict.waived_words() or None
+        state = replace(state, outcome=outcome, refused=verdict.words() or None, waived=waived)
     else:
         state = replace(state, refused=None)
     if verdict is not None and verdict.passed and _in_crm(batch, view):

@@ -36,6 +36,7 @@ def handoff_facts(
         "stage_since": _moment(state.since),
         "handoff_status": _status(state, verdict),
         "refusal": verdict.words() if verdict is not None and not verdict.passed else None,
+        "waived": state.waived,
         "handed_over_at": _moment(state.handed_at),
         "rejection_reason": None if state.decision in (None, "accepted") else state.reason,
         "rejection_text": None if state.decision in (None, "accepted") else _reason_words(code, state),

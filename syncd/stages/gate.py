@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from syncd.lead.decision import Lack, LackingFact, Verdict
+from syncd.lead.decision import Lack, LackingFact, Verdict, Waiver
 from syncd.lead.definition import Definition, EntityKind, FieldType, SharedField
-from syncd.mapping.model import Method, Waiver
+from syncd.mapping.model import Method
 
 
 def check_handoff(
@@ -20,7 +20,6 @@ def check_handoff(
     waivers: Sequence[Waiver] = (),
 ) -> Verdict:
     """Judge a lead. `bad`: fields whose raw value could not be read, and why. `now` in ms."""
-    waived = {fact for waiver in waivers if waiver.until.timestamp() * 1000 > now for fact in (waiver.facts or ("*",))}
     lacking: dict[str, LackingFact] = {}
     fields = definition.fields[EntityKind.LEAD]
     scope = {**values, **facts}
@@ -28,14 +27,27 @@ def check_handoff(
         if requirement.when is not None and not requirement.when.met(scope):
             continue
         for name in requirement.facts:
-            if name not in lacking and name not in waived and "*" not in waived:
+            if name not in lacking:
                 found = _judge(definition, fields[name], values.get(name), provenance.get(name), bad.get(name), now)
                 if found is not None:
                     lacking[name] = found
-    return Verdict(passed=not lacking, lacking=tuple(lacking.values()), waived=tuple(sorted(waived)))
+    waived = _waived(lacking.values(), waivers, now) if waivers else ()
+    left = {fact.field for fact, _ in waived}
+    return Verdict(
+        passed=len(left) == len(lacking),
+        lacking=tuple(fact for fact in lacking.values() if fact.field not in left),
+        waived=waived,
+    )
 
 
 # ---------------------------------------------------------------------------------------------------------------------
+
+
+def _waived(
+    lacking: Iterable[LackingFact], waivers: Sequence[Waiver], now: int
+) -> tuple[tuple[LackingFact, Waiver], ...]:
+    found = ((fact, next((one for one in waivers if one.covers(fact.field, now)), None)) for fact in lacking)
+    return tuple((fact, waiver) for fact, waiver in found if waiver is not None)
 
 
 def _judge(

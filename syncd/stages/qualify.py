@@ -143,6 +143,7 @@ def _try_again(
         handed_at=None,
         outcome=None,
         refused=None,
+        waived=None,
         decision=None,
         reason=None,
         reason_text=None,

@@ -18,6 +18,7 @@ from syncd.store.tables import (
     stage_event,
     touch,
     verdict,
+    waiver,
 )
 
 Row = Mapping[str, Any]
@@ -36,6 +37,7 @@ class History:
     writes: Sequence[Row]
     problems: Sequence[Row]
     said: Sequence[Row]  # what people said of those it resembles
+    waivers: Sequence[Row]
 
 
 def read_history(connection: Connection, entity: str) -> History:
@@ -48,6 +50,7 @@ def read_history(connection: Connection, entity: str) -> History:
         writes=_rows(connection, intent, intent.c.entity == entity, intent.c.at),
         problems=_rows(connection, problem, and_(problem.c.entity == entity, problem.c.open), problem.c.id),
         said=_rows(connection, pairing, pairing.c.entity == entity, pairing.c.at),
+        waivers=_rows(connection, waiver, waiver.c.lead == entity, waiver.c.id),
     )
 
 

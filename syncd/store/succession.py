@@ -22,6 +22,7 @@ from syncd.store.tables import (
     stage_event,
     touch,
     verdict,
+    waiver,
 )
 
 RecordKey = tuple[str, str, str]  # (system, kind, id)
@@ -72,6 +73,7 @@ def join_entities(
         (problem, problem.c.entity),
         (stage_event, stage_event.c.lead),
         (verdict, verdict.c.lead),
+        (waiver, waiver.c.lead),
     ):
         connection.execute(update(table).where(column.in_(others)).values({column: keeper}))
     touches = connection.execute(select(touch).where(touch.c.lead.in_(others)))

@@ -196,6 +196,22 @@ verdict = Table(
     Index("verdict_open", "outcome", "released_at"),
 )
 
+# Who let which lead pass without which facts (none named: any), until when; one ended early has `ended_by`.
+waiver = Table(
+    "waiver",
+    metadata,
+    Column("id", RowId, primary_key=True, autoincrement=True),
+    Column("lead", String(26), nullable=False),
+    Column("facts", Json, nullable=False),
+    Column("by", String(128), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("until", BigInteger, nullable=False),
+    Column("ended_by", String(128)),
+    Index("waiver_by_lead", "lead"),
+    Index("waiver_by_end", "until"),
+)
+
 # What a person read or did, for the score and the rep's view.
 touch = Table(
     "touch",

@@ -22,7 +22,7 @@ from support.world import World, add_branch, make
 
 PEOPLE = 120
 QUIET = 3.0  # seconds without a write, with polls every second
-LONGEST = 90.0  # to become quiet; a lead that was put off waits 30 s
+LONGEST = 240.0  # to become quiet; a lead that was put off waits 30 s
 
 
 @dataclass
@@ -133,7 +133,7 @@ class Crowd:
             time.sleep(0.01)
 
     def wait_for_a_call(self, process: subprocess.Popen[bytes]) -> None:
-        before, end = len(self.first_calls), time.monotonic() + 30
+        before, end = len(self.first_calls), time.monotonic() + 120
         while len(self.first_calls) == before and process.poll() is None and time.monotonic() < end:
             time.sleep(0.01)
 

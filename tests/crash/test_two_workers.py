@@ -45,7 +45,7 @@ def test_two_workers_on_one_state_double_nothing(tmp_path: Path, postgres_server
 
 def _wait_until_at_work(made: Crowd, since: float) -> None:
     """Wait for the first sign of life of both: until then, what the killed one had begun may hold up the other."""
-    end = time.monotonic() + 60
+    end = time.monotonic() + 180
     with psycopg.connect(made.world.state, autocommit=True) as state:
         query = "select count(*) from worker where started_at >= %s"
         while state.execute(query, (int(since * 1000),)).fetchall() != [(2,)]:

@@ -26,7 +26,7 @@ from syncd.health import Health
 from syncd.wiring import build
 
 pytestmark = pytest.mark.system
-PATIENCE = 60.0  # seconds, on a busy machine
+PATIENCE = 180.0  # seconds, on a busy machine
 MOST_PAGES = 4_294_967_294
 
 

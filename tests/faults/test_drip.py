@@ -30,6 +30,6 @@ def test_a_dripping_body_is_cut_off_at_the_total_time_out() -> None:
             began = time.monotonic()
             with pytest.raises(Unavailable, match="timed out"):
                 session.request("GET", server.url)
-            assert time.monotonic() - began < 5.0
+            assert time.monotonic() - began < 15.0
             server.board.clear()
             assert session.json("GET", server.url) == {"text": "x" * 500}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from datetime import UTC, datetime
-from time import process_time
 from typing import Any
 
 import pytest
@@ -195,16 +194,6 @@ def test_any_text_compiles_or_is_refused(text: str) -> None:
     """Never anything but Problems comes out."""
     with contextlib.suppress(Problems):
         compile_raw_condition(text, AT).met({})
-
-
-def test_conditions_are_fast_enough_for_every_lead() -> None:
-    """Twenty rules over a lead of forty fields; the bar is half of what was measured, for slow machines."""
-    condition = compile_condition('industry in ["Energy"] && employees >= 200 && employees < 5000', TYPES, AT)
-    values = {**{f"field_{i}": i for i in range(40)}, "industry": "Energy", "employees": 300}
-    start = process_time()
-    for _ in range(20_000):
-        condition.met(values)
-    assert 20_000 / (process_time() - start) > 50_000
 
 
 def test_now_is_taken_as_the_clock_gives_it() -> None:

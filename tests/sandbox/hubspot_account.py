@@ -75,7 +75,7 @@ class Account:
 
     def call(self, method: str, path: str, body: Any = None, **query: Any) -> requests.Response:
         prefix = "" if path.startswith("/") else "/crm/v3/objects/"
-        return self.session.request(method, f"{self.server.url}{prefix}{path}", json=body, params=query, timeout=10)
+        return self.session.request(method, f"{self.server.url}{prefix}{path}", json=body, params=query, timeout=60)
 
     def get(self, path: str, **query: Any) -> requests.Response:
         return self.call("GET", path, **query)

@@ -59,7 +59,7 @@ class Account:
 
     def login(self) -> None:
         form = {"grant_type": "client_credentials", "client_id": "sandbox", "client_secret": "sandbox-secret"}
-        answer = self.session.post(f"{self.server.url}/services/oauth2/token", data=form, timeout=10)
+        answer = self.session.post(f"{self.server.url}/services/oauth2/token", data=form, timeout=60)
         self.session.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
 
     def call(self, method: str, path: str, body: Any = None, **more: Any) -> requests.Response:

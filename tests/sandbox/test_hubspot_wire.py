@@ -22,7 +22,7 @@ def account() -> Iterator[Account]:
 @pytest.mark.parametrize("header", [None, "Bearer wrong", f"Basic {TOKEN}", "Bearer "])
 def test_a_call_without_a_good_token_is_401(account: Account, header: str | None) -> None:
     headers = {"Authorization": header} if header else {}
-    answer = requests.get(f"{account.server.url}/crm/v3/objects/contacts", headers=headers, timeout=10)
+    answer = requests.get(f"{account.server.url}/crm/v3/objects/contacts", headers=headers, timeout=60)
     assert answer.status_code == 401
     assert answer.json()["category"] == "INVALID_AUTHENTICATION"
     assert answer.json()["message"].startswith("Authentication credentials not found.")
@@ -97,14 +97,14 @@ def test_a_very_long_address_is_414(account: Account) -> None:
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b'{"properties": []}', b'{"properties": {"city": ["Ulm"]}}', b"{}"])
 def test_bodies_that_are_not_what_they_should_be_are_400(account: Account, body: bytes) -> None:
     url = f"{account.server.url}/crm/v3/objects/contacts"
-    answer = account.session.post(url, data=body, headers={"Content-Type": "application/json"}, timeout=10)
+    answer = account.session.post(url, data=body, headers={"Content-Type": "application/json"}, timeout=60)
     assert answer.status_code == 400
     assert answer.json()["message"].startswith("Invalid input JSON")
 
 
 def test_a_body_must_say_that_it_is_json(account: Account) -> None:
     url = f"{account.server.url}/crm/v3/objects/contacts"
-    assert account.session.post(url, data={"properties": "x"}, timeout=10).status_code == 415
+    assert account.session.post(url, data={"properties": "x"}, timeout=60).status_code == 415
 
 
 def test_the_burst_limit_is_429_with_its_policy_and_goes_by() -> None:
@@ -155,7 +155,7 @@ def test_a_refresh_token_buys_a_token_for_half_an_hour(account: Account) -> None
         "client_secret": "sandbox-secret",
         "refresh_token": "sandbox-refresh",
     }
-    granted = requests.post(url, data=form, timeout=10).json()
+    granted = requests.post(url, data=form, timeout=60).json()
     assert (granted["expires_in"], granted["token_type"]) == (1800, "bearer")
     account.session.headers["Authorization"] = f"Bearer {granted['access_token']}"
     answer = account.get("contacts")
@@ -163,7 +163,7 @@ def test_a_refresh_token_buys_a_token_for_half_an_hour(account: Account) -> None
     assert f"{RATE}Daily" not in answer.headers
     account.clock.pass_(1800)
     assert account.get("contacts").json()["category"] == "EXPIRED_AUTHENTICATION"
-    renewed = requests.post(f"{account.server.url}/oauth/2026-09/token", data=form, timeout=10).json()
+    renewed = requests.post(f"{account.server.url}/oauth/2026-09/token", data=form, timeout=60).json()
     account.session.headers["Authorization"] = f"Bearer {renewed['access_token']}"
     assert account.get("contacts").status_code == 200
 
@@ -184,7 +184,7 @@ def test_a_refresh_that_cannot_be_is_400_and_says_why(account: Account, name: st
         "refresh_token": "sandbox-refresh",
         name: "wrong",
     }
-    answer = requests.post(f"{account.server.url}/oauth/v1/token", data=form, timeout=10)
+    answer = requests.post(f"{account.server.url}/oauth/v1/token", data=form, timeout=60)
     assert (answer.status_code, answer.json()["status"]) == (400, status)
 
 

@@ -16,7 +16,7 @@ def account() -> Iterator[Account]:
 
 
 def ask_token(account: Account, **form: str) -> requests.Response:
-    return requests.post(f"{account.server.url}/services/oauth2/token", data=form, timeout=10)
+    return requests.post(f"{account.server.url}/services/oauth2/token", data=form, timeout=60)
 
 
 def test_client_credentials_are_taken_from_the_form_or_from_basic(account: Account) -> None:
@@ -24,7 +24,7 @@ def test_client_credentials_are_taken_from_the_form_or_from_basic(account: Accou
     form = {"grant_type": "client_credentials"}
     in_form = ask_token(account, **form, client_id="sandbox", client_secret="sandbox-secret")
     url = f"{account.server.url}/services/oauth2/token"
-    basic = requests.post(url, data=form, auth=("sandbox", "sandbox-secret"), timeout=10)
+    basic = requests.post(url, data=form, auth=("sandbox", "sandbox-secret"), timeout=60)
     for answer in (in_form, basic):
         body = answer.json()
         assert answer.status_code == 200
@@ -65,7 +65,7 @@ def test_a_token_dies_after_its_lifetime_without_use_and_at_once_when_revoked(ac
 
 
 def test_the_list_of_versions_needs_no_token_and_is_not_counted(account: Account) -> None:
-    answer = requests.get(f"{account.server.url}/services/data/", timeout=10)
+    answer = requests.get(f"{account.server.url}/services/data/", timeout=60)
     assert answer.json()[-1] == {"label": "v66.0", "url": "/services/data/v66.0", "version": "66.0"}
     assert account.org.api_calls == 0
 

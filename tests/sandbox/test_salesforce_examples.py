@@ -121,7 +121,7 @@ def _replicated(what: str) -> Act:
 
 def _token(account: Account, secret: str = "sandbox-secret") -> requests.Response:
     form = {"grant_type": "client_credentials", "client_id": "sandbox", "client_secret": secret}
-    return requests.post(f"{account.server.url}/services/oauth2/token", data=form, timeout=10)
+    return requests.post(f"{account.server.url}/services/oauth2/token", data=form, timeout=60)
 
 
 def _ingest_job(account: Account) -> requests.Response:

@@ -276,7 +276,7 @@ def test_multi_select_values_are_found_by_includes(account: Account) -> None:
 
 
 def test_lookups_and_keyset_pages_do_not_scan_the_table(account: Account) -> None:
-    """With 30,000 leads an IN on a key, an e-mail OR key, and a page of 50 each cost a few milliseconds."""
+    """With 30,000 leads an IN on a key, an e-mail OR key, and a page of 50 each cost a fraction of a scan."""
     seed(account, 30_000)
     last = account.org.all("Lead")[-1]["Id"]
     keyset = f"SystemModstamp = {iso(START)} AND Id >= '{last}'"
@@ -286,9 +286,10 @@ def test_lookups_and_keyset_pages_do_not_scan_the_table(account: Account) -> Non
         f"SELECT Id FROM Lead WHERE {keyset} ORDER BY SystemModstamp, Id LIMIT 50",
         "SELECT Id FROM Lead WHERE SystemModstamp > 2026-01-01T00:00:00Z ORDER BY SystemModstamp, Id LIMIT 50",
     ]
+    scan = min(_seconds(account, "SELECT Id FROM Lead WHERE LastName LIKE '%nobody%'") for _ in range(3))
     for statement in statements:
         account.query(statement)  # the first use of a field builds its index
-        assert min(_seconds(account, statement) for _ in range(5)) < 0.03, statement
+        assert min(_seconds(account, statement) for _ in range(5)) < scan / 2, statement
 
 
 def _seconds(account: Account, statement: str) -> float:

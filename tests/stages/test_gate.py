@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 from support.builders import When, came_from, definition, field
-from support.clock import NOW, days_ago, moment
+from support.clock import NOW, days_ago
 
-from syncd.lead.decision import Lack, LackingFact, Verdict
+from syncd.lead.decision import Lack, LackingFact, Verdict, Waiver
 from syncd.lead.definition import FieldType, Requirement, SharedField
-from syncd.mapping.model import Method, Waiver
+from syncd.mapping.model import Method
 from syncd.stages.gate import check_handoff
 
 
@@ -112,19 +112,22 @@ def test_conditions_may_ask_the_score_and_other_facts() -> None:
 
 
 def waiver(days: float, *facts: str) -> Waiver:
-    return Waiver(by="VP Sales", reason="trade fair", until=moment(days_ago(-days)), facts=facts)
+    return Waiver(by="VP Sales", reason="trade fair", until=days_ago(-days), facts=facts)
 
 
 def test_a_waiver_lets_pass_what_it_names_until_its_end() -> None:
     open_ = judged(TEXT, BUDGET, values={"budget": 5}, waivers=(waiver(1, "problem"),))
-    assert (open_.passed, open_.waived) == (True, ("problem",))
-    assert not judged(TEXT, BUDGET, values={}, waivers=(waiver(1, "problem"),)).passed
+    assert (open_.passed, [fact.field for fact, _ in open_.waived]) == (True, ["problem"])
+    half = judged(TEXT, BUDGET, values={}, waivers=(waiver(1, "problem"),))
+    assert (half.passed, [fact.field for fact in half.lacking]) == (False, ["budget"])
     over = judged(TEXT, values={}, waivers=(waiver(-0.001, "problem"),))
     assert (over.passed, over.waived) == (False, ())
 
 
 def test_a_waiver_without_facts_lets_everything_pass() -> None:
-    assert judged(TEXT, BUDGET, values={}, waivers=(waiver(1),)) == Verdict(passed=True, waived=("*",))
+    verdict = judged(TEXT, BUDGET, values={}, waivers=(waiver(1),))
+    assert (verdict.passed, verdict.lacking) == (True, ())
+    assert verdict.waived_words() == "problem (VP Sales: trade fair); budget (VP Sales: trade fair)"
 
 
 def test_a_fact_that_two_requirements_ask_for_is_lacking_once() -> None:

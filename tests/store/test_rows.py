@@ -104,7 +104,7 @@ def test_reading_neither_waits_for_a_writer_nor_sees_its_half(engine: Engine) ->
 
         reader = threading.Thread(target=read)
         reader.start()
-        assert done.wait(5)
+        assert done.wait(60)
         reader.join()
 
 

@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 
 from support.world import ROOT, TOKEN, empty_erp
 
-START_SECONDS = 60.0
+START_SECONDS = 180.0
 Found = TypeVar("Found")
 
 
@@ -39,7 +39,7 @@ def wait_for(what: str, look: Callable[[], Found | None], seconds: float = START
 def get(url: str) -> tuple[int, str]:
     """Return status and body; status 0 while nobody answers."""
     try:
-        with urllib.request.urlopen(url, timeout=10) as answer:
+        with urllib.request.urlopen(url, timeout=60) as answer:
             return answer.status, answer.read().decode()
     except urllib.error.HTTPError as error:
         with error:

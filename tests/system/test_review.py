@@ -194,11 +194,11 @@ def test_on_a_terminal_one_key_answers(made: World) -> None:
 
 def _press(terminal: int, walk: subprocess.Popen[bytes]) -> None:
     """Type like a person: what is typed before the question stands there is lost."""
-    shown, end = b"", time.monotonic() + 30
+    shown, end = b"", time.monotonic() + 120
     while b"[q]uit" not in shown and time.monotonic() < end:
         if select.select([terminal], [], [], 0.1)[0]:
             shown += os.read(terminal, 4096)
     for key in (b"x", b"2"):
         time.sleep(0.2)
         os.write(terminal, key)
-    walk.wait(10)
+    walk.wait(60)

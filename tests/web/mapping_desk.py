@@ -97,7 +97,7 @@ class Person:
         request = urllib.request.Request(self.server.url + path, data=body, headers=dict(headers))
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), _Still())
         try:
-            with opener.open(request, timeout=20) as answer:
+            with opener.open(request, timeout=60) as answer:
                 return Answer(answer.status, answer.headers, answer.read().decode())
         except urllib.error.HTTPError as error:
             with error:
@@ -158,7 +158,7 @@ def words(page: Answer) -> str:
     return " ".join(unescape(re.sub(r"<[^>]+>", " ", page.text)).split())
 
 
-def until(true: Any, seconds: float = 10.0) -> None:
+def until(true: Any, seconds: float = 60.0) -> None:
     end = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < end

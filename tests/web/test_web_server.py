@@ -241,7 +241,7 @@ def test_stopping_frees_the_port_and_ends_the_thread(sqlite_url: str) -> None:
     running.stop()
     running.stop()
     idle.close()
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 15
     assert not [thread for thread in threading.enumerate() if thread.name == "web"]
     again = start(engine, Health(), "127.0.0.1", port)
     assert get(again.url, "healthz").status == 200

@@ -35,7 +35,7 @@ def get(url: str, path: str = "", *, method: str = "GET", headers: Mapping[str, 
     """Ask once, whatever the answer; `Host` can be set like any other header."""
     request = urllib.request.Request(url + path, method=method, headers=dict(headers or {}))
     try:
-        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=10) as answer:
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=60) as answer:
             return Answer(answer.status, answer.headers, answer.read().decode())
     except urllib.error.HTTPError as error:
         with error:
