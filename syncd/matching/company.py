@@ -69,13 +69,13 @@ def company_words(name: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 
 def _without_forms(words: list[str]) -> tuple[list[str], tuple[str, ...]]:
-    known = _forms()
+    known, endings = _forms()
     forms: set[str] = set()
     core = list(words)
     while len(core) > 1 and core[0] in _LEADING:
         forms.add(core.pop(0))
     cut = True
-    while cut and len(core) > 1:
+    while cut and len(core) > 1 and core[-1] in endings:
         cut = False
         for length in range(min(_LONGEST_FORM, len(core) - 1), 0, -1):
             tail = " ".join(core[-length:])
@@ -86,15 +86,17 @@ def _without_forms(words: list[str]) -> tuple[list[str], tuple[str, ...]]:
                     core.pop()
                 cut = True
                 break
-    for word in core[1:]:
-        if word in _ANYWHERE:
-            forms.add(_SHORT.get(word, word))
-    return core[:1] + [word for word in core[1:] if word not in _ANYWHERE], tuple(sorted(forms))
+    if not _ANYWHERE.isdisjoint(core):
+        forms.update(_SHORT.get(word, word) for word in core[1:] if word in _ANYWHERE)
+        core[1:] = [word for word in core[1:] if word not in _ANYWHERE]
+    return core, tuple(sorted(forms)) if forms else ()
 
 
 @lru_cache(maxsize=1)
-def _forms() -> frozenset[str]:
+def _forms() -> tuple[frozenset[str], frozenset[str]]:
+    """Return the forms, and the words that one of them ends with."""
     listed = (term for terms in termdata.terms_by_type.values() for term in terms)
     by_country = (term for terms in termdata.terms_by_country.values() for term in terms)
     plain = {" ".join(tokens(join_letters(fold(term)))) for source in (listed, by_country) for term in source}
-    return frozenset(term for term in plain | set(_FURTHER) if term)
+    forms = frozenset(term for term in plain | set(_FURTHER) if term)
+    return forms, frozenset(term.rpartition(" ")[2] for term in forms)

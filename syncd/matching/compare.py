@@ -14,7 +14,7 @@ from syncd.matching.alike import Overlap, overlap
 from syncd.matching.evidence import SITE, Band, Comparison, Hold, Purpose, Rules, Sign
 from syncd.matching.frequency import Frequencies
 from syncd.matching.party import Form, Party, form_of
-from syncd.matching.place import KINDS, NOWHERE, WAYS, Place
+from syncd.matching.place import NOWHERE, Place
 
 ANYWHERE = Frequencies()
 _AGREES = 0.55  # share of a name's bits that must be common for it to speak for a link
@@ -258,8 +258,7 @@ def _street(left: Place, right: Place, tally: _Tally) -> float:
         weight = max(least, min(most, both.agreed) - 0.5 * min(both.left, both.right))
         sign = Sign.STREET_SAME if both.exact and both.share == 1.0 else Sign.STREET_CLOSE
     tally.add(sign, weight)
-    ways, others = WAYS.intersection(left.street), WAYS.intersection(right.street)
-    if ways and others and ways.isdisjoint(others):
+    if left.ways and right.ways and set(left.ways).isdisjoint(right.ways):
         tally.add(Sign.WAY_OTHER, -4.0)
         tally.elsewhere = tally.rules.purpose is not Purpose.COMPANY
         return min(weight, 0.0)
@@ -268,10 +267,8 @@ def _street(left: Place, right: Place, tally: _Tally) -> float:
 
 def _naming(place: Place, other: Place) -> tuple[str, ...]:
     """Return the words that name the street, without those that are the other's town, state or postcode."""
-    if not place.street:
-        return ()
-    named = tuple([word for word in place.street if word not in KINDS])
-    if not named or named == other.street:
+    named = place.naming
+    if not named or named == other.naming or named == other.street:
         return named or place.street
     around = {*other.city, other.state, other.postcode}.difference(place.city, other.street)
     if around.isdisjoint(named):
@@ -283,8 +280,11 @@ def _house(left: Place, right: Place, street: float, tally: _Tally) -> float:
     if left.box and right.box:
         same = left.box == right.box
         tally.add(Sign.BOX_SAME if same else Sign.BOX_OTHER, 5.0 if same else -3.0)
-    one = tuple([number for number in left.numbers if number != right.postcode])
-    other = tuple([number for number in right.numbers if number != left.postcode])
+    one, other = left.numbers, right.numbers
+    if right.postcode in one:
+        one = tuple([number for number in one if number != right.postcode])
+    if left.postcode in other:
+        other = tuple([number for number in other if number != left.postcode])
     if not one or not other:
         return 0.0
     overlapping, contrary = tally.rules.house

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from operator import itemgetter
 
 from syncd.matching.compare import ANYWHERE, weigh
 from syncd.matching.evidence import SITE, Band, Comparison, Hold, Purpose, Rules
@@ -102,53 +103,57 @@ class Index:
 
     def _near(self, form: Form, *, every: bool = False) -> list[Form]:
         """Return the records that share the most keys; those that share few are left out once some share many."""
-        blocks = self._blocks(form)
         shared: dict[int, float] = {}
         best = 0.0
-        for by_name, length, said, held in blocks:
+        for by_name, length, said, held in self._blocks(form):
             # A name alone finds nobody at another place, and common keys nobody new once rarer ones found somebody.
             sure = best >= _SURE and not every
             if by_name and sure and len(shared) <= _MOST_WEAK:
                 break
             if shared and not every and ((by_name and self._placed) or (sure and (by_name or length > _SHORT))):
-                for place in held:
-                    if place in shared:
-                        shared[place] += said
+                for place in shared.keys() & held:
+                    shared[place] += said
                 continue
             for place in held:
                 now = shared.get(place, 0.0) + said
                 shared[place] = now
                 if now > best:
                     best = now
-        forms = self._forms
-        best = max(shared.values(), default=0.0)
-        if not every and best >= _SURE and any(said == best and forms[at].id == form.id for at, said in shared.items()):
+        if not shared:
+            return []
+        return self._ranked(form, shared, every)
+
+    def _ranked(self, form: Form, shared: dict[int, float], every: bool) -> list[Form]:
+        forms, mine = self._forms, form.id
+        best = max(shared.values())
+        if not every and best >= _SURE and any(said == best and forms[at].id == mine for at, said in shared.items()):
             return self._near(form, every=True)  # the record itself stands here, and outshines the others
         least = _LEAST if every else max(_LEAST, _NEAR_THE_BEST * best)
         ranked = [(-said, forms[place].id, place) for place, said in shared.items() if said >= least]
         if len(ranked) > 1:
             ranked.sort()
         near = [forms[place] for _, _, place in ranked[: _MOST_WEIGHED if every or best >= _SURE else _MOST_WEAK]]
-        return [other for other in near if not form.id or other.id != form.id]
+        return [other for other in near if not mine or other.id != mine]
 
-    def _blocks(self, form: Form) -> list[tuple[bool, int, float, list[int]]]:
+    def _blocks(self, form: Form) -> list[tuple[bool, int, float, Sequence[int]]]:
+        """Return the keys' holders, those of the rarest keys first and those of the name alone last."""
         holders, hint = self._holders, self._hint
-        blocks: list[tuple[bool, int, float, list[int]]] = []
+        blocks: list[tuple[bool, int, float, Sequence[int]]] = []
         for key in block_keys(form):
             held = holders.get(key)
             if held is None:
                 continue
+            kind = key[0]
             if isinstance(held, int):
-                held = [held]
-            elif len(held) > MOST_PER_KEY:
-                continue
-            blocks.append((key[0] in _BY_NAME, len(held), hint.get(key[0], 2.0), held))
-        blocks.sort(key=_order)
+                blocks.append((kind in _BY_NAME, 1, hint.get(kind, 2.0), (held,)))
+            elif len(held) <= MOST_PER_KEY:
+                blocks.append((kind in _BY_NAME, len(held), hint.get(kind, 2.0), held))
+        if len(blocks) > 1:
+            blocks.sort(key=_rarity)
         return blocks
 
 
-def _order(block: tuple[bool, int, float, list[int]]) -> tuple[bool, int]:
-    return block[0], block[1]
+_rarity = itemgetter(0, 1)
 
 
 def choose(

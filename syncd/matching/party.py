@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 from syncd.matching.company import company_words
 from syncd.matching.place import NOWHERE, Place, read_place
@@ -52,8 +52,7 @@ def party_of(values: Mapping[str, Any], record_id: str | None = None) -> Party:
     return Party(**known)  # type: ignore[arg-type]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Form:
+class Form(NamedTuple):
     """A party in canonical form; what `Index` and `compare` work on."""
 
     id: str

@@ -6,8 +6,8 @@ Comparing two addresses is not done here.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from syncd.matching.text import fold, join_letters, tokens
 
@@ -59,13 +59,17 @@ _GLUED = re.compile(r"(?<=[a-z])(?:strasse|str)\b")
 _NUMBER = re.compile(r"(\d+)([a-z]{3,})?")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
-    """Where something stands. Every part may be empty; nothing is guessed from one part for another."""
+class Place(NamedTuple):
+    """Where something stands. Every part may be empty; nothing is guessed from one part for another.
+
+    `naming` are the words of the street that say which one, `ways` the points of the compass among the others.
+    """
 
     numbers: tuple[str, ...] = ()
     units: tuple[str, ...] = ()
     street: tuple[str, ...] = ()
+    naming: tuple[str, ...] = ()
+    ways: tuple[str, ...] = ()
     box: str = ""
     city: tuple[str, ...] = ()
     state: str = ""
@@ -105,6 +109,8 @@ def read_place(
         numbers=numbers,
         units=units,
         street=words,
+        naming=tuple([word for word in words if word not in KINDS]),
+        ways=tuple([word for word in words if word in WAYS]),
         box=box,
         city=town,
         state=region,
@@ -162,7 +168,9 @@ def _postcode(text: str | None) -> str:
 
 
 def _street_parts(text: str) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...], str]:
-    line = _GLUED.sub(" strasse", fold(text))
+    line = fold(text)
+    if "str" in line:
+        line = _GLUED.sub(" strasse", line)
     box = ""
     found = _BOX.search(line) if "b" in line or "p" in line else None
     if found:
@@ -176,11 +184,15 @@ def _street_parts(text: str) -> tuple[tuple[str, ...], tuple[str, ...], tuple[st
     numbers: list[str] = []
     words: list[str] = []
     for word in tokens(join_letters(line)):
-        if word[0].isdigit() and not word.endswith(("st", "nd", "rd", "th")):
+        if word.isdigit():
+            numbers.append(word.lstrip("0") or "0")
+        elif word[0].isdigit() and not word.endswith(("st", "nd", "rd", "th")):
             number, rest = _NUMBER.match(word).groups()  # type: ignore[union-attr]
             numbers.append(number.lstrip("0") or "0")
             if rest:  # "4161Butterfield Rd"
                 words.append(_SHORT.get(rest, rest))
         else:
             words.append(_SHORT.get(word, word))
-    return tuple(sorted(set(numbers))), units, tuple(dict.fromkeys(words)), box
+    if len(numbers) > 1:
+        numbers = sorted(set(numbers))
+    return tuple(numbers), units, tuple(dict.fromkeys(words)), box
