@@ -52,10 +52,14 @@ def febrl_within(number: int, *, person: bool, born: bool) -> Labelled:
     return Labelled(name=f"FEBRL {number}", rows=rows, against=rows, truth=truth)
 
 
+def all_plants() -> list[Party]:
+    return [_plant(row) for row in _plants()]
+
+
 def plants_retyped(seed: int = 7) -> Labelled:
     """Synthetic: every real plant as somebody else might have typed it, against seven in ten of the plants."""
     rng = random.Random(seed)
-    plants = [_plant(row) for row in _plants()]
+    plants = all_plants()
     against = [plant for plant in plants if rng.random() < 0.7]
     held = {plant.id for plant in against}
     rows, truth = [], {}

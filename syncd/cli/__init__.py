@@ -10,6 +10,7 @@ from syncd.cli.beginning import init
 from syncd.cli.casing import case
 from syncd.cli.files import check, schema, test
 from syncd.cli.looking import explain, problems, refusals, status
+from syncd.cli.matching import match
 from syncd.cli.planning import plan
 from syncd.cli.replaying import replay
 from syncd.cli.reporting import report
@@ -52,6 +53,7 @@ for command in (
     report,
     review,
     waive,
+    match,
     setup,
     demo,
     sandbox,

@@ -19,7 +19,7 @@ _CHUNK = 1000
 
 
 class Matched(NamedTuple):
-    """The outcome for one row; `compare` explains a pair when somebody asks."""
+    """The outcome for one row. `reasons` and `hold` are empty unless `explain` asked for them."""
 
     id: str
     band: Band
@@ -27,26 +27,33 @@ class Matched(NamedTuple):
     weight: float
     runner_up: str | None
     margin: float
+    reasons: str = ""
+    hold: str = ""
 
 
 def match_all(
-    rows: Sequence[Party], against: Iterable[Party] | Index, rules: Rules = SITE, workers: int = 2
+    rows: Sequence[Party],
+    against: Iterable[Party] | Index,
+    rules: Rules = SITE,
+    workers: int = 2,
+    *,
+    explain: bool = False,
 ) -> list[Matched]:
     """Return one outcome for each row, in order."""
     with _without_collector():
         index = against if isinstance(against, Index) else Index(against, rules)
         if workers <= 1 or len(rows) <= _CHUNK:
-            return _match(index, rows)
+            return _match(index, rows, explain)
         gc.freeze()  # a collection in a worker would write to, and so copy, every page of the index
         global _shared
-        _shared = (index, rows)
+        _shared = (index, rows, explain)
         try:
             # This process takes its share too: it has the index already, and each further one copies most of it.
             own = len(rows) // workers
             spans = [(start, min(start + _CHUNK, len(rows))) for start in range(own, len(rows), _CHUNK)]
             with multiprocessing.get_context("fork").Pool(workers - 1) as pool:
                 others = pool.map_async(_match_span, spans, chunksize=1)
-                return _match(index, rows[:own]) + [one for part in others.get() for one in part]
+                return _match(index, rows[:own], explain) + [one for part in others.get() for one in part]
         finally:
             _shared = None
             gc.unfreeze()
@@ -55,20 +62,21 @@ def match_all(
 # ---------------------------------------------------------------------------------------------------------------------
 
 # What forked workers inherit: handing it over through a pipe would cost more than the matching.
-_shared: tuple[Index, Sequence[Party]] | None = None
+_shared: tuple[Index, Sequence[Party], bool] | None = None
 
 
 def _match_span(span: tuple[int, int]) -> list[Matched]:
     assert _shared is not None
-    index, rows = _shared
-    return _match(index, rows[span[0] : span[1]])
+    index, rows, explain = _shared
+    return _match(index, rows[span[0] : span[1]], explain)
 
 
-def _match(index: Index, rows: Sequence[Party]) -> list[Matched]:
+def _match(index: Index, rows: Sequence[Party], explain: bool) -> list[Matched]:
     outcomes = []
     for row in rows:
         found = index.find(row, most=2)
         first, second = found.best, found.runner_up
+        said = first.comparison if first and explain else None
         outcomes.append(
             Matched(
                 id=row.id,
@@ -77,6 +85,8 @@ def _match(index: Index, rows: Sequence[Party]) -> list[Matched]:
                 weight=first.comparison.weight if first else 0.0,
                 runner_up=second.id if second else None,
                 margin=found.margin,
+                reasons=said.words if said else "",
+                hold=said.hold.value if said and said.hold else "",
             )
         )
     return outcomes

@@ -19,7 +19,9 @@ from syncd.matching.place import NOWHERE, Place
 ANYWHERE = Frequencies()
 _AGREES = 0.55  # share of a name's bits that must be common for it to speak for a link
 _HALF = 0.35  # enough when street, house number and town all agree: "Vogel Bakery" and "Vogel Foods" at one door
+_HALF_LEAST = -6.0
 _SAME = 0.75
+_STREET_AGREES = frozenset({Sign.STREET_SAME, Sign.STREET_CLOSE})
 # Kinds of evidence that outweigh two addresses which contradict each other: people and firms move.
 _WHEREVER = frozenset({"number", "email", "phone", "born"})
 
@@ -51,7 +53,7 @@ class _Tally:
     signs: list[tuple[Sign, float]] = field(default_factory=list)
     kinds: set[str] = field(default_factory=set)
     holds: list[Hold] = field(default_factory=list)
-    half: bool = False
+    half: bool = False  # a name that would do at a place that agrees in every part
     elsewhere: bool = False
 
     def add(self, sign: Sign, weight: float, kind: str = "") -> None:
@@ -61,7 +63,7 @@ class _Tally:
 
     def verdict(self) -> Comparison:
         rules = self.rules
-        if len(self.kinds) < 2:
+        if len(self.kinds) < rules.kinds:
             self.holds.append(Hold.ONE_KIND)
         if rules.purpose is Purpose.PERSON and self.kinds.isdisjoint({"name", "email", "born"}):
             self.holds.append(Hold.NOBODY)
@@ -96,7 +98,7 @@ def _company_name(left: Form, right: Form, tally: _Tally) -> None:
     if both.share < _AGREES:
         tally.add(Sign.NAME_OTHER if both.share < 0.2 else Sign.NAME_PART, weight)
         tally.holds += [Hold.NAMES_DIFFER] if both.share < _HALF else []
-        tally.half = both.share >= _HALF
+        tally.half = both.share >= _HALF and weight >= _HALF_LEAST
         return
     if both.numbers_differ:
         tally.add(Sign.NAME_NUMBER, -4.0)
@@ -213,6 +215,9 @@ def _place(left: Place, right: Place, tally: _Tally) -> None:
     house = _house(left, right, street, tally)
     zone = _postcode(left, right, tally)
     city = _city(left, right, zone, tally)
+    if tally.rules.purpose is Purpose.COMPANY and street > 0 and house <= 0 and zone <= 0 and city < 0:
+        # Every town has a Main Street: the same in another one says nothing of a company that may stand anywhere.
+        tally.signs[before:] = [one for one in tally.signs[before:] if one[0] not in _STREET_AGREES]
     if left.state and right.state and zone <= 0:
         same = left.state == right.state
         tally.add(Sign.STATE_SAME if same else Sign.STATE_OTHER, tally.rules.state[not same])
@@ -229,7 +234,12 @@ def _place(left: Place, right: Place, tally: _Tally) -> None:
         tally.signs[before:] = [(sign, one * most / weight) for sign, one in tally.signs[before:]]
     tally.elsewhere = tally.elsewhere or _contradict(street, house, zone, city, tally.rules)
     here = (street > 0) + (house > 0 or bool(left.box and left.box == right.box)) + (zone > 0 or city > 0)
-    if weight >= tally.rules.place_counts and (here >= 2 or tally.rules.purpose is Purpose.COMPANY):
+    enough = tally.rules.purpose is Purpose.COMPANY or (
+        tally.rules.town_suffices
+        and not (left.naming and right.naming)
+        and (zone > tally.rules.postcode[0] or (zone >= 0 and city > 0))
+    )
+    if weight >= tally.rules.place_counts and (here >= 2 or enough):
         tally.kinds.add("place")
         if tally.half and here == 3:
             tally.kinds.add("name")
@@ -247,7 +257,7 @@ def _contradict(street: float, house: float, zone: float, city: float, rules: Ru
 def _street(left: Place, right: Place, tally: _Tally) -> float:
     one = _naming(left, right)
     other = _naming(right, left)
-    if not one or not other:
+    if not one or not other or bool(left.naming) is not bool(right.naming):  # "5 W St" does not say which street
         return 0.0
     bits, rarest = tally.frequencies.of("street")
     both = overlap(one, other, bits, rarest)

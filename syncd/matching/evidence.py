@@ -100,6 +100,8 @@ class Rules:
     review: float = -2.0
     margin: float = 4.0
     ties: tuple[str, ...] = ()
+    kinds: int = 2  # of evidence that a link needs
+    town_suffices: bool = False  # to be the same place, where one of the two has no street
     number: tuple[float, float] = (30.0, -3.0)
     email: tuple[float, float] = (24.0, -1.0)
     domain: tuple[float, float] = (17.0, -1.0)
@@ -145,10 +147,13 @@ class Comparison:
     def held(self, hold: Hold) -> Comparison:
         return replace(self, band=Band.REVIEW, hold=hold) if self.band is Band.LINK else self
 
+    @property
+    def words(self) -> str:
+        return ", ".join(str(reason) for reason in self.reasons)
+
     def __str__(self) -> str:
-        said = ", ".join(str(reason) for reason in self.reasons)
         held = f"; for review: {self.hold.value}" if self.hold else ""
-        return f"{self.band.value} at {self.weight:+.1f}: {said}{held}"
+        return f"{self.band.value} at {self.weight:+.1f}: {self.words}{held}"
 
 
 SITE = Rules(purpose=Purpose.SITE)
