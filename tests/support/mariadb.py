@@ -35,6 +35,7 @@ def mariadb_server() -> Iterator[Path]:
         **quiet,
     )
     small = ["--innodb-buffer-pool-size=16M", "--innodb-flush-log-at-trx-commit=0", "--skip-networking"]
+    small.append("--default-time-zone=+03:00")  # as an ERP's may be; whoever reads must not depend on it
     with (folder / "log").open("wb") as log:
         server = subprocess.Popen(
             [SERVER, "--no-defaults", *options, *small, f"--socket={folder}/sock", f"--pid-file={folder}/pid"],
