@@ -288,7 +288,7 @@ class _Scan:
 
     def _row(self, values: Mapping[str, Any], at: datetime) -> tuple[tuple[Any, ...], Row]:
         ids = tuple(values[self._column(name)] for name in self._kind.ids)
-        fields = {name: values[self._column(name)] for name in self._fields}
+        fields = {name: _unpadded(values[self._column(name)]) for name in self._fields}
         return ids, make_row(self._source.name, self._kind, ids, at, fields)
 
     def _when(self, values: Mapping[str, Any]) -> datetime | None:
@@ -341,6 +341,11 @@ def _after(columns: Sequence[sa.ColumnElement[Any]], place: Sequence[Any]) -> sa
 def _text(query: str) -> sa.TextClause:
     """Wrap the admin's words: a colon in them is never a parameter, and a comment at the end ends."""
     return sa.text(query.replace(":", r"\:") + "\n")
+
+
+def _unpadded(value: Any) -> Any:
+    """A CHAR column fills up with blanks what was shorter, on some databases; they are no part of the value."""
+    return value.rstrip(" ") if isinstance(value, str) else value
 
 
 def _type_of(values: Iterator[Any]) -> FieldType:

@@ -1,0 +1,12 @@
+create table "CRONUS$Customer$437dbf0e-84ff-417a-965d-ed2bb9650972" ("No_" varchar(20), "Name" varchar(100), "Bill-to Customer No_" varchar(20), "Customer Posting Group" varchar(20), "Phone No_" varchar(30), "Blocked" integer);
+create table "CRONUS$Ship-to Address$437dbf0e-84ff-417a-965d-ed2bb9650972" ("Customer No_" varchar(20), "Code" varchar(10), "Name" varchar(100), "Address" varchar(100), "Address 2" varchar(50), "City" varchar(30), "County" varchar(30), "Post Code" varchar(20), "Country_Region Code" varchar(10), "Phone No_" varchar(30), "$systemModifiedAt" timestamp);
+create table "CRONUS$Sales Shipment Header$437dbf0e-84ff-417a-965d-ed2bb9650972" ("No_" varchar(20), "Sell-to Customer No_" varchar(20), "Ship-to Code" varchar(10), "Posting Date" timestamp);
+insert into "CRONUS$Customer$437dbf0e-84ff-417a-965d-ed2bb9650972" values ('C00010', 'Voltaform Inc.', '', 'DOMESTIC', '(847) 555-0100', 0);
+insert into "CRONUS$Customer$437dbf0e-84ff-417a-965d-ed2bb9650972" values ('C00020', 'Gone Co.', 'C00010', 'DOMESTIC', '', 3);
+insert into "CRONUS$Customer$437dbf0e-84ff-417a-965d-ed2bb9650972" values ('IC0001', 'Our Warehouse', '', 'INTERCOMP', '', 0);
+insert into "CRONUS$Ship-to Address$437dbf0e-84ff-417a-965d-ed2bb9650972" values ('C00010', 'ELGIN', 'Voltaform Elgin', '501 W Main St', 'Dock 4', 'Elgin', 'IL', '60123', 'US', '(847) 555-0199', '2026-03-01 12:00:00');
+insert into "CRONUS$Ship-to Address$437dbf0e-84ff-417a-965d-ed2bb9650972" values ('C00010', 'MAIL', 'Voltaform Mail', 'PO Box 77', '', 'Chicago', 'IL', '60601', '', '', '2026-03-01 12:00:00');
+insert into "CRONUS$Ship-to Address$437dbf0e-84ff-417a-965d-ed2bb9650972" values ('C00020', 'PLANT', 'Gone plant', '3 Old Rd', '', 'Joliet', 'IL', '60431', '', '', '2026-03-01 12:00:00');
+insert into "CRONUS$Ship-to Address$437dbf0e-84ff-417a-965d-ed2bb9650972" values ('IC0001', 'WH', 'Warehouse', '2 Depot Rd', '', 'Joliet', 'IL', '60431', 'US', '', '2026-03-01 12:00:00');
+insert into "CRONUS$Sales Shipment Header$437dbf0e-84ff-417a-965d-ed2bb9650972" values ('S1', 'C00010', 'ELGIN', '2026-02-11 00:00:00');
+insert into "CRONUS$Sales Shipment Header$437dbf0e-84ff-417a-965d-ed2bb9650972" values ('S2', 'C00010', 'ELGIN', '2026-03-02 00:00:00');

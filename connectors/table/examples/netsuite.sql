@@ -1,0 +1,24 @@
+-- customer, customerAddressbook and customerAddressbookEntityAddress as SuiteAnalytics has them; item fulfilments flattened.
+create table customer (id integer, entityid varchar(80), companyname varchar(83), parent integer, isinactive char(1), isintercompany char(1), phone varchar(100), lastmodifieddate timestamp);
+create table customeraddressbook (internalid integer, entity integer, label varchar(150), addressbookaddress integer, defaultshipping char(1), defaultbilling char(1));
+create table customeraddressbookentityaddress (nkey integer, addressee varchar(83), addr1 varchar(150), addr2 varchar(150), city varchar(50), state varchar(30), zip varchar(36), country char(2), addrphone varchar(21), lastmodifieddate timestamp);
+create table transaction_shipping (id integer, entity integer, type varchar(16), trandate date, shiptolabel varchar(150));
+insert into customer values (500, 'CUST500', 'Voltaform Inc.', null, 'F', 'F', '(847) 555-0100', '2026-03-01 12:00:00');
+insert into customer values (501, 'CUST501', 'Voltaform Elgin LLC', 500, 'F', 'F', null, '2026-03-01 12:00:00');
+insert into customer values (900, 'CUST900', 'Our Warehouse', null, 'F', 'T', null, '2026-03-01 12:00:00');
+insert into customer values (502, 'CUST502', 'Gone Co.', null, 'T', 'F', null, '2026-03-01 12:00:00');
+insert into customeraddressbook values (71, 500, 'Headquarters', 7001, 'F', 'T');
+insert into customeraddressbook values (72, 500, 'Dock Elgin', 7002, 'T', 'F');
+insert into customeraddressbook values (73, 500, 'Mail', 7003, 'F', 'F');
+insert into customeraddressbook values (74, 501, 'Plant', 7004, 'T', 'T');
+insert into customeraddressbook values (75, 900, 'Warehouse', 7005, 'T', 'T');
+insert into customeraddressbook values (76, 502, 'Plant', 7006, 'T', 'T');
+insert into customeraddressbookentityaddress values (7001, 'Voltaform Inc.', '1 Center Plaza', null, 'Chicago', 'IL', '60601', 'US', null, '2026-03-01 12:00:00');
+insert into customeraddressbookentityaddress values (7002, 'Voltaform Receiving', '501 W Main St', 'Dock 4', 'Elgin', 'IL', '60123', 'US', '(847) 555-0199', '2026-03-05 09:30:00');
+insert into customeraddressbookentityaddress values (7003, null, 'P.O. Box 77', null, 'Chicago', 'IL', '60601', 'US', null, '2026-03-01 12:00:00');
+insert into customeraddressbookentityaddress values (7004, null, '9 Mill Rd', null, 'Elgin', 'IL', '60123', 'US', null, '2026-03-01 12:00:00');
+insert into customeraddressbookentityaddress values (7005, null, '2 Depot Rd', null, 'Joliet', 'IL', '60431', 'US', null, '2026-03-01 12:00:00');
+insert into customeraddressbookentityaddress values (7006, null, '3 Old Rd', null, 'Joliet', 'IL', '60431', 'US', null, '2026-03-01 12:00:00');
+insert into transaction_shipping values (1, 500, 'ItemShip', '2026-02-11', 'Dock Elgin');
+insert into transaction_shipping values (2, 500, 'ItemShip', '2026-03-02', 'Dock Elgin');
+insert into transaction_shipping values (3, 500, 'CustInvc', '2026-03-03', 'Dock Elgin');

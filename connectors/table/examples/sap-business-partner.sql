@@ -1,0 +1,17 @@
+create table CVI_CUST_LINK (CLIENT char(3), PARTNER_GUID char(32), CUSTOMER char(10));
+create table BUT000 (CLIENT char(3), PARTNER char(10), PARTNER_GUID char(32), NAME_ORG1 char(40), XDELE char(1), XBLCK char(1));
+create table BUT020 (CLIENT char(3), PARTNER char(10), ADDRNUMBER char(10), ADDR_VALID_FROM decimal(15), ADDR_VALID_TO decimal(15));
+create table BUT021_FS (CLIENT char(3), PARTNER char(10), ADR_KIND char(10), ADDRNUMBER char(10), VALID_FROM decimal(15), VALID_TO decimal(15));
+create table ADRC (CLIENT char(3), ADDRNUMBER char(10), NATION char(1), NAME1 char(40), CITY1 char(40), POST_CODE1 char(10), PO_BOX char(10), STREET char(60), HOUSE_NUM1 char(10), COUNTRY char(3), REGION char(3), TEL_NUMBER char(30));
+insert into BUT000 values ('100', '0000050000', '0A1B2C3D4E5F60718293A4B5C6D7E8F9', 'Voltaform AG', '', '');
+insert into CVI_CUST_LINK values ('100', '0A1B2C3D4E5F60718293A4B5C6D7E8F9', '0000001000');
+insert into BUT020 values ('100', '0000050000', '0000020001', 10101000000, 99991231235959);
+insert into BUT020 values ('100', '0000050000', '0000020002', 10101000000, 99991231235959);
+insert into BUT020 values ('100', '0000050000', '0000020003', 10101000000, 20251231235959);
+insert into BUT021_FS values ('100', '0000050000', 'XXDEFAULT', '0000020001', 10101000000, 99991231235959);
+insert into BUT021_FS values ('100', '0000050000', 'XXDEFAULT', '0000020002', 10101000000, 99991231235959);
+insert into BUT021_FS values ('100', '0000050000', 'SHIP_TO', '0000020002', 10101000000, 99991231235959);
+insert into BUT021_FS values ('100', '0000050000', 'SHIP_TO', '0000020003', 10101000000, 20251231235959);
+insert into ADRC values ('100', '0000020001', '', 'Voltaform AG', 'Stuttgart', '70173', '', 'Königstr.', '1', 'DE', '08', '');
+insert into ADRC values ('100', '0000020002', '', 'Voltaform Werk Ulm', 'Ulm', '89073', '', 'Donaustr.', '5a', 'DE', '08', '0731 5550100');
+insert into ADRC values ('100', '0000020003', '', 'Voltaform Werk alt', 'Ulm', '89073', '', 'Donaustr.', '7', 'DE', '08', '');

@@ -1,0 +1,42 @@
+"""An ERP that moves a branch to another street moves the branch, and makes none."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from support.commands import process_as_before, say
+from support.world import World, add_branch, world
+
+__all__ = ["process_as_before"]
+pytestmark = [pytest.mark.system, pytest.mark.usefixtures("process_as_before")]
+
+
+@pytest.fixture
+def made(tmp_path: Path, sqlite_url: str) -> Iterator[World]:
+    with world(tmp_path, sqlite_url) as one:
+        yield one
+
+
+def test_an_address_change_is_a_version_of_the_branch_and_not_a_new_one(
+    made: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The same record in Salesforce has the new street, and explain shows both with the time."""
+    made.salesforce.seed("Account", [{"Name": "Works Inc.", "AccountNumber": "C1", "BillingCountry": "US"}])
+    add_branch(made, "S1", "Works North")
+    made.settle()
+    (before,) = made.salesforce.all("Branch__c")
+    with made.erp.begin() as connection:
+        connection.execute(
+            sa.text("update ship_to set street = '9 Mill Rd', changed_at = datetime(changed_at, '+1 second')")
+        )
+    made.settle()
+    (after,) = made.salesforce.all("Branch__c")
+    assert (after["Id"], after["Street__c"]) == (before["Id"], "9 Mill Rd")
+    assert before["Street__c"] == "100 W Main St"
+    said = say(capsys, "explain", "--config", str(made.config), "erp:ship_to:C1/S1")
+    assert said.code == 0
+    assert "100 W Main St" in said.out
+    assert "9 Mill Rd" in said.out
