@@ -37,14 +37,13 @@ TWO_WAY = {"Authority__c": "authority", "Budget__c": "budget_amount", "Decision_
 
 @dataclass(frozen=True)
 class Seen:
-    """What an outsider can see. `ended`: no edit is under way that syncd has not had its two polls for."""
+    """What an outsider can see, when syncd has had two polls since the last edit."""
 
     contacts: Sequence[Mapping[str, Any]]
     leads: Sequence[Mapping[str, Any]]
     branches: Sequence[Mapping[str, Any]]
     history: Sequence[Entry]
     state: str
-    ended: bool = True
 
 
 def check(seen: Seen) -> list[str]:

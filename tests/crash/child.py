@@ -1,4 +1,4 @@
-"""The daemon as a process that counts its outside effects and kills itself at one of them.
+"""The daemon as a process that counts its outside effects and stands still before and after chosen ones.
 
 Started by harness.py as a script. It loads syncd once and forks for every run, so that a run costs no imports. What it
 does is said on standard input, one JSON line each; nothing in syncd knows of it. An outside effect is a call that
@@ -7,6 +7,7 @@ connectors.http.Session sends or a commit of a transaction that changed a row, t
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import signal
@@ -28,36 +29,46 @@ from syncd.daemon import engine as daemon  # noqa: E402
 from syncd.daemon import opened  # noqa: E402
 from syncd.daemon.work import Work  # noqa: E402
 from syncd.health import Health  # noqa: E402
+from syncd.mapping.cases import run_cases  # noqa: E402
+from syncd.pipeline.example import judge_example  # noqa: E402
+from syncd.wiring import read_config, read_mappings  # noqa: E402
 
 CHANGES = ("INSERT", "UPDATE", "DELETE", "CREATE", "ALTER", "DROP", "WITH")
-POLL_MS = 60_000
+QUEUE_LOOK = 0.08  # seconds; the queues of polls are not used here, and looking at one costs more than a statement
 
 
 class Effects:
-    """Counts effects in their order and kills the process just before or just after one of them."""
+    """Counts effects in their order; the places before and after them are numbered 0, 1, 2, ...
 
-    def __init__(self, stop_at: int | None, after: bool, log: Path) -> None:
+    `stops`: (first, every, at), None for no stops: counted from `first`, all threads stand still at each place whose
+    number divided by `every` leaves `at`, until the process is sent a SIGCONT.
+    """
+
+    def __init__(self, stops: tuple[int, int, int] | None, log: Path) -> None:
         self.count = 0
-        self._stop_at, self._after = stop_at, after
+        self._stops = stops
         self._lock = threading.Lock()
         self._log = log.open("a", encoding="utf-8", buffering=1)
 
     def begin(self, what: str) -> int:
         with self._lock:
             self.count += 1
-            if self.count == self._stop_at and not self._after:
-                self._die(what)
             self._log.write(f"{what}\n")
+            self._stand(self.count, what, after=False)
             return self.count
 
     def end(self, number: int, what: str) -> None:
-        if self._after and number == self._stop_at:
-            self._die(what)
+        with self._lock:
+            self._stand(number, what, after=True)
 
-    def _die(self, what: str) -> None:
-        self._log.write(f"killed {'after' if self._after else 'before'} {self.count}: {what}\n")
-        os.kill(os.getpid(), signal.SIGKILL)
-        time.sleep(60)  # the signal ends this thread somewhere in here
+    def _stand(self, number: int, what: str, *, after: bool) -> None:
+        if self._stops is None:
+            return
+        first, every, at = self._stops
+        if (first + 2 * (number - 1) + after) % every == at:
+            say({"at": number, "after": after, "what": what, "pid": os.getpid()})
+            # To this thread, which then does not get past this line; sent to the process it might.
+            signal.pthread_kill(threading.get_ident(), signal.SIGSTOP)
 
 
 def watch(effects: Effects) -> None:
@@ -100,7 +111,7 @@ def hurry(clock: list[int]) -> None:
     real, register = time.time_ns, DBOS.register_queue
 
     def eager(name: str, **options: Any) -> Any:
-        return register(name, **{**options, "polling_interval_sec": 0.03})
+        return register(name, **{**options, "polling_interval_sec": QUEUE_LOOK if name == daemon.HANDOFF else 5.0})
 
     time.time_ns = lambda: real() + clock[0] * 1_000_000
     DBOS.register_queue = eager  # type: ignore[method-assign]
@@ -126,9 +137,9 @@ def cycle(work: Work) -> dict[str, Any]:
 
 
 def run(order: dict[str, Any]) -> None:
-    """Be the daemon until told to end, or until the effect named in the order."""
+    """Be the daemon until told to end."""
     clock = [order["clock"]]
-    effects = Effects(order["stop_at"], order["after"], Path(order["log"]))
+    effects = Effects(order["stops"], Path(order["log"]))
     hurry(clock)
     watch(effects)
     app = open_app(Path(order["config"]), "warning")
@@ -147,12 +158,20 @@ def say(answer: dict[str, Any]) -> None:
     os.write(1, json.dumps(answer).encode() + b"\n")
 
 
+def warm(config: Path) -> None:
+    """Load what is loaded at first use: tables of countries, of telephone numbers, of the mapping language."""
+    open_app(config, "warning").engine.dispose()
+    read = read_config(config)
+    run_cases(read.mappings, read_mappings(read), judge_example)
+    gc.collect()
+    gc.freeze()  # a collection in a child would copy every page it looks at
+
+
 def main() -> None:
-    """Fork a run for every order; say how it ended."""
+    """Fork a run for every order; say when it stands still, and how it ended."""
     sys.stdin = os.fdopen(0, "rb", buffering=0, closefd=False)  # type: ignore[assignment]
     sys.stdin = type("In", (), {"buffer": sys.stdin})  # type: ignore[assignment]
-    warm = json.loads(sys.stdin.buffer.readline())
-    open_app(Path(warm["config"]), "warning").engine.dispose()
+    warm(Path(json.loads(sys.stdin.buffer.readline())["config"]))
     while line := sys.stdin.buffer.readline():
         order = json.loads(line)
         if "config" not in order:
@@ -166,7 +185,8 @@ def main() -> None:
 
                 traceback.print_exc()
             os._exit(3)
-        _, status = os.waitpid(child, 0)
+        while os.WIFSTOPPED(status := os.waitpid(child, os.WUNTRACED)[1]):
+            say({"stands": child})
         say({"died": os.waitstatus_to_exitcode(status)})
 
 

@@ -1,12 +1,17 @@
-"""A company whose daemon can be killed at any outside effect, set back to any act, and looked at afterwards.
+"""A company whose daemon can be stopped for good at any outside effect, started again, and looked at afterwards.
 
-The simulators live in this process and survive every kill; the daemon is child.py in a process of its own. What must
-hold afterwards is checker.py's.
+A kill -9 leaves what stands in the files and in the systems at that instant, and nothing else. So the scenario is
+played once, the daemon is made to stand still at each effect, and everything outside it is kept; every kill is then a
+start of a new daemon on what was kept. The time in between counts as time in which no daemon ran.
+
+The simulators live in this process; the daemon is child.py in a process of its own. What must hold afterwards is
+checker.py's.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import signal
@@ -14,12 +19,13 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+import psycopg
 from crash.checker import Seen, check
 from crash.journal import Entry, Journal
 from crash.people import People
@@ -29,6 +35,7 @@ from support.world import World, make
 CHILD = Path(__file__).with_name("child.py")
 POLL_MS = 60_000
 MOST_CYCLES = 2  # after which everything must have converged
+Rows = dict[str, Any]
 IDLE = re.compile(r"commit( (INSERT|UPDATE|DELETE) ((main|dbos)\W*\.\W*\w+|cursor|run|budget))*")
 
 
@@ -37,7 +44,7 @@ class Died(Exception):
 
 
 class State(Protocol):
-    """The state database, as far as it must be set back."""
+    """The state database as it stands in its files, without what a process holds in memory."""
 
     url: str
 
@@ -48,35 +55,49 @@ class State(Protocol):
 
 @dataclass(frozen=True)
 class Point:
-    """A place at which to kill: before or after the effect `number` of the run that follows the act `act`.
+    """A place to be killed at: before or after the effect `number` of the run that follows the act `act`.
 
-    `meanwhile`: the next act happens before the daemon is started again.
+    After an effect is where people go on before the daemon is back: the next act happens meanwhile.
     """
 
     act: int
     number: int
     after: bool
-    meanwhile: bool = False
+    what: str = field(compare=False)
 
     def __str__(self) -> str:
         side = "after" if self.after else "before"
-        return f"{ACTS[self.act].__name__}, {side} effect {self.number}" + (", people go on" if self.meanwhile else "")
+        return f"{ACTS[self.act].__name__}, {side} effect {self.number} ({self.what})"
 
 
 @dataclass
 class Daemon:
-    """One running child; reading what it says raises Died when it is gone."""
+    """One running child. `stand`: called for each place at which it stands still."""
 
     process: subprocess.Popen[bytes]
+    stand: Callable[[int, bool, str], None]
 
     def ask(self, command: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the answer; raise Died when it is gone."""
         assert self.process.stdin is not None
-        assert self.process.stdout is not None
         self.process.stdin.write(json.dumps(command).encode() + b"\n")
         self.process.stdin.flush()
+        place: dict[str, Any] = {}
+        while True:
+            answer = self._read()
+            if "at" in answer:
+                place = answer
+            elif "stands" in answer:
+                self.stand(place["at"], place["after"], place["what"])
+                os.kill(answer["stands"], signal.SIGCONT)
+            elif "died" in answer:
+                raise Died(answer["died"])
+            else:
+                return answer
+
+    def _read(self) -> dict[str, Any]:
+        assert self.process.stdout is not None
         answer: dict[str, Any] = json.loads(self.process.stdout.readline())
-        if "died" in answer:
-            raise Died(answer["died"])
         return answer
 
 
@@ -92,7 +113,7 @@ class Lane(People):
     journals: list[Journal] = field(default_factory=list)
     effects: list[list[str]] = field(default_factory=list)
     clock: int = 0
-    _saved: list[tuple[int, list[Entry]]] = field(default_factory=list)
+    _saved: dict[str, tuple[int, list[Entry]]] = field(default_factory=dict)
 
     # --- people
 
@@ -107,55 +128,57 @@ class Lane(People):
         for journal in self.journals:
             journal.note(api=False)
 
-    def save(self, act: int) -> None:
-        """Keep everything as it is before an act."""
-        self.world.hubspot.save(self.folder / f"hubspot-{act}.json")
-        self.world.salesforce.save(self.folder / f"salesforce-{act}.json")
+    def save(self, name: str) -> None:
+        """Keep everything outside the daemon as it is."""
+        self.world.hubspot.save(self.folder / f"hubspot-{name}.json")
+        self.world.salesforce.save(self.folder / f"salesforce-{name}.json")
         self.world.erp.dispose()
-        shutil.copy(self.folder / "erp.db", self.folder / f"erp-{act}.db")
-        self.state.save(str(act))
-        self._saved[act:] = [(self.clock, list(self.entries))]
+        shutil.copy(self.folder / "erp.db", self.folder / f"erp-{name}.db")
+        self.state.save(name)
+        self._saved[name] = (self.clock, list(self.entries))
 
-    def load(self, act: int) -> None:
-        """Set everything back to before an act."""
-        self.world.hubspot.load(self.folder / f"hubspot-{act}.json")
-        self.world.salesforce.load(self.folder / f"salesforce-{act}.json")
+    def load(self, name: str) -> None:
+        """Set everything back to what was kept, and keep it no longer."""
+        kept = [self.folder / f"hubspot-{name}.json", self.folder / f"salesforce-{name}.json"]
+        self.world.hubspot.load(kept[0])
+        self.world.salesforce.load(kept[1])
         self.world.erp.dispose()
-        shutil.copy(self.folder / f"erp-{act}.db", self.folder / "erp.db")
-        self.state.load(str(act))
-        self.clock, saved = self._saved[act]
+        shutil.move(self.folder / f"erp-{name}.db", self.folder / "erp.db")
+        self.state.load(name)
+        self.clock, saved = self._saved.pop(name)
         self.entries[:] = saved
         for journal in self.journals:
             journal.forget()
+        for file in kept:
+            file.unlink()
 
     # --- the daemon
 
     @contextmanager
     def daemon(
-        self, point: Point | None = None, log: str = "effects.log", executor: str = "worker"
+        self,
+        executor: str = "worker",
+        stops: tuple[int, int, int] | None = None,
+        stand: Callable[[int, bool, str], None] = lambda number, after, what: None,
     ) -> Iterator[Daemon]:
-        """Start the daemon, armed to kill itself at `point`; end it without letting it tidy up."""
-        (self.folder / log).unlink(missing_ok=True)
+        """Start the daemon, standing still at `stops` (see child.Effects); end it without letting it tidy up."""
+        log = self.folder / "effects.log"
+        log.unlink(missing_ok=True)
         order = {
             "config": str(self.world.config),
             "clock": self.clock,
-            "stop_at": point.number if point else None,
-            "after": point.after if point else False,
-            "log": str(self.folder / log),
+            "stops": stops,
+            "log": str(log),
             "executor": executor,
         }
         assert self.zygote.stdin is not None
         self.zygote.stdin.write(json.dumps(order).encode() + b"\n")
         self.zygote.stdin.flush()
-        running = Daemon(self.zygote)
+        running = Daemon(self.zygote, stand)
         try:
             yield running
         except Died as died:
-            if died.args[0] != -signal.SIGKILL or point is None:
-                raise AssertionError(
-                    f"the daemon ended by itself: {died.args[0]}; see {self.folder}/child.log"
-                ) from died
-            return
+            raise AssertionError(f"the daemon ended by itself: {died.args[0]}; see {self.folder}/child.log") from died
         except BaseException:
             self._end(running)
             raise
@@ -173,43 +196,57 @@ class Lane(People):
     def writes(self) -> int:
         return sum(self.world.writes().values())
 
-    def rehearse(self) -> None:
-        """Play all acts with nothing in the way; note the effects of each and keep a copy of everything before it."""
+    def rehearse(
+        self, every: int = 0, at: int = 0, wanted: Callable[[Point], bool] = lambda point: True
+    ) -> Iterator[list[Point]]:
+        """Play all acts with nothing in the way; yield after each the points that were kept of it.
+
+        Of all places before and after effects it stops at those whose number divided by `every` leaves `at`; 0: none.
+        """
         with self.daemon() as daemon:
             self.cycle(daemon)
         for act in range(len(ACTS)):
-            self.save(act)
             self.play(act)
-            with self.daemon() as daemon:
+            kept: list[Point] = []
+
+            def keep(number: int, after: bool, what: str, act: int = act, kept: list[Point] = kept) -> None:
+                point = Point(act, number, after, what)
+                if wanted(point):
+                    kept.append(point)
+                    self.save(_name(point))
+
+            first = 2 * sum(len(effects) for effects in self.effects)
+            with self.daemon(stops=(first, every, at) if every else None, stand=keep) as daemon:
                 for _ in range(MOST_CYCLES):
                     self.cycle(daemon)
             self.effects.append((self.folder / "effects.log").read_text(encoding="utf-8").splitlines())
-        self.save(len(ACTS))
-        self.verify("rehearsal")
+            self.verify(f"rehearsal, {ACTS[act].__name__}")
+            self.save("next")
+            yield kept
+            self.load("next")
 
-    def kill_at(self, point: Point) -> None:
-        """Kill at a point, start again, let the rest of the acts happen, and check; raise AssertionError."""
-        self.load(point.act)
-        self.play(point.act)
-        with self.daemon(point, "killed.log") as daemon:
-            for _ in range(2 * MOST_CYCLES):  # a second that runs over may move the last effects into the next cycle
-                self.cycle(daemon)
-            raise AssertionError(f"{point}: the daemon got past it; its effects have another order today")
+    def take_up(self, point: Point) -> None:
+        """Set everything back to a point that was kept."""
+        self.load(_name(point))
+
+    def go_on_from(self, point: Point) -> None:
+        """Start the daemon where it was killed, let the rest of the acts happen, and check; raise AssertionError."""
+        self.take_up(point)
         left = range(point.act + 1, len(ACTS))
-        if point.meanwhile and left:
+        if point.after and left:
             self.play(left[0])
             left = left[1:]
         with self.daemon() as daemon:
             for _ in range(MOST_CYCLES):
                 self.cycle(daemon)
-            self.verify(f"{point}, at once", ended=not left)
+            self.verify(f"{point}, at once")
             for act in left:
                 self.play(act)
                 self.cycle(daemon)
             if left:
                 self.cycle(daemon)
             self.be_idle(daemon, point)
-        self.verify(str(point), ended=True)
+        self.verify(str(point))
 
     def be_idle(self, daemon: Daemon, point: Point) -> None:
         """I4: two more cycles write nothing anywhere, but for the engine's notes and how far was read, and when."""
@@ -223,7 +260,7 @@ class Lane(People):
         odd = [one for one in idle if one.startswith("commit") and not IDLE.fullmatch(one)]
         assert not odd, f"{point}: I4 an idle daemon writes to its state: {odd}"
 
-    def verify(self, when: str, *, ended: bool = True) -> None:
+    def verify(self, when: str) -> None:
         """Check all invariants; raise AssertionError that names every broken one."""
         with self.world.hubspot.portal.lock, self.world.salesforce.lock:
             seen = Seen(
@@ -232,7 +269,6 @@ class Lane(People):
                 branches=self.world.salesforce.all("Branch__c"),
                 history=list(self.entries),
                 state=self.state.url,
-                ended=ended,
             )
         broken = check(seen)
         assert not broken, f"{when}:\n" + "\n".join(broken)
@@ -267,57 +303,82 @@ def lane(folder: Path, state: State) -> Iterator[Lane]:
 
 
 class SqliteState:
-    """A state file and its copies."""
+    """A state file and its copies; of the three parts the third is made anew from the second, as after a kill."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.url = f"sqlite:///{folder}/state.db"
 
     def save(self, name: str) -> None:
-        for part in ("", "-wal", "-shm"):
-            _copy(self.folder / f"state.db{part}", self.folder / f"saved-{name}.db{part}")
+        for part in ("", "-wal"):
+            if (self.folder / f"state.db{part}").exists():
+                shutil.copy(self.folder / f"state.db{part}", self.folder / f"saved-{name}.db{part}")
 
     def load(self, name: str) -> None:
         for part in ("", "-wal", "-shm"):
-            _copy(self.folder / f"saved-{name}.db{part}", self.folder / f"state.db{part}")
+            (self.folder / f"state.db{part}").unlink(missing_ok=True)
+            if (kept := self.folder / f"saved-{name}.db{part}").exists():
+                kept.rename(self.folder / f"state.db{part}")
 
 
 class PostgresState:
-    """A database on the tests' server, copied by the server."""
+    """A database on the tests' server; what is kept of it are the committed rows, which is what a kill leaves."""
 
     def __init__(self, server: Any, name: str) -> None:
-        self._server, self._name = server, name
         self.url = str(server(name))
-        self._run(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)", f"CREATE DATABASE {name} TEMPLATE syncd_template")
+        self._name = name
+        self._saved: dict[str, Rows] = {}
+        with psycopg.connect(server("postgres"), autocommit=True) as admin:
+            admin.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")  # type: ignore[arg-type]
+            admin.execute(f"CREATE DATABASE {name} TEMPLATE syncd_template")  # type: ignore[arg-type]
 
     def save(self, name: str) -> None:
-        self._copy(self._name, f"{self._name}_{name}")
+        with psycopg.connect(self.url) as state:
+            state.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+            self._saved[name] = self._rows(state)
 
     def load(self, name: str) -> None:
-        self._copy(f"{self._name}_{name}", self._name)
+        kept = self._saved.pop(name)
+        with psycopg.connect(self.url) as state:
+            state.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s AND pid <> pg_backend_pid()",
+                (self._name,),
+            )
+            state.execute("SET LOCAL session_replication_role = replica")  # rows come in any order of their tables
+            there = self._rows(state)
+            for table, rows in kept.items():
+                if rows != there[table]:
+                    self._replace(state, table, rows)
 
-    def _copy(self, source: str, target: str) -> None:
-        self._run(
-            f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{source}'",
-            f"DROP DATABASE IF EXISTS {target} WITH (FORCE)",
-            f"CREATE DATABASE {target} TEMPLATE {source}",
-        )
+    def _rows(self, state: psycopg.Connection[Any]) -> Rows:
+        """Return table or sequence -> what it holds."""
+        kinds = state.execute(
+            "SELECT c.oid::regclass::text, c.relkind FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
+            "WHERE c.relkind IN ('r', 'S') AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast')"
+        ).fetchall()
+        found: Rows = {}
+        for name, kind in kinds:
+            if kind == "S":
+                found[name] = state.execute(f"SELECT last_value, is_called FROM {name}").fetchone()  # type: ignore[arg-type]
+            else:
+                with state.cursor().copy(f"COPY {name} TO STDOUT") as copy:  # type: ignore[arg-type]
+                    found[name] = b"".join(bytes(part) for part in copy)
+        return found
 
-    def _run(self, *statements: str) -> None:
-        import psycopg
-
-        with psycopg.connect(self._server("postgres"), autocommit=True) as admin:
-            for statement in statements:
-                admin.execute(statement)  # type: ignore[arg-type]
+    def _replace(self, state: psycopg.Connection[Any], table: str, rows: Any) -> None:
+        if not isinstance(rows, bytes):
+            state.execute("SELECT setval(%s::regclass, %s, %s)", (table, *rows))
+            return
+        state.execute(f"DELETE FROM {table}")  # type: ignore[arg-type]
+        with state.cursor().copy(f"COPY {table} FROM STDIN") as copy:  # type: ignore[arg-type]
+            copy.write(rows)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
 
 
-def _copy(source: Path, target: Path) -> None:
-    target.unlink(missing_ok=True)
-    if source.exists():
-        shutil.copy(source, target)
+def _name(point: Point) -> str:
+    return f"{point.act}-{point.number}-{'after' if point.after else 'before'}"
 
 
 def make_email_optional(definition: Path) -> None:
