@@ -22,6 +22,7 @@ from syncd.lead.definition import (
     Definition,
     EntityKind,
     FieldType,
+    Merge,
     SharedField,
 )
 from syncd.mapping import readers, transforms
@@ -153,6 +154,7 @@ class Lines:
             longest=transforms.longest(wanted),
             plain=section.from_ is not None and section.values is None and field.type is not FieldType.CHOICE,
             identifies=field.identifies or name == "key",
+            yes_holds=field.merge is Merge.ANY,
             when=self.formulas.condition(section.when, (*self.path, name, "when")) if section.to else None,
             derive=self._derived(name, section, wanted, fixed, fallback) if section.to else None,
             markets=self._markets(name, section, target, sections),

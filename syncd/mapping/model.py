@@ -122,6 +122,7 @@ class FieldMap:
     longest: int | None = None  # characters that it may write, where that is bounded
     plain: bool = False  # read by its type alone: no table, no formula
     identifies: bool = False  # no two of ours have the same value
+    yes_holds: bool = False  # `merge: any`: a yes of any side is written over every no
     when: Condition | None = None  # over our values: written only where it holds
     derive: Callable[[Mapping[str, Any]], Any] | None = None  # our values -> what is written in place of our own
     markets: Mapping[str, FieldMap] = field(default_factory=dict)  # the line as it is for leads of a market

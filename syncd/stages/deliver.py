@@ -180,6 +180,8 @@ def _ours_wins(
     """The three-way rule. `base`: what both sides last held, None when they never agreed."""
     if name in HANDOFF_FACTS:
         return True  # nobody else's to say
+    if line.yes_holds and ours is True:
+        return True  # a checkbox that nobody touched says no as well
     if theirs in (None, ""):
         # Never filled, or emptied by a person since we agreed: the second is their say.
         return base is None or base[0] is None or base[0] != ours

@@ -115,6 +115,18 @@ def test_nobody_else_has_a_say_in_our_own_facts() -> None:
     assert plan(fact, base="A", theirs="edited", ours="A")[0] is not None
 
 
+@pytest.mark.parametrize("policy", list(Conflict))
+@pytest.mark.parametrize("base", ["-", None, False, True])
+def test_a_yes_that_holds_for_all_is_written_over_every_no(base: Any, policy: Conflict) -> None:
+    """An opt-out: the no may be a checkbox that nobody ever touched, or younger than the yes, or a change of theirs."""
+    opted_out = both("opted_out", policy, yes_holds=True)
+    write, _, asks = plan(opted_out, base=base, theirs=False, ours=True, at=SOONER, changed=LATER)
+    assert write is not None
+    assert (write.fields, asks) == ({"opted_out": True}, [])
+    write, _, _ = plan(opted_out, base=base, theirs=True, ours=False, at=SOONER, changed=LATER)
+    assert (write is not None) is (base is True or policy is OURS)
+
+
 def test_our_own_facts_may_be_emptied() -> None:
     """A refusal that is over is taken off the contact."""
     write, _, _ = plan(line("refusal", writes="missing"), base="A", theirs="A", ours=None)

@@ -86,6 +86,15 @@ def test_an_acceptance_moves_the_lead_up_the_ladder(made: World) -> None:
     assert made.told(contact)["syncd_progress"] == "sql (cycle 1), sales accepted"
 
 
+def test_an_opt_out_reaches_the_lead_whose_checkbox_nobody_touched(made: World) -> None:
+    """A checkbox of Salesforce says no from the first day; a contact who said yes before the two met has opted out."""
+    made.salesforce.seed("Lead", [{"LastName": "Lee", "Company": "Works Inc.", "Email": COMPLETE["email"]}])
+    made.contact(hs_email_optout="true")
+    made.settle()
+    (lead,) = made.leads()
+    assert lead["HasOptedOutOfEmail"] is True
+
+
 def test_a_branch_stands_under_its_account_and_on_the_lead_who_sits_there(made: World) -> None:
     """The ERP's ship-to address becomes a record under the Account of its customer, and a look-up on the Lead."""
     (account,) = made.salesforce.seed("Account", [{"Name": "Works Inc", "AccountNumber": "C1", "BillingCountry": "US"}])
