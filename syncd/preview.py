@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Engine, or_, select
 
-from syncd.edits.plan import made_by
+from syncd.edits.pair import made_by
 from syncd.lead.decision import Decision
 from syncd.lead.definition import EntityKind
 from syncd.mapping.model import Mappings

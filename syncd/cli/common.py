@@ -11,7 +11,7 @@ import click
 
 if TYPE_CHECKING:
     from syncd.daemon.work import Work
-    from syncd.edits.passing import Folder
+    from syncd.edits.passing import Folder, Limits
     from syncd.health import Health
     from syncd.web.desk import Desk
     from syncd.wiring import App
@@ -93,16 +93,30 @@ def dump_json(value: Any) -> str:
     return orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS, default=str).decode()
 
 
+def limits_of(app: App) -> Limits:
+    """Return what of an edit is let through at once."""
+    from syncd.edits.passing import Limits
+
+    edits = app.config.edits
+    return Limits(
+        records=edits.records,
+        creates=edits.creates,
+        overwrites=edits.overwrites,
+        clears=edits.clears,
+        flips=edits.flips,
+    )
+
+
 # ---------------------------------------------------------------------------------------------------------------------
 
 
 def _folder(app: App) -> Folder:
-    from syncd.edits.passing import Folder, Limits
+    from syncd.edits.passing import Folder
 
     edits = app.config.edits
     return Folder(
         path=app.config.mappings,
         systems=app.connectors,
-        limits=Limits(records=edits.records, creates=edits.creates, clears=edits.clears, flips=edits.flips),
+        limits=limits_of(app),
         look=edits.look.total_seconds(),
     )

@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from syncd.cli.common import config_option, dump_json, json_option, open_app
+from syncd.cli.common import config_option, dump_json, json_option, limits_of, open_app
 
 if TYPE_CHECKING:
-    from syncd.edits.effects import Effect
     from syncd.edits.plan import Plan
+    from syncd.edits.shares import Sharing
     from syncd.mapping.model import Mappings
     from syncd.wiring import App
+
+MOST_PROCESSES = 4
 
 
 @click.command(
@@ -43,17 +45,16 @@ def plan(
 ) -> int:
     """Show what the edited files (or a held plan, by its ID) would do: every change with its line; changes nothing."""
     from syncd.cli.plan_page import plan_page
+    from syncd.edits.passing import beyond
     from syncd.edits.words import plan_words
 
     app = open_app(config)
     running, edited = _versions(app, named)
     only = _only(app, lead) if lead else None
 
-    def keep(one: Effect) -> bool:
-        return whole or lead is not None or (field_name is not None and field_name in (one.field, one.ours))
-
     with progress(as_json) as on_progress:
         from syncd.edits.plan import make_plan
+        from syncd.edits.tally import Closer
 
         made = make_plan(
             app.engine,
@@ -62,12 +63,13 @@ def plan(
             batches=app.batches,
             everyone=everyone,
             only=only,
-            keep=keep,
+            closer=Closer(field=field_name, whole=whole or lead is not None),
             on_progress=on_progress,
+            sharing=sharing_of(app),
         )
     if only is None and not everyone and running.digest != edited.digest:
         _remember(app, made, edited)
-    told = made.as_json()
+    told = {**made.as_json(), "held": beyond(made, limits_of(app))}
     if html is not None:
         html.write_text(plan_page(told), encoding="utf-8")
         click.echo(f"wrote {html}", err=True)
@@ -87,6 +89,15 @@ def progress(silent: bool) -> Iterator[Callable[[int, int], None]]:
     with Progress(console=Console(stderr=True), transient=True, disable=silent or not sys.stderr.isatty()) as bar:
         task = bar.add_task("deciding", total=None)
         yield lambda done, of: bar.update(task, completed=done, total=of)
+
+
+def sharing_of(app: App) -> Sharing:
+    """Return what of this machine a plan may take that somebody waits for."""
+    import os
+
+    from syncd.edits.shares import Sharing
+
+    return Sharing(processes=min(len(os.sched_getaffinity(0)), MOST_PROCESSES), systems=app.connectors)
 
 
 # ---------------------------------------------------------------------------------------------------------------------

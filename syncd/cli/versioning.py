@@ -105,13 +105,13 @@ def rollback(config: Path, as_json: bool, version: str, write: bool) -> int:
 
 
 def _approve_edit(app: App, named: str, as_json: bool) -> int:
-    from syncd.cli.planning import progress
+    from syncd.cli.planning import progress, sharing_of
     from syncd.edits.passing import Moved, NotPassed
     from syncd.edits.passing import approve as let_through
 
     try:
         with progress(as_json) as on_progress:
-            plan, due = let_through(app.engine, named, getpass.getuser(), app.batches, on_progress)
+            plan, due = let_through(app.engine, named, getpass.getuser(), app.batches, on_progress, sharing_of(app))
     except Moved as error:
         if as_json:
             click.echo(dump_json({"approved": None, "moved": str(error), "plan": error.plan.id}))

@@ -47,6 +47,7 @@ class Edits:
 
     records: int | None
     creates: int | None
+    overwrites: int | None
     clears: int | None
     flips: int | None
     look: timedelta
@@ -188,6 +189,7 @@ class BrakesSection(Section):
 class EditsSection(Section):
     records: Count | None = Field(default=100, description="records written because of it")
     creates: Count | None = Field(default=0, description="records created because of it")
+    overwrites: Count | None = Field(default=20, description="values replaced by others because of it")
     clears: Count | None = Field(default=0, description="values emptied because of it")
     flips: Count | None = Field(default=0, description="leads whose stage or verdict it changes")
     look: Duration = Field(default=timedelta(seconds=3), description="how often the files are looked at")

@@ -5,9 +5,10 @@ What an edit would do is syncd.edits.plan's; when files are looked at, syncd.dae
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from sqlalchemy import Connection, Engine
 
@@ -15,6 +16,7 @@ from syncd.edits.effects import Risk
 from syncd.edits.force import load_version
 from syncd.edits.plan import Plan, Progress, make_plan
 from syncd.edits.reach import kinds_of_all, reached_by
+from syncd.edits.shares import Sharing
 from syncd.lead.definition import EntityKind
 from syncd.mapping.model import Mappings
 from syncd.pipeline.succession import RANK
@@ -29,6 +31,7 @@ LATER = 10
 HELD_KEY = "edit"  # of the one problem that asks about an edit
 FILES_KEY = "files"  # of the one problem that tells what is wrong with the files
 MOST_TOLD = 20
+Found = TypeVar("Found")
 
 
 class NotPassed(Exception):
@@ -49,6 +52,7 @@ class Limits:
 
     records: int | None = 100
     creates: int | None = 0
+    overwrites: int | None = 20
     clears: int | None = 0
     flips: int | None = 0
 
@@ -70,6 +74,7 @@ def beyond(plan: Plan, limits: Limits) -> list[str]:
     counted = (
         (totals["records"], limits.records, "records written"),
         (totals[Risk.CREATED.value], limits.creates, "records created"),
+        (totals["overwrites"], limits.overwrites, "values overwritten"),
         (totals[Risk.CLEARED.value], limits.clears, "fields emptied"),
         (flips, limits.flips, "verdicts or stages changed"),
     )
@@ -162,7 +167,12 @@ def mark_later(connection: Connection, entities: set[str], now: int, why: str) -
 
 
 def approve(
-    engine: Engine, named: str, by: str, batches: Mapping[str, int], on_progress: Progress = lambda _done, _all: None
+    engine: Engine,
+    named: str,
+    by: str,
+    batches: Mapping[str, int],
+    on_progress: Progress = lambda _done, _all: None,
+    sharing: Sharing | None = None,
 ) -> tuple[Plan, int]:
     """Let a held plan through, exactly as it was shown; return it, and how many are decided again. Raises NotPassed."""
     stored = find_plan(engine, named)
@@ -179,7 +189,7 @@ def approve(
         )
     if stored.marks is None:
         raise NotPassed(f"plan {stored.id} does not wait any more ({stored.state}); look with `syncd plan`")
-    plan = make_plan(engine, running, edited, batches=batches, on_progress=on_progress)
+    plan = make_plan(engine, running, edited, batches=batches, on_progress=on_progress, sharing=sharing)
     if plan.unread:
         raise NotPassed(
             f"plan {stored.id} is not whole yet: {'; '.join(map(str, plan.unread))} are still to be read; the daemon "
@@ -214,24 +224,14 @@ def roll_back(engine: Engine, named: str, by: str, batches: Mapping[str, int]) -
 
 def find_plan(engine: Engine, named: str) -> StoredPlan:
     """Return the one plan whose id begins so. Raises NotPassed."""
-    with engine.execution_options(syncd_reads_only=True).connect() as connection:
-        found = versions.read_plans(connection, named) if named else []
-    if len(found) == 1:
-        return found[0]
-    if not found:
-        raise NotPassed(f"there is no plan {named!r}; `syncd plan` shows what the files would do, with its id")
-    raise NotPassed(f"{named!r} begins several plans: {', '.join(one.id for one in found[:5])}; give more of it")
+    listed = "`syncd plan` shows what the files would do, with its id"
+    return _only_one(engine, "plan", named, lambda one: {it.id: it for it in versions.read_plans(one, named)}, listed)
 
 
 def find_version(engine: Engine, named: str) -> str:
     """Return the one version whose id begins so. Raises NotPassed."""
-    with engine.execution_options(syncd_reads_only=True).connect() as connection:
-        found = versions.find_set(connection, named) if named else []
-    if len(found) == 1:
-        return found[0]
-    if not found:
-        raise NotPassed(f"there is no version {named!r}; `syncd versions` lists them")
-    raise NotPassed(f"{named!r} begins several versions: {', '.join(sorted(found)[:5])}; give more of it")
+    listed = "`syncd versions` lists them"
+    return _only_one(engine, "version", named, lambda one: {it: it for it in versions.find_set(one, named)}, listed)
 
 
 def begin(connection: Connection, mappings: Mappings, systems: Mapping[str, str]) -> None:
@@ -251,6 +251,18 @@ def moved_between(stored: versions.Marks, now: versions.Marks) -> list[tuple[str
 
 
 # ---------------------------------------------------------------------------------------------------------------------
+
+
+def _only_one(
+    engine: Engine, what: str, named: str, find: Callable[[Connection], Mapping[str, Found]], listed: str
+) -> Found:
+    with engine.execution_options(syncd_reads_only=True).connect() as connection:
+        found = find(connection) if named else {}
+    if not found:
+        raise NotPassed(f"there is no {what} {named!r}; {listed}")
+    if len(found) > 1:
+        raise NotPassed(f"{named!r} begins several {what}s: {', '.join(sorted(found)[:5])}; give more of it")
+    return next(iter(found.values()))
 
 
 def _told(plan: Plan) -> str:

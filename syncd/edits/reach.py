@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from sqlalchemy import Connection, and_, select
+from sqlalchemy import Connection, Engine, and_, func, select
 
 from syncd.edits.difference import Edit, Kind, KindEdit
 from syncd.edits.force import read_ahead
@@ -37,9 +37,14 @@ def reached_by(connection: Connection, edit: Edit, running: Mappings, edited: Ma
     return found
 
 
-def due_now(connection: Connection, now: int) -> set[str]:
+def count_entities(engine: Engine) -> int:
+    with engine.execution_options(syncd_reads_only=True).connect() as connection:
+        return int(connection.execute(select(func.count()).select_from(entity)).scalar_one())
+
+
+def due_now(connection: Connection, now: int) -> frozenset[str]:
     """Return those that handoff would look at in any case."""
-    return set(connection.execute(select(due.c.entity).where(due.c.not_before <= now)).scalars())
+    return frozenset(connection.execute(select(due.c.entity).where(due.c.not_before <= now)).scalars())
 
 
 def kinds_of_all(connection: Connection, ids: set[str] | None) -> list[tuple[str, str]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 MOST_GROUPS = 40
@@ -49,7 +49,16 @@ def head_words(told: Mapping[str, Any]) -> list[str]:
         lines.append(f"costs {calls} in calls, about {_seconds(told['seconds'])}, with all that is due")
     lines += [f"not read yet, so nothing can be told of it: {text}" for text in told["unread"]]
     lines += [f"cannot be foreseen: {text}" for text in told["unforeseen"]]
+    if told["from"] != told["to"]:
+        lines += [verdict_words(told["held"])] if "held" in told else []
     return lines
+
+
+def verdict_words(held: Sequence[str]) -> str:
+    """Return what the daemon would do with the edit. `held`: why it would not let it through by itself."""
+    if not held:
+        return "within what `edits` lets through: the daemon puts it in force as soon as it sees it"
+    return f"would be held for approval: {'; '.join(held)}"
 
 
 def foot_words(told: Mapping[str, Any]) -> list[str]:

@@ -24,20 +24,21 @@ SHORT = 100  # characters of a text whose reading is remembered
 def converter(wanted: Wanted, region: RegionOf | None) -> Converter:
     plain = transforms.reader(wanted)
     if plain is not None:
-        return _remembering(plain) if wanted.type is not FieldType.LIST else lambda raw, _: plain(raw)
+        return _Remembering(plain) if wanted.type is not FieldType.LIST else lambda raw, _: plain(raw)
     assert region is not None
     regional, country = transforms.regional_reader(wanted), region
     return lambda raw, fields: regional(raw, country(fields))
 
 
-def _remembering(convert: Callable[[Any], Any]) -> Converter:
+class _Remembering:
     """Keep the latest answers for short texts: a value is read several times on its way, and most are common."""
-    known = lru_cache(maxsize=2048)(convert)
 
-    def read(raw: Any, _: Fields) -> Any:
-        return known(raw) if raw.__class__ is str and len(raw) <= SHORT else convert(raw)
+    def __init__(self, convert: Callable[[Any], Any]) -> None:
+        self.convert = convert
+        self.known = lru_cache(maxsize=2048)(convert)
 
-    return read
+    def __call__(self, raw: Any, _: Fields) -> Any:
+        return self.known(raw) if raw.__class__ is str and len(raw) <= SHORT else self.convert(raw)
 
 
 def reader(names: tuple[str, ...], convert: Converter, fallback: Any, *, joined: str | None = None) -> ReadField:
@@ -47,6 +48,8 @@ def reader(names: tuple[str, ...], convert: Converter, fallback: Any, *, joined:
     if len(names) > 1:
         return _first_reader(names, convert, fallback)
     (name,) = names
+    if isinstance(convert, _Remembering):
+        return _short_reader(name, convert, fallback)
 
     def read(fields: Fields) -> Any:
         raw = fields.get(name, ABSENT)
@@ -55,6 +58,25 @@ def reader(names: tuple[str, ...], convert: Converter, fallback: Any, *, joined:
         if raw is None or raw == "":
             return fallback
         value = convert(raw, fields)
+        return fallback if value is None else value
+
+    return read
+
+
+def _short_reader(name: str, converter: _Remembering, fallback: Any) -> ReadField:
+    """Do the same without a call in between: nearly all that deciding does is reading such fields."""
+    known, convert = converter.known, converter.convert
+
+    def read(fields: Fields) -> Any:
+        raw = fields.get(name, ABSENT)
+        if raw.__class__ is str:
+            if not raw:
+                return fallback
+            value = known(raw) if len(raw) <= SHORT else convert(raw)
+        elif raw is ABSENT:
+            return ABSENT
+        else:
+            value = convert(raw) if raw is not None else None
         return fallback if value is None else value
 
     return read

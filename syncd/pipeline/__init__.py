@@ -9,15 +9,18 @@ by the daemon, `plan` and `explain`; when any of it runs, and what follows a fai
 """
 
 from syncd.pipeline.acting import Brake, send_batch, settle_leftovers, store_decisions
-from syncd.pipeline.deciding import decide_batch
+from syncd.pipeline.deciding import Stored, decide_batch, decide_stored, load_stored
 from syncd.pipeline.erasing import forget_erased
 from syncd.pipeline.intake import link_again, take_in
 
 __all__ = [
     "Brake",
+    "Stored",
     "decide_batch",
+    "decide_stored",
     "forget_erased",
     "link_again",
+    "load_stored",
     "send_batch",
     "settle_leftovers",
     "store_decisions",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sqlalchemy import Connection
@@ -31,7 +31,7 @@ from syncd.stages.map import map_record
 from syncd.stages.merge import Said, changes_between, merge_values, sales_facts
 from syncd.stages.qualify import at_gate, score_lead, walk_ladder
 from syncd.store import handoff
-from syncd.store.doubts import load_doubts
+from syncd.store.doubts import Doubt, load_doubts
 from syncd.store.waivers import in_force
 
 
@@ -48,16 +48,44 @@ def decide_batch(
     `may_create`: (system, kind) of which records may be made. `unseen`: entities about which those systems were not
     read since they became due; for them nothing is made yet.
     """
-    stored = handoff.load_views(connection, ids)
-    in_doubt = load_doubts(connection, ids)
-    views = [own_up(mappings, view, in_doubt[view.id]) if view.id in in_doubt else view for view in stored]
-    heard = {view.id: _listen(mappings, view) for view in views}
-    batch = Batch(mappings=mappings, now=now, may_create=frozenset(may_create), waivers=in_force(connection, ids, now))
+    return decide_stored(connection, mappings, load_stored(connection, ids), now, may_create, unseen)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stored:
+    """What is stored about some entities themselves, whatever version it is decided under."""
+
+    views: Sequence[EntityView]
+    doubts: Mapping[str, Sequence[Doubt]]
+    heard: dict[tuple[str, str, str], Said] = field(default_factory=dict)  # record -> as it was last read
+
+    def only(self, ids: Collection[str]) -> Stored:
+        return replace(self, views=[view for view in self.views if view.id in ids])
+
+
+def load_stored(connection: Connection, ids: Sequence[str]) -> Stored:
+    return Stored(views=handoff.load_views(connection, ids), doubts=load_doubts(connection, ids))
+
+
+def decide_stored(
+    connection: Connection,
+    mappings: Mappings,
+    stored: Stored,
+    now: int,
+    may_create: Iterable[tuple[str, str]],
+    unseen: Collection[str] = (),
+) -> list[Decision]:
+    """Do the same with what is read already; only whom they stand near is looked up."""
+    doubts = stored.doubts
+    views = [own_up(mappings, view, doubts[view.id]) if view.id in doubts else view for view in stored.views]
+    heard = {view.id: _listen(mappings, view, stored.heard) for view in views}
+    waivers = in_force(connection, [view.id for view in views], now)
+    batch = Batch(mappings=mappings, now=now, may_create=frozenset(may_create), waivers=waivers)
     batch = with_references(connection, batch, views, heard)
     merged = {view.id: _merge(batch, view, heard[view.id]) for view in views}
     batch = with_related(connection, batch, views, merged)
     decisions = [_look_first(_decide(batch, view, heard[view.id], *merged[view.id]), unseen) for view in views]
-    return [keep(*of_one) for of_one in zip(decisions, stored, views, strict=True)] if in_doubt else decisions
+    return [keep(*of_one) for of_one in zip(decisions, stored.views, views, strict=True)] if doubts else decisions
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -69,7 +97,7 @@ def _look_first(decision: Decision, unseen: Collection[str]) -> Decision:
     return replace(decision, writes=(), fate=Fate.DEFERRED, looks_first=True)
 
 
-def _listen(mappings: Mappings, view: EntityView) -> list[Said]:
+def _listen(mappings: Mappings, view: EntityView, heard: dict[tuple[str, str, str], Said]) -> list[Said]:
     said = []
     for record in view.records:
         kind_map = mappings.kind(record.system, record.kind)
@@ -77,7 +105,11 @@ def _listen(mappings: Mappings, view: EntityView) -> list[Said]:
             continue
         if kind_map.only is not None and not kind_map.only.met(record.fields):
             continue
-        said.append(Said(record, kind_map, *map_record(kind_map, record.fields)))
+        key = (record.system, record.kind, record.id)
+        known = heard.get(key)
+        if known is None or known.kind_map is not kind_map or known.record is not record:
+            known = heard[key] = Said(record, kind_map, *map_record(kind_map, record.fields))
+        said.append(known)
     return said
 
 

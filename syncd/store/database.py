@@ -7,7 +7,8 @@ import secrets
 import stat
 import time
 from base64 import b32encode
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -84,6 +85,29 @@ def serialise_intake(connection: Connection) -> None:
     """
     if connection.dialect.name == "postgresql":
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": INTAKE_LOCK})
+
+
+@contextmanager
+def hold_snapshot(connection: Connection) -> Iterator[str]:
+    """Begin the connection's transaction on a snapshot that others may join until the block ends; yield its name."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
+        yield str(connection.execute(text("SELECT pg_export_snapshot()")).scalar_one())
+        return
+    with connection.engine.connect().execution_options(syncd_reads_only=False) as still:
+        still.begin()  # SQLite's snapshots have no name: nobody commits while they are taken
+        join_snapshot(connection, "")
+        yield ""
+        still.rollback()
+
+
+def join_snapshot(connection: Connection, name: str) -> None:
+    """Begin this connection's transaction on the snapshot that somebody holds."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
+        connection.execute(text("SET TRANSACTION SNAPSHOT '" + name.replace("'", "") + "'"))
+    else:
+        connection.execute(text("SELECT 1 FROM alembic_version")).all()
 
 
 # ---------------------------------------------------------------------------------------------------------------------

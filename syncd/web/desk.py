@@ -22,9 +22,9 @@ from syncd.config.yaml import Problem, Problems
 from syncd.edits import disk, passing
 from syncd.edits.checking import failing_cases, lacking_in_systems
 from syncd.edits.difference import Kind, compare_versions
-from syncd.edits.effects import Effect
 from syncd.edits.passing import Folder, NotPassed
 from syncd.edits.plan import Plan, make_plan
+from syncd.edits.tally import Closer
 from syncd.log import logger
 from syncd.mapping.files import FileSet, read_files
 from syncd.mapping.loader import compile_files
@@ -288,16 +288,9 @@ class Desk:
             raise Refused(f"version {version} cannot be used under this config: {error.problems[0]}") from error
 
     def _plan(self, running: Mappings, edited: Mappings, closer: str) -> Plan:
-        kept = 0
-
-        def keep(one: Effect) -> bool:
-            nonlocal kept
-            wanted = bool(closer) and closer in (one.field, one.ours) and kept < MOST_EFFECTS
-            kept += wanted
-            return wanted
-
+        told = Closer(field=closer or None, most=MOST_EFFECTS)
         with self._one_plan():
-            return make_plan(self.engine, running, edited, batches=self.batches, keep=keep, on_progress=self._go_on)
+            return make_plan(self.engine, running, edited, batches=self.batches, closer=told, on_progress=self._go_on)
 
     @contextmanager
     def _one_plan(self) -> Iterator[None]:

@@ -18,6 +18,7 @@ from support.builders import polled
 from connectors.contract import Capabilities, Page, WriteRequest, WriteResult, Written
 from syncd.edits import passing
 from syncd.edits.plan import Plan, make_plan
+from syncd.edits.tally import Closer
 from syncd.mapping.files import of_texts
 from syncd.mapping.loader import compile_files
 from syncd.mapping.model import Mappings
@@ -170,7 +171,7 @@ class SmallWorld:
         raise AssertionError("it never falls silent")
 
     def plan(self, edited: Mappings, **options: Any) -> Plan:
-        return make_plan(self.engine, self.running, edited, keep=lambda _: True, **options)
+        return make_plan(self.engine, self.running, edited, **{"closer": Closer(whole=True), **options})
 
     def put_in_force(self, plan: Plan, edited: Mappings) -> None:
         passing.put_in_force(self.engine, plan, self.running, edited, SYSTEMS, how="edit", by="test")

@@ -11,11 +11,20 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import Engine, inspect, text
+from sqlalchemy import Engine, func, inspect, select, text
 from support.clock import NOW
 
-from syncd.store.database import StoreUnusable, from_ms, new_id, now_ms, open_store, to_ms
-from syncd.store.tables import metadata
+from syncd.store.database import (
+    StoreUnusable,
+    from_ms,
+    hold_snapshot,
+    join_snapshot,
+    new_id,
+    now_ms,
+    open_store,
+    to_ms,
+)
+from syncd.store.tables import entity, metadata
 
 
 @pytest.fixture
@@ -170,3 +179,20 @@ def test_times_are_whole_milliseconds_of_a_time_with_a_zone() -> None:
     assert to_ms(from_ms(NOW + 1)) == NOW + 1
     with pytest.raises(ValueError, match="without a zone"):
         to_ms(datetime(2026, 5, 28))
+
+
+# --- one snapshot for several readers
+
+
+def test_all_who_join_a_snapshot_see_the_same_and_nothing_that_came_after(opened: Engine) -> None:
+    reading = opened.execution_options(syncd_reads_only=True)
+    seen = select(func.count()).select_from(entity)
+    row = {"kind": "lead", "values": {}, "provenance": {}, "state": {}, "created_at": 0, "updated_at": 0}
+    with reading.connect() as first, reading.connect() as second:
+        with hold_snapshot(first) as name:
+            join_snapshot(second, name)
+        with opened.begin() as writing:
+            writing.execute(entity.insert(), {"id": new_id(), **row})
+        assert [one.execute(seen).scalar_one() for one in (first, second)] == [0, 0]
+    with reading.connect() as third:
+        assert third.execute(seen).scalar_one() == 1

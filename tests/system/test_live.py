@@ -104,6 +104,22 @@ def test_an_edit_beyond_the_limits_is_held_with_the_two_commands_that_help(tmp_p
         assert f"syncd approve {name}" in problem
 
 
+def test_two_swapped_fields_are_held_for_what_they_overwrite_however_few_records_that_is(
+    made: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`syncd plan` says so before anybody saves the files."""
+    before = {(lead["FirstName"], lead["LastName"]) for lead in made.leads()}
+    edit(made, "hubspot.yaml", "first_name: {from: firstname}", "first_name: {from: lastname}")
+    edit(made, "hubspot.yaml", "last_name: {from: lastname}", "last_name: {from: firstname}")
+    shown = say(capsys, "plan", "--config", str(made.config)).out
+    assert "24 values overwritten (at once: 20)" in shown
+    assert "would be held for approval" in shown
+    made.cycle()
+    (problem,) = made.problems()
+    assert "; 24 values overwritten (at once: 20). Nothing of the edit is in force" in problem
+    assert {(lead["FirstName"], lead["LastName"]) for lead in made.leads()} == before
+
+
 def test_widening_the_gate_is_held_for_the_leads_it_would_pass(made: World) -> None:
     contact = made.contact(email="no.budget@works99.example", mobilephone="312 555 9999", budget_amount="")
     made.settle()

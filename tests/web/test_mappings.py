@@ -23,8 +23,8 @@ NO_CITY = HUB.replace("    city: {from: city}\n", "")
 SWAPPED = HUB.replace("title: {from: jobtitle,", "title: {from: company,")
 MISSPELT = HUB.replace("from: city}", "from: cty}")
 WRONG = HUB.replace("city: {from: city}", "city: {form: city}")
-NOTHING = Limits(records=0, creates=0, clears=0, flips=0)
-ANYTHING = Limits(records=None, creates=None, clears=None, flips=None)
+NOTHING = Limits(records=0, creates=0, overwrites=0, clears=0, flips=0)
+ANYTHING = Limits(records=None, creates=None, overwrites=None, clears=None, flips=None)
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,102 @@
+"""Both versions on the same stored records at the same moment, and what they come to.
+
+Whom to decide for is syncd.edits.reach's, in how many processes syncd.edits.shares'.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from sqlalchemy import Connection
+
+from syncd.edits.difference import Edit
+from syncd.edits.effects import effects_of
+from syncd.edits.tally import Closer, Tally
+from syncd.lead.decision import Decision
+from syncd.lead.definition import EntityKind
+from syncd.mapping.gaps import Gap, Gaps, narrow
+from syncd.mapping.model import Create, Mappings
+from syncd.pipeline import Stored, decide_stored, load_stored
+from syncd.store import systems
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pair:
+    """The running version and the edited one. `due`: those at whom handoff would look in any case."""
+
+    running: Mappings
+    edited: Mappings
+    edit: Edit
+    gaps: Gaps
+    now: int
+    due: frozenset[str]
+
+    def tally(self, connection: Connection, ids: Sequence[str], closer: Closer) -> Tally:
+        """Decide for these and add up what would change."""
+        found = Tally()
+        stored = load_stored(connection, ids)
+        after = self._under(connection, self._narrow_edited, stored)
+        # For who is not due, the running version has nothing to do: it is asked only where the edited one has.
+        told = [one for one in after if _says_something(one) or one.entity in self.due]
+        before = {one.entity: one for one in told}
+        if self.running.digest != self.edited.digest:
+            same = stored.only(before.keys())
+            before = {one.entity: one for one in self._under(connection, self._narrow_running, same)}
+        held = {
+            view.id: {f"{one.system} {one.kind} {one.id}": one.fields for one in view.records} for view in stored.views
+        }
+        for one in told:
+            effects = list(effects_of(one, before[one.entity], held[one.entity], self.edited, self.edit))
+            found.add(one.writes, effects, closer)
+        return found
+
+    @cached_property
+    def _narrow_running(self) -> Mappings:
+        return narrow(self.running, self.gaps)
+
+    @cached_property
+    def _narrow_edited(self) -> Mappings:
+        return narrow(self._shared(), self.gaps)
+
+    def _shared(self) -> Mappings:
+        """Return the edited version with the running one's kinds where they are alike: those are read once for both."""
+        if self.running.definition.fields != self.edited.definition.fields:
+            return self.edited  # conditions go by the types of fields in any line
+        systems = {
+            name: replace(
+                one,
+                kinds={
+                    kind: (self.running.kind(name, kind) if (name, kind) not in self.edit.kinds else None) or kind_map
+                    for kind, kind_map in one.kinds.items()
+                },
+            )
+            for name, one in self.edited.systems.items()
+        }
+        return replace(self.edited, systems=systems)
+
+    def _under(self, connection: Connection, mappings: Mappings, stored: Stored) -> list[Decision]:
+        return decide_stored(connection, mappings, stored, self.now, made_by(mappings, self.gaps))
+
+
+def read_gaps(connection: Connection) -> Gaps:
+    """Return what of the systems cannot be used now, as the daemon last found it."""
+    return {key: Gap.of_json(plain) for key, (plain, _) in systems.read_gaps(connection).items()}
+
+
+def made_by(mappings: Mappings, gaps: Gaps) -> list[tuple[str, str]]:
+    """Return (system, kind) of which records are made, once the systems are read freshly."""
+    found = []
+    for one in (one for kind in EntityKind for one in mappings.of_entity(kind)):
+        gap = gaps.get((one.system, one.kind), Gap())
+        if one.create is Create.ALLOWED and not (gap.creates or gap.whole):
+            found.append((one.system, one.kind))
+    return found
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def _says_something(one: Decision) -> bool:
+    return bool(one.writes or one.changes or one.moves or one.verdict)

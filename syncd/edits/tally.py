@@ -1,0 +1,131 @@
+"""Effects added up: totals, groups of like changes with examples, and a mark of everything that an edit changes.
+
+Whose effects they are is syncd.edits.plan's.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from dataclasses import field as own
+from typing import Any
+
+from syncd.edits.effects import Effect, Risk
+from syncd.lead.decision import Write
+from syncd.lead.definition import HANDOFF_FACTS
+
+SAMPLES = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Closer:
+    """Which effects are told one by one, beside their groups. `field`: named as theirs or as ours."""
+
+    field: str | None = None
+    whole: bool = False
+    most: int | None = None
+
+    def wants(self, one: Effect) -> bool:
+        return self.whole or (self.field is not None and self.field in (one.field, one.ours))
+
+
+@dataclass
+class Group:
+    """Changes of one kind to one field by one line."""
+
+    risk: Risk
+    edited: bool
+    group: str
+    field: str
+    ours: str
+    line: str
+    count: int = 0
+    samples: list[Effect] = own(default_factory=list)
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "risk": self.risk.value,
+            "edited": self.edited,
+            "of": self.group,
+            "field": self.field,
+            "ours": self.ours,
+            "line": self.line,
+            "count": self.count,
+            "samples": [effect_json(one) for one in self.samples],
+        }
+
+
+@dataclass(kw_only=True)
+class Tally:
+    """What some leads' effects come to. `marks`: entity -> what the edit changes of it -> digest.
+
+    `totals` counts each risk, and: leads (that the edit changes), anyway (that change without it), records (written
+    because of it), overwrites (values of people's that it replaces: what syncd itself says of a lead is nobody's).
+    """
+
+    totals: Counter[str] = own(default_factory=Counter)
+    writes: Counter[str] = own(default_factory=Counter)  # records to write, by system and kind
+    groups: dict[tuple[Any, ...], Group] = own(default_factory=dict)
+    marks: dict[str, dict[str, str]] = own(default_factory=dict)
+    effects: list[Effect] = own(default_factory=list)  # those that were asked for
+
+    def add(self, writes: Sequence[Write], effects: Sequence[Effect], closer: Closer) -> None:
+        """Count one lead in."""
+        self.writes.update(f"{one.system} {one.kind}" for one in writes)
+        marks: dict[str, str] = {}
+        records: set[str] = set()
+        for one in effects:
+            self._count(one)
+            if closer.wants(one):
+                self.effects.append(one)
+            if one.edited:
+                marks[one.key] = one.mark()
+                self.totals[one.risk.value] += 1
+                self.totals["overwrites"] += one.risk is Risk.OVERWRITTEN and one.ours not in HANDOFF_FACTS
+                if one.where and one.risk is not Risk.KEPT:
+                    records.add(one.where)
+        if marks:
+            self.totals["leads"] += 1
+            self.totals["records"] += len(records)
+            self.marks[effects[0].entity] = marks
+        elif effects:
+            self.totals["anyway"] += 1
+
+    def take(self, other: Tally, closer: Closer) -> None:
+        """Count in what comes after."""
+        self.totals += other.totals
+        self.writes += other.writes
+        self.marks |= other.marks
+        self.effects += other.effects[: None if closer.most is None else max(closer.most - len(self.effects), 0)]
+        for key, one in other.groups.items():
+            mine = self.groups.setdefault(key, one)
+            if mine is not one:
+                mine.count += one.count
+                mine.samples += one.samples[: SAMPLES - len(mine.samples)]
+
+    def _count(self, one: Effect) -> None:
+        key = (one.risk, one.edited, one.group, one.field, one.ours, one.line)
+        group = self.groups.get(key)
+        if group is None:
+            group = self.groups[key] = Group(one.risk, one.edited, one.group, one.field, one.ours, one.line)
+        group.count += 1
+        if len(group.samples) < SAMPLES:
+            group.samples.append(one)
+
+
+def effect_json(one: Effect) -> dict[str, Any]:
+    return {
+        "entity": one.entity,
+        "kind": one.kind.value,
+        "risk": one.risk.value,
+        "where": one.where,
+        "field": one.field,
+        "ours": one.ours,
+        "old": one.old,
+        "new": one.new,
+        "source": one.source,
+        "rule": one.rule,
+        "line": one.line,
+        "edited": one.edited,
+    }
