@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from connectors.errors import ConnectorError
 from syncd.config import Problems
-from syncd.daemon.engine import EngineUnusable
+from syncd.daemon.workers import EngineUnusable
 from syncd.health import named
 from syncd.store.database import StoreUnusable
 from syncd.web.serve import WebUnusable

@@ -3,7 +3,8 @@
 `work.py` is what one worker does when told to, `engine.py` the durable workflows, queues and schedules that tell it.
 """
 
-from syncd.daemon.engine import EngineUnusable, Once, cycle, opened, run_once, serve
+from syncd.daemon.engine import Once, cycle, opened, run_once, serve
 from syncd.daemon.work import Work
+from syncd.daemon.workers import EngineUnusable
 
 __all__ = ["EngineUnusable", "Once", "Work", "cycle", "opened", "run_once", "serve"]

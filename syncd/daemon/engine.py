@@ -6,7 +6,6 @@ with the records it covers; a poll that is run again after a crash therefore goe
 
 from __future__ import annotations
 
-import fcntl
 import os
 import signal
 import threading
@@ -18,34 +17,35 @@ from datetime import datetime, timedelta
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
-from dbos import DBOS, DBOSConfig, ScheduleInput, SetEnqueueOptions, SQLAlchemyDatasource, WorkflowStatus
+from dbos import DBOS, DBOSConfig, ScheduleInput, SetEnqueueOptions, SQLAlchemyDatasource
 from dbos import error as dbos_error
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 
 from syncd.daemon.work import Work, total
+from syncd.daemon.workers import (
+    BEAT_SECONDS,
+    DEAD_AFTER_MS,
+    PROTOCOL,
+    adopt,
+    beat,
+    revive,
+    sole_owner,
+    take_over_from_the_dead,
+    watching,
+)
 from syncd.log import logger, silence, take_over
-from syncd.store import workers
 from syncd.store.database import now_ms
 
-# Our own number for the order of steps in the workflows below. Work queued under another number stays queued: change
-# it only when the order changes, and let the old version finish first.
-PROTOCOL = "1"
 MOST_BATCHES = 200  # in one handoff workflow; what is left is the next one's
 STOP_SECONDS = 3  # for the work under way, when asked to stop
 LAST_SECONDS = 4.0  # then the process ends whatever hangs; the next start takes it up, as after a kill
-BEAT_SECONDS = 15.0
-DEAD_AFTER_MS = 60_000
 KEEP_WORKFLOWS = timedelta(hours=24)
 KEEP_SPENDING = timedelta(days=40)
 CALMLY, BRISKLY = 0.5, 0.02  # seconds between two looks at the queues, by whoever stays and whoever is waited for
 HANDOFF = "handoff"
 SWEEP = "sweep"
-
-
-class EngineUnusable(Exception):
-    """The engine cannot start; the text says why and what to do."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +64,7 @@ def serve(work: Work, url: str, executor: str, stop: threading.Event, on_start: 
         work.watch()
         work.settle()
         started = now_ms()
-        _beat(work.engine, executor, started)
+        beat(work.engine, executor, started)
         DBOS.apply_schedules(
             [_schedule(f"poll-{name}", tick, cron_for(every), name) for name, every in work.polls.items()]
         )
@@ -80,9 +80,9 @@ def serve(work: Work, url: str, executor: str, stop: threading.Event, on_start: 
         while not stop.wait(BEAT_SECONDS):
             if work.store_is_well():
                 with suppress(DBAPIError):  # it went away again; the next look says so
-                    _beat(work.engine, executor, started)
-                    _take_over(work.engine, executor)
-                    stuck = _revive(executor, stuck)
+                    beat(work.engine, executor, started)
+                    take_over_from_the_dead(work.engine, executor)
+                    stuck = revive(executor, _running, stuck)
                     work.share_limits(now_ms() - DEAD_AFTER_MS)
 
 
@@ -90,7 +90,7 @@ def run_once(work: Work, url: str, executor: str, *, sweeping: bool = False) -> 
     """Open the engine, do one cycle, close it."""
     with opened(work, url, executor, look=BRISKLY):
         work.settle()
-        with _watching(work.engine, executor):
+        with watching(work.engine, executor):
             return cycle(work, sweeping=sweeping)
 
 
@@ -124,7 +124,7 @@ def opened(work: Work, url: str, executor: str, *, look: float = CALMLY) -> Iter
     `look`: seconds between two looks at the queues.
     """
     global _work, _datasource
-    with _sole_owner(url):
+    with sole_owner(url):
         system_engine = _system_engine(url)
         config: DBOSConfig = {
             "name": "syncd",
@@ -142,14 +142,14 @@ def opened(work: Work, url: str, executor: str, *, look: float = CALMLY) -> Iter
         _work = work
         _datasource = SQLAlchemyDatasource.create(url, engine=work.engine)
         # Before the first workflow: who dies with one under way must be known to those that take over.
-        _beat(work.engine, executor, now_ms())
+        beat(work.engine, executor, now_ms())
         try:
             DBOS.launch()
             DBOS.register_queue(SWEEP, global_concurrency=1, worker_concurrency=1, polling_interval_sec=5.0)
             for name in (HANDOFF, *(f"poll-{system}" for system in work.polls)):
                 DBOS.register_queue(name, global_concurrency=1, worker_concurrency=1, polling_interval_sec=look)
             if work.engine.dialect.name == "sqlite":
-                _adopt(executor)
+                adopt(executor)
             yield
         finally:
             work.stopping.set()
@@ -374,101 +374,6 @@ def _system_engine(url: str) -> Engine:
         connection.execute("PRAGMA busy_timeout=60000")
 
     return engine
-
-
-@contextmanager
-def _sole_owner(url: str) -> Iterator[None]:
-    """Let one process at a time work on an SQLite state; on PostgreSQL any number may."""
-    parsed = make_url(url)
-    if parsed.get_backend_name() != "sqlite" or not parsed.database:
-        yield
-        return
-    path = f"{parsed.database}.lock"
-    with os.fdopen(os.open(path, os.O_CREAT | os.O_RDWR, 0o600), "r+") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise EngineUnusable(
-                f"another syncd (process {lock.read().strip() or 'unknown'}) works on {parsed.database} already; "
-                f"nothing was done. Stop it first, or use PostgreSQL as `state` for several workers"
-            ) from error
-        lock.seek(0)
-        lock.truncate()
-        lock.write(str(os.getpid()))
-        lock.flush()
-        yield
-
-
-def _beat(engine: Engine, executor: str, started: int) -> None:
-    with engine.begin() as connection:
-        workers.beat(connection, executor, started, now_ms(), PROTOCOL)
-
-
-def _take_over(engine: Engine, executor: str) -> None:
-    """Resume the workflows of workers that stopped beating; the engine leaves those to their own worker."""
-    with engine.begin() as connection:
-        dead = [one for one in workers.silent_workers(connection, now_ms() - DEAD_AFTER_MS) if one != executor]
-    for name in dead:
-        left = DBOS.list_workflows(status="PENDING", executor_id=name, load_input=False, load_output=False)
-        for one in left:
-            _resume(one)
-        with engine.begin() as connection:
-            workers.forget_worker(connection, name)
-        logger().warning(
-            "took over from a worker that fell silent", action="take over", worker=name, workflows=len(left)
-        )
-
-
-def _revive(executor: str, stuck: set[str]) -> set[str]:
-    """Resume what this process left half-way when the state could not even store that it failed.
-
-    Such a workflow holds its queue's only place for ever. `stuck`: those found by the look before; returns those of
-    this one, which may only just have begun or ended.
-    """
-    left = DBOS.list_workflows(status="PENDING", executor_id=executor, load_input=False, load_output=False)
-    found = {one.workflow_id: one for one in left if one.workflow_id not in _running}
-    lost = [one for name, one in found.items() if name in stuck]
-    for one in lost:
-        _resume(one)
-    if lost:
-        logger().warning("resumed what the state had no room or time for", action="take over", workflows=len(lost))
-    return found.keys() - stuck
-
-
-def _adopt(executor: str) -> None:
-    """Resume what workers of other names left on a state that is ours alone; its queues would stand still for them."""
-    left = DBOS.list_workflows(status="PENDING", load_input=False, load_output=False)
-    for one in left:
-        if one.executor_id != executor:
-            _resume(one)
-
-
-def _resume(one: WorkflowStatus) -> None:
-    """Queue a workflow again where it was: in the engine's own queue it would run beside the next of its kind."""
-    DBOS.resume_workflow(one.workflow_id, queue_name=one.queue_name)
-
-
-@contextmanager
-def _watching(engine: Engine, executor: str) -> Iterator[None]:
-    """Beat and take over beside the block, which may wait for what a dead worker holds; then leave the list."""
-    started, done = now_ms(), threading.Event()
-
-    def watch() -> None:
-        while True:
-            _beat(engine, executor, started)
-            _take_over(engine, executor)
-            if done.wait(BEAT_SECONDS):
-                return
-
-    thread = threading.Thread(target=watch, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        done.set()
-        thread.join()
-        with engine.begin() as connection:
-            workers.forget_worker(connection, executor)
 
 
 def stop_on_signals(stop: threading.Event) -> None:

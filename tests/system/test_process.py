@@ -118,12 +118,12 @@ def test_no_person_and_no_secret_is_in_log_metrics_or_page(running: Running) -> 
     )
     wait_for("the first is in Salesforce", lambda: lead_with(box, "canary@works.example"))
     wait_for("the CRM has rejected one", lambda: 'kind="rejected"' in get(f"{daemon.url}/metrics")[1])
+    wait_for("it has said so", lambda: {"start", "handoff"} <= {line.get("action") for line in daemon.lines()})
     said = {name: get(f"{daemon.url}{name}")[1] for name in ("/", "/metrics", "/healthz", "/readyz")}
     said["log"] = daemon.log.read_text(encoding="utf-8")
     for place, text in said.items():
         for secret in ("canary", "555-777", "555777", TOKEN, "sandbox-secret"):
             assert secret not in text.lower(), (place, secret)
-    assert {"start", "handoff"} <= {line["action"] for line in daemon.lines()}
     assert all({"event", "level", "timestamp"} <= line.keys() for line in daemon.lines())
 
 
