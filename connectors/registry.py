@@ -17,7 +17,7 @@ MODULES = {
     "hubspot": "connectors.hubspot",
     "salesforce": "connectors.salesforce",
     "sql": "connectors.table.sql",
-    "csv": "connectors.table.files",
+    "files": "connectors.table.files",
 }
 
 

@@ -1,14 +1,15 @@
-"""Read records from CSV files; a file is read only when its size or time has changed.
+"""Read records from files: CSV, Excel and Parquet, in a folder or on an SFTP server; read only when one has changed.
 
-Which column means what is the mapping's; comparing rows with those of the last read is in connectors.table.changes.
+Where files lie is left to connectors.table.drop, what their cells hold to connectors.table.sheets, and comparing rows
+with those of the last read to connectors.table.changes.
 """
 
 from __future__ import annotations
 
-import csv
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,21 +19,28 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from connectors.contract import Capabilities, FieldInfo, FieldType, Page, Readiness, Reading, Record, Roll, Seen
 from connectors.errors import ConfigProblem, ConnectorError, Unavailable, joined
 from connectors.table import changes as finding
-from connectors.table.rows import Row, TableKind, batches, make_row, parse_time, pick_columns, table_kind
+from connectors.table import sheets
+from connectors.table.drop import Drop, Folder, Found, Sftp, SftpSettings
+from connectors.table.rows import Row, Seconds, TableKind, batches, make_row, parse_time, pick_columns, table_kind
 
 _SETTLED = 2.0  # seconds: a file touched later than that may change again within the same tick of its clock
-csv.field_size_limit(64 * 1024 * 1024)  # characters; the module's own limit of 128 KB refuses long notes
 
 
 class Settings(BaseModel):
-    """Where the files are. `encoding` is Python's name of it; a file that is not in it is refused, never guessed at."""
+    """Where the files are, and how text is written in them.
+
+    `encoding` is Python's name of it; a file that is not in it is refused, never guessed at. `rest`: a file that was
+    written more recently is still being written, and is not opened.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     folder: Path | None = None
+    sftp: SftpSettings | None = None
     encoding: str = "utf-8"
     delimiter: str = Field(default=",", min_length=1, max_length=1)
     page: int = Field(default=1000, ge=1, le=100_000)
+    rest: Seconds = 5.0
 
     @field_validator("encoding")
     @classmethod
@@ -44,39 +52,44 @@ class Settings(BaseModel):
         return name
 
 
-def connect(name: str, settings: Settings, *, sleep: Callable[[float], None] = time.sleep) -> CsvSource:
+def connect(name: str, settings: Settings, *, sleep: Callable[[float], None] = time.sleep) -> FileSource:
     """Return the source without touching a file."""
     del sleep  # waiting for a file that is away is the caller's
-    return CsvSource(name, settings)
+    return FileSource(name, settings)
 
 
-class CsvSource:
-    """A folder of CSV files seen as a source; `define` says which file is which kind."""
+class FileSource:
+    """A folder of files seen as a source; `define` says which files are which kind."""
 
     capabilities = Capabilities(reads=True)
 
     def __init__(self, name: str, settings: Settings) -> None:
         self.name = name
         self.settings = settings
+        folder = settings.folder or Path()
+        self.drop: Drop = Sftp(name, settings.sftp, folder) if settings.sftp else Folder(name, folder)
         self._kinds: dict[str, TableKind] = {}
+        self._unchanged: dict[Found, float] = {}  # file as it was seen -> since when, by our own clock
 
     def define(self, kind: str, table: Mapping[str, Any]) -> None:
-        """Say what `kind` is: {file, id: column or columns, modified: column or nothing}; raise ConfigProblem."""
-        self._kinds[kind] = table_kind(self.name, kind, table, "file")
+        """Say what `kind` is: {file, id, modified, sheet, take, done}; raise ConfigProblem."""
+        self._kinds[kind] = table_kind(self.name, kind, table, "file", ("sheet", "take", "done"))
 
     def check(self) -> Readiness:
         problems: list[str] = []
         for kind in self._kinds.values():
             try:
-                for _ in _File(self, kind, ()).rows():
-                    pass
+                with self._opened(kind, ()) as rows:
+                    for _ in rows.all():
+                        pass
             except ConnectorError as problem:
                 problems.append(problem.message)
-        return Readiness(problems=tuple(problems), account=str(self.settings.folder or ""))
+        return Readiness(problems=tuple(dict.fromkeys(problems)), account=self.drop.address)
 
     def fields(self, kind: str) -> Sequence[FieldInfo]:
         try:
-            header = _File(self, self._kind(kind), ()).header()
+            with self._opened(self._kind(kind), ()) as rows:
+                header = rows.header()
         except Unavailable as error:
             raise ConfigProblem(error.message, system=self.name) from error
         return [FieldInfo(name=name, label=name, type=FieldType.TEXT, writable=False) for name in header]
@@ -88,36 +101,89 @@ class CsvSource:
         for reading in readings:
             try:
                 yield from self._changes(reading)
-            except ConfigProblem as error:
+            except (ConfigProblem, Unavailable) as error:
                 troubles[reading.kind] = error
         if troubles:
             raise joined(troubles)
 
     def fetch(self, kind: str, ids: Sequence[str], fields: Sequence[str]) -> Sequence[Record]:
         wanted = set(ids)
-        return [row.record for row in _File(self, self._kind(kind), fields).rows() if row.record.id in wanted]
+        with self._opened(self._kind(kind), fields) as rows:
+            return [row.record for row in rows.all() if row.record.id in wanted]
 
     def ids(self, kind: str) -> Iterator[Roll]:
-        for records in batches(_File(self, self._kind(kind), ()).rows(), self.settings.page):
-            yield Roll(alive=[record.id for record in records])
+        with self._opened(self._kind(kind), ()) as rows:
+            for records in batches(rows.all(), self.settings.page):
+                yield Roll(alive=[record.id for record in records])
+
+    def close(self) -> None:
+        self.drop.close()
 
     def _changes(self, reading: Reading) -> Iterator[Page]:
-        file = _File(self, self._kind(reading.kind), reading.fields)
-        stamp = file.stamp()
-        known = stamp.settled(reading.fields)
+        kind = self._kind(reading.kind)
+        try:
+            found = self._complete(kind)
+        except _NotWhole:
+            if reading.after is None:
+                raise
+            return  # as good as no news yet
+        known = self._trusted(found, reading.fields)
         old = reading.after or {"rows": ""}  # not None: the whole file is checked before its first row is given out
         if known is not None and old.get("file") == known:
             return
         last: Page | None = None
-        for page in finding.by_fingerprint(replace(reading, after=old), file.rows, self.settings.page):
-            if last is not None:
-                yield last
-            last = page
+        with self._opened(kind, reading.fields, found) as rows:
+            for page in finding.by_fingerprint(replace(reading, after=old), rows.all, self.settings.page):
+                if last is not None:
+                    yield last
+                last = page
         if last is None:  # touched, but the same rows: say so once, so that the next poll need not read
             if known is not None:
                 yield Page(kind=reading.kind, records=(), cursor={**old, "file": known})
             return
         yield replace(last, cursor={**last.cursor, "file": known})
+
+    def _complete(self, kind: TableKind) -> list[Found]:
+        """Return the files to read, the oldest first: whole ones only; raise Unavailable when there is none."""
+        listed = self.drop.look(kind.source)
+        marks = {one.name for one in self.drop.look(kind.source + kind.done)} if kind.done else set()
+        whole = [one for one in listed if self._is_whole(one, kind, marks)]
+        where = f"{self.name}, kind {kind.kind}"
+        if not listed:
+            raise Unavailable(
+                f"{where}: there is no file {kind.source} in {self.drop.address}; put it there, or mend `file` or "
+                f"`folder`. It is tried again",
+                system=self.name,
+            )
+        if not whole:
+            wait = f"its mark {kind.done} is not there" if kind.done else "it was written a moment ago"
+            raise _NotWhole(
+                f"{where}: {listed[-1].name} is not whole yet ({wait}); it is read once it is", system=self.name
+            )
+        whole.sort(key=lambda one: (one.modified, one.name))
+        return whole if kind.take == "all" else whole[-1:]
+
+    def _is_whole(self, one: Found, kind: TableKind, marks: set[str]) -> bool:
+        if kind.done:
+            return one.name + kind.done in marks
+        age = time.time() - one.modified / 1e9
+        if age >= self.settings.rest:
+            return True
+        # The clock of another machine may be ahead of ours: a file that stays as it is has come to rest all the same.
+        since = self._unchanged.setdefault(one, time.monotonic())
+        return time.monotonic() - since >= self.settings.rest
+
+    def _trusted(self, found: Sequence[Found], fields: Sequence[str]) -> list[Any] | None:
+        """Return what a cursor can trust, for these fields; None when one was touched a moment ago."""
+        if any(time.time_ns() - one.modified < _SETTLED * 1e9 for one in found):
+            return None
+        return [[[one.name, one.size, one.modified] for one in found], list(fields)]
+
+    @contextmanager
+    def _opened(self, kind: TableKind, fields: Sequence[str], found: Sequence[Found] | None = None) -> Iterator[_Rows]:
+        found = self._complete(kind) if found is None else found
+        with self.drop.fetched(found) as paths:
+            yield _Rows(self, kind, fields, list(zip(found, paths, strict=True)))
 
     def _kind(self, kind: str) -> TableKind:
         if kind not in self._kinds:
@@ -130,132 +196,74 @@ class CsvSource:
 # ---------------------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class _Stamp:
-    size: int
-    modified: int  # nanoseconds
-
-    def settled(self, fields: Sequence[str]) -> list[Any] | None:
-        """Return what a cursor can trust, for these fields; None for a file touched a moment ago."""
-        young = time.time_ns() - self.modified < _SETTLED * 1e9
-        return None if young else [self.size, self.modified, *fields]
+class _NotWhole(Unavailable):
+    """There are files, but each is still being written."""
 
 
-class _File:
-    """One kind's file, read from the start each time."""
+class _Rows:
+    """One kind's rows, read from the start each time; of several files the latest row of an id counts."""
 
-    def __init__(self, source: CsvSource, kind: TableKind, fields: Sequence[str]) -> None:
-        self._system = source.name
-        self._settings = source.settings
+    def __init__(
+        self, source: FileSource, kind: TableKind, fields: Sequence[str], files: list[tuple[Found, Path]]
+    ) -> None:
+        self._source = source
         self._kind = kind
         self._fields = tuple(dict.fromkeys(fields))
-        self._path = (source.settings.folder or Path()) / kind.source
-        self._where = f"{source.name}, kind {kind.kind}: {kind.source}"
-
-    def stamp(self) -> _Stamp:
-        """Return size and time; raise Unavailable when there is no file (an export may be replacing it)."""
-        try:
-            found = self._path.stat()
-        except OSError as error:
-            raise Unavailable(
-                f"{self._where} cannot be read ({error.strerror}); put the file there, or mend `file` or `folder`. "
-                f"It is tried again",
-                system=self._system,
-            ) from error
-        return _Stamp(found.st_size, found.st_mtime_ns)
+        self._files = files
 
     def header(self) -> list[str]:
-        for cells, line in self._lines():
-            self._check_header(cells, line)
-            return cells
-        raise Unavailable(
-            f"{self._where} is empty: not even a line of column names; write the file again. It is tried again",
-            system=self._system,
-        )
+        return self._sheet(*self._files[-1]).header
 
-    def rows(self) -> Iterator[Row]:
+    def all(self) -> Iterator[Row]:
         """Yield every row; raise ConfigProblem with the line of the first that cannot be one."""
-        before = self.stamp()
-        touched = datetime.fromtimestamp(before.modified // 10**9, UTC)
-        header = self.header()
+        if len(self._files) == 1:
+            yield from self._of(*self._files[0])
+            return
+        newest: dict[str, Row] = {}
+        for found, path in self._files:
+            newest.update((row.record.id, row) for row in self._of(found, path))
+        yield from newest.values()
+
+    def _of(self, found: Found, path: Path) -> Iterator[Row]:
+        sheet = self._sheet(found, path)
+        touched = datetime.fromtimestamp(found.modified // 10**9, UTC)
         wanted = [*self._fields, *self._kind.ids, *([self._kind.modified] if self._kind.modified else [])]
-        columns = pick_columns(self._system, self._kind.kind, list(dict.fromkeys(wanted)), header)
+        columns = pick_columns(self._source.name, self._kind.kind, list(dict.fromkeys(wanted)), sheet.header)
+        places = {name: sheet.header.index(column) for name, column in columns.items()}
         lines: dict[str, int] = {}
-        for number, (cells, line) in enumerate(self._lines()):
-            if number == 0:
-                continue
-            row = self._row(header, columns, cells, line, touched)
+        for cells, line in sheet.rows():
+            row = self._row(sheet, places, cells, line, touched)
             if row.record.id in lines:
-                raise self._wrong(f"line {line} has the same id as line {lines[row.record.id]} ({row.record.id})")
+                raise sheet.wrong(f"line {line} has the same id as line {lines[row.record.id]} ({row.record.id})")
             lines[row.record.id] = line
             yield row
-        if self.stamp() != before:
-            raise Unavailable(f"{self._where} changed while it was read; it is tried again", system=self._system)
+        self._source.drop.still(found)
+
+    def _sheet(self, found: Found, path: Path) -> sheets.Sheet:
+        return sheets.open_sheet(
+            path,
+            where=f"{self._source.name}, kind {self._kind.kind}: {found.name}",
+            system=self._source.name,
+            wanted=self._kind.ids,
+            sheet=self._kind.sheet,
+            encoding=self._source.settings.encoding,
+            delimiter=self._source.settings.delimiter,
+        )
 
     def _row(
-        self, header: list[str], columns: Mapping[str, str], cells: list[str], line: int, touched: datetime
+        self, sheet: sheets.Sheet, places: Mapping[str, int], cells: Sequence[Any], line: int, touched: datetime
     ) -> Row:
-        if len(cells) != len(header):
-            raise self._wrong(f"line {line} has {len(cells)} cells where the first line names {len(header)} columns")
-        values = dict(zip(header, cells, strict=True))
-        ids = [values[columns[name]] for name in self._kind.ids]
-        empty = [name for name, value in zip(self._kind.ids, ids, strict=True) if not value.strip()]
+        ids = [cells[places[name]] for name in self._kind.ids]
+        empty = [name for name, value in zip(self._kind.ids, ids, strict=True) if not str(value or "").strip()]
         if empty:
-            raise self._wrong(f"line {line} has no value in the id column {empty[0]}")
+            raise sheet.wrong(f"line {line} has no value in the id column {empty[0]}")
         at = touched
-        if self._kind.modified and (text := values[columns[self._kind.modified]].strip()):
-            found = parse_time(text)
-            if found is None:
-                raise self._wrong(f"line {line}: {self._kind.modified} is no ISO 8601 time")
-            at = found
-        fields = {name: values[columns[name]] or None for name in self._fields}
-        return make_row(self._system, self._kind, ids, at, fields)
-
-    def _lines(self) -> Iterator[tuple[list[str], int]]:
-        """Yield the cells and the number of each line that is not blank."""
-        encoding = "utf-8-sig" if self._settings.encoding.lower().replace("_", "-") in ("utf-8", "utf8") else None
-        line = 0
-        try:
-            with self._path.open(encoding=encoding or self._settings.encoding, newline="") as file:
-                reader = csv.reader(file, delimiter=self._settings.delimiter, strict=True)
-                for cells in reader:
-                    line = reader.line_num
-                    if cells:
-                        yield cells, line
-        except UnicodeError as error:
-            raise self._wrong(
-                f"line {self._bad_line()} is not {self._settings.encoding} text; save the file as UTF-8, or set "
-                f"`encoding` (cp1252 for one from Windows)"
-            ) from error
-        except csv.Error as error:
-            raise self._wrong(
-                f"line {line + 1} or what follows is no CSV: a quote stands amid a cell or does not close"
-            ) from error
-        except OSError as error:
-            raise Unavailable(
-                f"{self._where} cannot be read ({error.strerror}); check the path and its permissions. It is "
-                f"tried again",
-                system=self._system,
-            ) from error
-
-    def _bad_line(self) -> int:
-        """Return the number of the first line that does not decode."""
-        with self._path.open("rb") as file:
-            for number, line in enumerate(file, 1):
-                try:
-                    line.decode(self._settings.encoding)
-                except UnicodeError:
-                    return number
-        return 1
-
-    def _check_header(self, names: list[str], line: int) -> None:
-        for place, name in enumerate(names):
-            if not name.strip():
-                raise self._wrong(f"line {line}: column {place + 1} has no name")
-            if name in names[:place]:
-                raise self._wrong(f"line {line} names the column {name} twice")
-
-    def _wrong(self, what: str) -> ConfigProblem:
-        return ConfigProblem(
-            f"{self._where}, {what}. Mend the file; nothing of it is taken until then", system=self._system
-        )
+        if self._kind.modified:
+            value = cells[places[self._kind.modified]]
+            if value is not None and str(value).strip():
+                found = parse_time(value)
+                if found is None:
+                    raise sheet.wrong(f"line {line}: {self._kind.modified} is no ISO 8601 time")
+                at = found
+        fields = {name: None if cells[places[name]] == "" else cells[places[name]] for name in self._fields}
+        return make_row(self._source.name, self._kind, ids, at, fields)

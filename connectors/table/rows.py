@@ -7,24 +7,36 @@ from __future__ import annotations
 
 import base64
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from difflib import get_close_matches
 from hashlib import blake2b
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import unquote
 from uuid import UUID
 
 import orjson
 from dateutil import parser as dateutil_parser
+from pydantic import BeforeValidator, Field
 
 from connectors.contract import RawValue, Record
 from connectors.errors import ConfigProblem
 
 BUCKETS = 256
 _SAFE_INTEGER = 2**63  # beyond it JSON readers disagree
+
+
+def _seconds(value: Any) -> Any:
+    """Accept 90, "90s", "10m", "1h", "1d"."""
+    if isinstance(value, str) and (found := re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([smhd]?)\s*", value)):
+        return float(found[1]) * {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}[found[2]]
+    return value
+
+
+Seconds = Annotated[float, BeforeValidator(_seconds), Field(ge=0)]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -35,6 +47,9 @@ class TableKind:
     source: str  # the query or the file
     ids: tuple[str, ...]
     modified: str | None = None
+    sheet: str | None = None  # of an Excel workbook; None: its first
+    take: str = "newest"  # of several files: "newest", or "all"
+    done: str | None = None  # what is added to a file's name to name the file that says it is whole
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -71,14 +86,16 @@ class Fingerprint:
         return base64.b64encode(b"".join(n.to_bytes(8, "big") for n in self.sums)).decode()
 
 
-def table_kind(system: str, kind: str, table: Mapping[str, Any], source: str) -> TableKind:
-    """Check a mapping's `table` block whose rows come from the key `source`; raise ConfigProblem."""
+def table_kind(system: str, kind: str, table: Mapping[str, Any], source: str, more: Sequence[str] = ()) -> TableKind:
+    """Check a mapping's `table` block whose rows come from the key `source`; raise ConfigProblem.
+
+    `more`: further keys it may have, whose values the mapping's own check vouches for.
+    """
     where = f"{system}, kind {kind}"
+    known = (source, "id", "modified", *more)
     for key in table:
-        if key not in (source, "id", "modified"):
-            raise ConfigProblem(
-                f"{where}: unknown key {key!r}{did_you_mean(key, (source, 'id', 'modified'))}", system=system
-            )
+        if key not in known:
+            raise ConfigProblem(f"{where}: unknown key {key!r}{did_you_mean(key, known)}", system=system)
     origin = table.get(source)
     if not isinstance(origin, str) or not origin.strip():
         raise ConfigProblem(f"{where}: `{source}` is missing; say where its rows come from", system=system)
@@ -91,7 +108,8 @@ def table_kind(system: str, kind: str, table: Mapping[str, Any], source: str) ->
     modified = table.get("modified")
     if modified is not None and (not isinstance(modified, str) or not modified):
         raise ConfigProblem(f"{where}: `modified` must be the name of one column", system=system)
-    return TableKind(kind=kind, source=origin.strip(), ids=tuple(ids), modified=modified)
+    further = {key: table[key] for key in more if table.get(key) is not None}
+    return TableKind(kind=kind, source=origin.strip(), ids=tuple(ids), modified=modified, **further)
 
 
 def pick_columns(system: str, kind: str, wanted: Sequence[str], present: Sequence[str]) -> dict[str, str]:

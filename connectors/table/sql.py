@@ -10,32 +10,32 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import Any
 
 import sqlalchemy as sa
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from connectors.contract import Capabilities, FieldInfo, FieldType, Page, Readiness, Reading, Record, Roll, Seen
 from connectors.errors import ConfigProblem, ConnectorError, joined
 from connectors.table import changes as finding
 from connectors.table.database import LOCKED, open_read_only
 from connectors.table.query import single_select
-from connectors.table.rows import Row, TableKind, batches, make_row, parse_time, pick_columns, split_id, table_kind
+from connectors.table.rows import (
+    Row,
+    Seconds,
+    TableKind,
+    batches,
+    make_row,
+    parse_time,
+    pick_columns,
+    split_id,
+    table_kind,
+)
 from connectors.table.trouble import in_words
 
 _FETCH = 200  # ids in one query: some databases take no more than 999 parameters
 _SAMPLE = 100
 _OFFSET = re.compile(r"\d\d:\d\d.*[+-](?!00:?00$)\d\d:?\d\d$")
-
-
-def _seconds(value: Any) -> Any:
-    """Accept 90, "90s", "10m", "1h", "1d"."""
-    if isinstance(value, str) and (found := re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([smhd]?)\s*", value)):
-        return float(found[1]) * {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}[found[2]]
-    return value
-
-
-Seconds = Annotated[float, BeforeValidator(_seconds), Field(ge=0)]
 
 
 class Settings(BaseModel):

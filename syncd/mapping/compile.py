@@ -18,7 +18,7 @@ from syncd.mapping.schema import KindSection
 _PLURALS: Mapping[str, Mapping[str, str]] = {
     "hubspot": {"contact": "contacts", "company": "companies", "deal": "deals", "ticket": "tickets", "lead": "leads"},
 }
-_TABLES: Mapping[str, str] = {"sql": "query", "csv": "file"}  # connector -> where the rows of a kind come from
+_TABLES: Mapping[str, str] = {"sql": "query", "files": "file"}  # connector -> where the rows of a kind come from
 
 
 class KindCompiler:
@@ -93,17 +93,17 @@ class KindCompiler:
         if wanted is None and section.table is not None:
             self.say(
                 self.document.key_place((*path, "table")),
-                f"'table' is for sql and csv systems, and {self.system} is {self.connector}",
+                f"'table' is for sql and files systems, and {self.system} is {self.connector}",
                 "delete it",
             )
         if wanted is not None and getattr(section.table, wanted, None) is None:
             place = self.document.key_place((*path, "table") if section.table else path)
             self.say(place, f"missing '{wanted}' in 'table'", f"say where its rows come from: table: {{{wanted}: ...}}")
         if wanted is not None and section.table is not None:
-            other = "file" if wanted == "query" else "query"
-            if getattr(section.table, other) is not None:
-                where = self.document.key_place((*path, "table", other))
-                self.say(where, f"'{other}' does not belong to a {self.connector} system", f"use '{wanted}'")
+            for other in ("file", "sheet", "take", "done") if wanted == "query" else ("query",):
+                if getattr(section.table, other) is not None:
+                    where = self.document.key_place((*path, "table", other))
+                    self.say(where, f"'{other}' does not belong to a {self.connector} system", f"use '{wanted}'")
 
     def _check_targets(self, fields: Mapping[str, FieldMap], section: KindSection, path: Path_) -> None:
         taken: dict[str, str] = {}
@@ -128,7 +128,7 @@ class KindCompiler:
         if table is None:
             return {}
         content: dict[str, object] = {"id": table.id[0] if len(table.id) == 1 else list(table.id)}
-        for key in ("query", "file", "modified"):
+        for key in ("query", "file", "modified", "sheet", "take", "done"):
             if getattr(table, key) is not None:
                 content[key] = getattr(table, key)
         return content

@@ -188,7 +188,7 @@ class KindMap:
     method: Method = Method.STATED
     fields: Mapping[str, FieldMap] = field(default_factory=dict)
     touches: Sequence[TouchMap] = ()
-    table: Mapping[str, Any] = field(default_factory=dict)  # sql and csv: query, id, modified, file
+    table: Mapping[str, Any] = field(default_factory=dict)  # sql and files: query or file, id, modified, ...
 
     @cached_property
     def readers(self) -> Sequence[tuple[str, ReadField]]:

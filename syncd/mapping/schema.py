@@ -316,12 +316,15 @@ class TouchSection(Section):
 
 
 class TableSection(Section):
-    """For sql and csv systems: where the rows come from."""
+    """For sql and files systems: where the rows come from."""
 
     query: str | None = None
     file: str | None = None
     id: OneOrMore
     modified: str | None = None
+    sheet: str | None = Field(default=None, min_length=1)
+    take: Literal["newest", "all"] | None = None
+    done: str | None = Field(default=None, min_length=1)
 
 
 class KindSection(Section):

@@ -63,7 +63,7 @@ KEYS: Mapping[str, Mapping[str, str]] = {
         "method": "how this system came to know its values, the most trusted first",
         "fields": "one line per field of ours",
         "touches": "what of it shows that the person did something",
-        "table": "for sql and csv systems: where the rows come from",
+        "table": "for sql and files systems: where the rows come from",
     },
     "FieldMapSection": {
         "values": "a value table: a file, or the table itself",
@@ -82,7 +82,10 @@ KEYS: Mapping[str, Mapping[str, str]] = {
     },
     "TableSection": {
         "query": "sql: one SELECT that gives every column named",
-        "file": "csv: the file, from the connector's folder",
+        "file": "files: its name from the connector's folder, or a pattern such as plants-*.csv",
+        "sheet": "files: the sheet of an Excel workbook; default: its first",
+        "take": "files: of those that fit the pattern the newest (default) or all",
+        "done": "files: what a file's name with this added says, when it is there: the file is whole",
         "id": "the column, or columns together, that tell one row from all others",
         "modified": "the column with the time of the last change",
     },

@@ -461,7 +461,7 @@ def test_a_locked_file_is_tried_again(erp: Erp) -> None:
 
 def test_the_registry_knows_the_table_connectors() -> None:
     assert registry.find("sql").settings is Settings
-    source = registry.find("csv").connect("files", registry.find("csv").settings())
+    source = registry.find("files").connect("files", registry.find("files").settings())
     assert source.name == "files"
     with pytest.raises(KeyError):
         registry.find("sqll")

@@ -8,7 +8,7 @@ from syncd.config.yaml import Problem, Problems
 from syncd.mapping.loader import load
 from syncd.mapping.model import FieldMap, Mappings
 
-SYSTEMS = {"hubspot": "hubspot", "salesforce": "salesforce", "erp": "sql", "files": "csv"}
+SYSTEMS = {"hubspot": "hubspot", "salesforce": "salesforce", "erp": "sql", "files": "files"}
 
 DEFINITION = """\
 version: 1

@@ -218,7 +218,7 @@ BAD: dict[str, tuple[dict[str, str], str]] = {
     ),
     "a query for a system that is no database": (
         {"hubspot": HUBSPOT.replace("is: lead", "is: lead\n  table: {query: select 1, id: id}")},
-        "hubspot.yaml:4:3: 'table' is for sql and csv systems, and hubspot is hubspot; delete it",
+        "hubspot.yaml:4:3: 'table' is for sql and files systems, and hubspot is hubspot; delete it",
     ),
     "two files for one system": (
         {"other": HUBSPOT},

@@ -1,0 +1,247 @@
+"""Read the rows of one CSV, Excel or Parquet file: a header, then cells, each row with its line for messages.
+
+Which columns mean what is left to connectors.table.files.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterator, Sequence
+from datetime import datetime, time
+from pathlib import Path
+from typing import Any, Protocol
+from zipfile import BadZipFile
+
+from connectors.errors import ConfigProblem, Unavailable
+from connectors.table.rows import did_you_mean
+
+csv.field_size_limit(64 * 1024 * 1024)  # characters; the module's own limit of 128 KB refuses long notes
+_TITLES = 50  # lines of an Excel sheet in which its column names may stand, below titles and notes
+
+
+class Sheet(Protocol):
+    header: list[str]
+
+    def rows(self) -> Iterator[tuple[Sequence[Any], int]]:
+        """Yield the cells below the header, as many as it has, and their line."""
+        ...
+
+    def wrong(self, what: str) -> ConfigProblem:
+        """Return the problem of a file that holds something it must not."""
+        ...
+
+
+def open_sheet(
+    path: Path, *, where: str, system: str, wanted: Sequence[str], sheet: str | None, encoding: str, delimiter: str
+) -> Sheet:
+    """Read a file's header; `wanted` are columns it must have, by which an Excel sheet's header is known.
+
+    The name's end tells the kind of file. Raises ConfigProblem for what is no such file, Unavailable for an empty one.
+    """
+    match path.suffix.lower():
+        case ".xlsx" | ".xlsm":
+            return _Excel(path, where, system, wanted, sheet)
+        case ".parquet":
+            return _Parquet(path, where, system)
+    return _Csv(path, where, system, encoding, delimiter)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+class _File:
+    def __init__(self, path: Path, where: str, system: str) -> None:
+        self._path = path
+        self._where = where
+        self._system = system
+        self.header: list[str] = []
+
+    def wrong(self, what: str) -> ConfigProblem:
+        return ConfigProblem(
+            f"{self._where}, {what}. Mend the file; nothing of it is taken until then", system=self._system
+        )
+
+    def _empty(self) -> Unavailable:
+        return Unavailable(
+            f"{self._where} is empty: not even a line of column names; write the file again. It is tried again",
+            system=self._system,
+        )
+
+    def _missing(self, extra: str) -> ConfigProblem:
+        return ConfigProblem(
+            f'{self._where} cannot be read: its reader is not installed; pip install "syncd[{extra}]"',
+            system=self._system,
+        )
+
+    def _unreadable(self, error: OSError) -> Unavailable:
+        return Unavailable(
+            f"{self._where} cannot be read ({error.strerror}); check the path and its permissions. It is tried again",
+            system=self._system,
+        )
+
+    def _check_names(self, names: Sequence[str], line: int) -> None:
+        for place, name in enumerate(names):
+            if name and name in names[:place]:
+                raise self.wrong(f"line {line} names the column {name} twice")
+
+
+class _Csv(_File):
+    """Every cell is text."""
+
+    def __init__(self, path: Path, where: str, system: str, encoding: str, delimiter: str) -> None:
+        super().__init__(path, where, system)
+        self._encoding = encoding
+        self._delimiter = delimiter
+        for cells, line in self._lines():
+            for place, name in enumerate(cells):
+                if not name.strip():
+                    raise self.wrong(f"line {line}: column {place + 1} has no name")
+            self._check_names(cells, line)
+            self.header = cells
+            return
+        raise self._empty()
+
+    def rows(self) -> Iterator[tuple[Sequence[Any], int]]:
+        for number, (cells, line) in enumerate(self._lines()):
+            if number == 0:
+                continue
+            if len(cells) != len(self.header):
+                raise self.wrong(
+                    f"line {line} has {len(cells)} cells where the first line names {len(self.header)} columns"
+                )
+            yield cells, line
+
+    def _lines(self) -> Iterator[tuple[list[str], int]]:
+        """Yield the cells and the number of each line that is not blank."""
+        encoding = "utf-8-sig" if self._encoding.lower().replace("_", "-") in ("utf-8", "utf8") else self._encoding
+        line = 0
+        try:
+            with self._path.open(encoding=encoding, newline="") as file:
+                reader = csv.reader(file, delimiter=self._delimiter, strict=True)
+                for cells in reader:
+                    line = reader.line_num
+                    if cells:
+                        yield cells, line
+        except UnicodeError as error:
+            raise self.wrong(
+                f"line {self._bad_line()} is not {self._encoding} text; save the file as UTF-8, or set `encoding` "
+                f"(cp1252 for one from Windows)"
+            ) from error
+        except csv.Error as error:
+            raise self.wrong(
+                f"line {line + 1} or what follows is no CSV: a quote stands amid a cell or does not close"
+            ) from error
+        except OSError as error:
+            raise self._unreadable(error) from error
+
+    def _bad_line(self) -> int:
+        """Return the number of the first line that does not decode."""
+        with self._path.open("rb") as file:
+            for number, line in enumerate(file, 1):
+                try:
+                    line.decode(self._encoding)
+                except UnicodeError:
+                    return number
+        return 1
+
+
+class _Excel(_File):
+    """One sheet; titles above the line of column names, and columns without a name, are nobody's."""
+
+    def __init__(self, path: Path, where: str, system: str, wanted: Sequence[str], sheet: str | None) -> None:
+        super().__init__(path, where, system)
+        self._sheet = sheet
+        self._below = 0
+        first: list[str] = []
+        for cells, line in self._lines():
+            names = ["" if value is None else str(value).strip() for value in cells]
+            while names and not names[-1]:
+                names.pop()
+            first = first or names
+            if {one.casefold() for one in wanted} <= {one.casefold() for one in names}:
+                self._check_names(names, line)
+                self.header, self._below = names, line
+                return
+            if line >= _TITLES:
+                break
+        if not first:
+            raise self._empty()
+        near = ", ".join(name + did_you_mean(name, first) for name in wanted)
+        raise self.wrong(f"none of the first {_TITLES} lines names the column {near}")
+
+    def rows(self) -> Iterator[tuple[Sequence[Any], int]]:
+        width = len(self.header)
+        for cells, line in self._lines():
+            if line > self._below and any(value is not None for value in cells):
+                yield [*cells[:width], *[None] * (width - len(cells))], line
+
+    def _lines(self) -> Iterator[tuple[list[Any], int]]:
+        try:
+            import openpyxl
+            from openpyxl.utils.exceptions import InvalidFileException
+        except ImportError as error:
+            raise self._missing("excel") from error
+        try:
+            book = openpyxl.load_workbook(self._path, read_only=True, data_only=True)
+        except (BadZipFile, InvalidFileException, KeyError, ValueError, EOFError) as error:
+            raise self.wrong("which is no Excel workbook or is damaged") from error
+        except OSError as error:
+            raise self._unreadable(error) from error
+        try:
+            name = self._sheet or book.sheetnames[0]
+            if name not in book.sheetnames:
+                raise self.wrong(
+                    f"has no sheet {name}{did_you_mean(name, book.sheetnames)}; it has {', '.join(book.sheetnames)}"
+                )
+            for line, cells in enumerate(book[name].iter_rows(), 1):
+                yield [_excel_value(cell) for cell in cells], line
+        finally:
+            book.close()
+
+
+class _Parquet(_File):
+    """Cells have the types that the file says."""
+
+    def __init__(self, path: Path, where: str, system: str) -> None:
+        super().__init__(path, where, system)
+        with self._opened() as file:
+            self.header = list(file.schema_arrow.names)
+        self._check_names(self.header, 1)
+
+    def rows(self) -> Iterator[tuple[Sequence[Any], int]]:
+        line = 0
+        with self._opened() as file:
+            for batch in file.iter_batches(batch_size=1000):
+                for cells in zip(*(column.to_pylist() for column in batch.columns), strict=True):
+                    line += 1
+                    yield cells, line
+
+    def _opened(self) -> Any:
+        try:
+            import pyarrow as pa
+            import pyarrow.parquet as pq
+        except ImportError as error:
+            raise self._missing("parquet") from error
+        try:
+            return pq.ParquetFile(self._path)
+        except pa.ArrowInvalid as error:
+            raise self.wrong("which is no Parquet file or is damaged") from error
+        except OSError as error:
+            raise self._unreadable(error) from error
+
+
+def _excel_value(cell: Any) -> Any:
+    """Return what a person sees: a number shown as 00042 is that text, a day without a time is a day."""
+    value = cell.value
+    if value is None or cell.data_type == "e":  # #N/A and its like
+        return None
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, int) and re.fullmatch(r"0{2,}", str(cell.number_format)):
+        return str(value).zfill(len(cell.number_format))
+    if isinstance(value, datetime) and value.time() == time():
+        return value.date()
+    return value
