@@ -18,6 +18,7 @@ MODULES = {
     "salesforce": "connectors.salesforce",
     "sql": "connectors.table.sql",
     "files": "connectors.table.files",
+    "csv": "connectors.table.files",  # the same, by the name of what lies in most folders
 }
 
 

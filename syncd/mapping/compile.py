@@ -18,7 +18,8 @@ from syncd.mapping.schema import KindSection
 _PLURALS: Mapping[str, Mapping[str, str]] = {
     "hubspot": {"contact": "contacts", "company": "companies", "deal": "deals", "ticket": "tickets", "lead": "leads"},
 }
-_TABLES: Mapping[str, str] = {"sql": "query", "files": "file"}  # connector -> where the rows of a kind come from
+# connector -> where the rows of a kind come from
+_TABLES: Mapping[str, str] = {"sql": "query", "files": "file", "csv": "file"}
 
 
 class KindCompiler:

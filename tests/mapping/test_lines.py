@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from mapping_folder import HUBSPOT, SYSTEMS, mapped, write
 
+from connectors import registry
 from syncd.lead.definition import EntityKind, FieldType
 from syncd.mapping.loader import load
 from syncd.mapping.model import ABSENT, BadValue, Conflict, Method
@@ -223,3 +224,12 @@ def test_rows_of_a_table_say_where_they_come_from(tmp_path: Path) -> None:
     kind = load(folder, SYSTEMS).kind("erp", "row")
     assert kind is not None
     assert kind.table == {"query": "select 1", "id": ["a", "b"], "modified": "m"}
+
+
+@pytest.mark.parametrize("connector", ["files", "csv"])
+def test_a_folder_of_files_goes_by_either_name(connector: str, tmp_path: Path) -> None:
+    """In the config as in the mapping that says where the rows come from."""
+    assert registry.find(connector).connect is registry.find("files").connect
+    rows = "system: list\nrow:\n  is: account\n  table: {file: list.csv, id: no}\n  fields: {domain: {from: site}}\n"
+    folder = write(tmp_path, list=rows)
+    assert load(folder, {"hubspot": "hubspot", "list": connector}).systems["list"].kinds["row"].fields["domain"]
