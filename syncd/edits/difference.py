@@ -45,6 +45,7 @@ class Edit:
     kinds: Mapping[Kind, KindEdit] = field(default_factory=dict)
     golden: Mapping[EntityKind, frozenset[str]] = field(default_factory=dict)  # fields whose value is chosen otherwise
     leads: bool = False  # score, markets, ladder: every lead
+    placed: bool = False  # how likeness is judged: every lead and every branch
     gate: bool = False  # what the gate asks for: those that stand before it
     unforeseen: tuple[str, ...] = ()
 
@@ -224,7 +225,10 @@ def _definition(running: Mappings, edited: Mappings) -> Edit:
     lines += [at((name,), f"definition {name}", "changed") for name in dict.fromkeys(everyone + asked_for)]
     if old.version != new.version or old.agreed != new.agreed:
         lines.append(at(("version",), "definition version", "changed"))
-    return Edit(lines=tuple(lines), golden=golden, leads=bool(everyone), gate=gate or bool(asked_for))
+    placed = dict(old.matching) != dict(new.matching)
+    if placed:
+        lines.append(at(("matching",), "definition matching", "changed"))
+    return Edit(lines=tuple(lines), golden=golden, leads=bool(everyone), placed=placed, gate=gate or bool(asked_for))
 
 
 def _fields(old: Definition, new: Definition, kind: EntityKind) -> tuple[frozenset[str], list[tuple[str, str]], bool]:

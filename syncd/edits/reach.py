@@ -28,8 +28,9 @@ def reached_by(connection: Connection, edit: Edit, running: Mappings, edited: Ma
         if one.creates:
             kind_map = edited.kind(*key) or running.kind(*key)
             found |= _without_record(connection, key, kind_map) if kind_map is not None else set()
-    if edit.leads:
-        found |= set(connection.execute(select(entity.c.id).where(entity.c.kind == EntityKind.LEAD.value)).scalars())
+    if edit.leads or edit.placed:
+        kinds = [EntityKind.LEAD.value, *([EntityKind.BRANCH.value] if edit.placed else [])]
+        found |= set(connection.execute(select(entity.c.id).where(entity.c.kind.in_(kinds))).scalars())
     elif edit.gate:
         found |= _before_the_gate(connection, {running.definition.handoff_from, edited.definition.handoff_from})
     for kind, names in edit.golden.items():

@@ -151,6 +151,44 @@ class ReasonCode:
     who: str = "marketing"
 
 
+class Sense(StrEnum):
+    """What of a candidate's field speaks for it when several are as likely."""
+
+    HAS = "has"
+    LACKS = "lacks"
+    MOST = "most"
+    LEAST = "least"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preference:
+    """One tie-breaker, such as `has erp_customer`; numbers and dates can be the most (the latest) or the least."""
+
+    sense: Sense
+    field: str
+
+    def __str__(self) -> str:
+        return f"{self.sense.value} {self.field}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Matching:
+    """What differs from the usual when likeness is judged; see docs/matching.md. None: as usual.
+
+    `weights`: sign -> bits where it agrees, at most.
+    """
+
+    link: float | None = None
+    review: float | None = None
+    margin: float | None = None
+    prefer: Sequence[Preference] = ()
+    weights: Mapping[str, float] = field(default_factory=dict)
+
+
+# The signs whose weight may be stated.
+WEIGHED = ("number", "domain", "phone", "name", "street", "city")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Agreement:
     by: str
@@ -175,6 +213,7 @@ class Definition:
     currency: str = "USD"
     placeholders: frozenset[str] = frozenset()
     region: str = "US"  # for phone numbers without a country
+    matching: Mapping[EntityKind, Matching] = field(default_factory=dict)  # account, branch: how who belongs is judged
 
     def stage_order(self, name: str) -> int:
         """Return a stage's place on the ladder, from 0; -1 for the two places off it (recycled, disqualified)."""

@@ -27,14 +27,17 @@ from syncd.lead.definition import (
     FieldType,
     FitRule,
     Market,
+    Matching,
     Merge,
+    Preference,
     ReasonCode,
     Requirement,
+    Sense,
     SharedField,
     Stage,
 )
 from syncd.mapping.expr import compile_condition
-from syncd.mapping.schema import NAME, DefinitionFile, FieldSection
+from syncd.mapping.schema import NAME, DefinitionFile, FieldSection, MatchSection
 
 FACTS: Mapping[str, FieldType] = {**HANDOFF_FACTS, **SALES_FACTS, **CONDITION_FACTS}
 
@@ -111,6 +114,10 @@ class _Reader:
             currency=model.currency,
             placeholders=frozenset(one.strip().casefold() for one in model.placeholders),
             region=model.region,
+            matching={
+                kind: self._matching(kind, getattr(model.matching, kind.value))
+                for kind in (EntityKind.ACCOUNT, EntityKind.BRANCH)
+            },
         )
 
     def _fields(self, kind: EntityKind, sections: Mapping[str, FieldSection]) -> dict[str, SharedField]:
@@ -157,6 +164,30 @@ class _Reader:
                 self._say(
                     (*path, "merge", "rank", i), f"no system {system!r} in the config", nearest(system, self.systems)
                 )
+
+    def _matching(self, kind: EntityKind, section: MatchSection) -> Matching:
+        path = ("matching", kind.value)
+        fields = self.fields[kind]
+        found = []
+        for i, one in enumerate(section.prefer):
+            sense, name = Sense(one.sense), one.field
+            place: Path_ = (*path, "prefer", i)
+            if name not in fields:
+                self._say(place, f"no {kind.value} field {name!r}", nearest(name, fields))
+            elif sense in (Sense.MOST, Sense.LEAST) and fields[name].type.value not in _ORDERED:
+                self._say(
+                    place, f"{name!r} is {fields[name].type.value}: none is the {sense.value}", f"write 'has {name}'"
+                )
+            found.append(Preference(sense=sense, field=name))
+        usual = Matching(link=5.0, review=-2.0)
+        link, review = section.link, section.review
+        if (usual.link if link is None else link) < (usual.review if review is None else review):  # type: ignore[operator]
+            self._say(
+                path, "'link' is below 'review', so nothing would ever be asked", "raise 'link', or lower 'review'"
+            )
+        return Matching(
+            link=link, review=review, margin=section.margin, prefer=tuple(found), weights=dict(section.weights)
+        )
 
     def _stages(self) -> list[Stage]:
         return [

@@ -27,6 +27,8 @@ _NAMES = {
     "HandoffSection": "The handoff",
     "AlsoSection": "Further facts",
     "ReasonSection": "A reason",
+    "MatchingSection": "Matching",
+    "MatchSection": "What is judged otherwise",
     "MappingFile": "A mapping",
     "KindSection": "A kind of record",
     "FieldMapSection": "A line",

@@ -14,7 +14,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, RootModel, W
 
 from syncd.config.check import Duration, Section, kind_of, plain_error, read_duration
 from syncd.config.settings import ConfigFile
-from syncd.lead.definition import EntityKind, FieldType, Merge
+from syncd.lead.definition import WEIGHED, EntityKind, FieldType, Merge, Sense
 from syncd.mapping.model import Conflict, Create, Method
 from syncd.mapping.wording import KEYS
 
@@ -232,6 +232,54 @@ class ReasonSection(Section):
 Fields = dict[str, FieldSection]
 
 
+def _preference(value: Any) -> Any:
+    sense, _, name = value.partition(" ") if isinstance(value, str) else ("", "", "")
+    if sense in _SENSES and re.fullmatch(NAME, name.strip()):
+        return {"sense": sense, "field": name.strip()}
+    raise plain_error(f"expected one of {', '.join(_SENSES)}, and a field; write it as 'has erp_customer'")
+
+
+_SENSES = tuple(one.value for one in Sense)
+
+
+class PreferenceSection(Section):
+    sense: str
+    field: str
+
+
+Bits = Annotated[float, Field(ge=-40, le=60)]
+
+
+class MatchSection(Section):
+    """How it is judged which account, or branch, somebody belongs to. In bits: 10 are a thousand to one."""
+
+    link: Bits | None = Field(default=None, description="from here on it is linked; usually 5")
+    review: Bits | None = Field(default=None, description="from here on a person is asked; usually -2")
+    margin: Annotated[float, Field(ge=0, le=40)] | None = Field(
+        default=None, description="how far ahead of the second; usually 4"
+    )
+    prefer: list[
+        Annotated[
+            PreferenceSection,
+            BeforeValidator(_preference),
+            WithJsonSchema({"type": "string", "pattern": f"^({'|'.join(_SENSES)}) [a-z][a-z0-9_]*$"}),
+        ]
+    ] = Field(
+        default_factory=list,
+        description="tie-breakers between those as likely: 'has', 'lacks', 'most', 'least' and a field",
+    )
+    weights: dict[Literal[WEIGHED], Annotated[float, Field(ge=0, le=60)]] = Field(  # type: ignore[valid-type]
+        default_factory=dict, description="what agreeing says at most, by sign"
+    )
+
+
+class MatchingSection(Section):
+    """How likeness is judged; see docs/matching.md."""
+
+    account: MatchSection = Field(default=MatchSection(), description="which account a lead or branch belongs to")
+    branch: MatchSection = Field(default=MatchSection(), description="which branch a lead sits at")
+
+
 class DefinitionFile(Section):
     """definition.yaml: the shared lead definition, for both teams"""
 
@@ -250,6 +298,7 @@ class DefinitionFile(Section):
         default="US", description="for phones without a country"
     )
     placeholders: list[str] = Field(default=[], description="values that count as blank at the gate")
+    matching: MatchingSection = Field(default=MatchingSection(), description="how it is judged who belongs where")
 
 
 _INLINE_TABLE = {"anyOf": [{"type": "string"}, {"type": "object", "additionalProperties": {"type": "string"}}]}

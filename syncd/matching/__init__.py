@@ -6,7 +6,7 @@ Pure: it reads no store and no system. Callers bring the records and keep what i
 from syncd.matching.compare import compare
 from syncd.matching.evidence import COMPANY, PERSON, SITE, Band, Comparison, Hold, Purpose, Reason, Rules, Sign
 from syncd.matching.frequency import Frequencies
-from syncd.matching.index import MOST_PER_KEY, Candidate, Found, Index, choose, shortlist
+from syncd.matching.index import MOST_PER_KEY, Candidate, Found, Index, break_tie, choose, shortlist
 from syncd.matching.keys import block_keys
 from syncd.matching.party import Party, form_of, party_of
 
@@ -28,6 +28,7 @@ __all__ = [
     "Rules",
     "Sign",
     "block_keys",
+    "break_tie",
     "choose",
     "compare",
     "form_of",

@@ -42,6 +42,7 @@ class Found:
     band: Band
     margin: float
     tie_broken_by: str | None = None
+    level: tuple[str, ...] = ()  # those that the tie-breaker left behind
 
     @property
     def best(self) -> Candidate | None:
@@ -183,26 +184,42 @@ def shortlist(holders: Mapping[str, Sequence[str]], purpose: Purpose) -> list[st
     return [one for _, one in ranked[:_MOST_WEIGHED]]
 
 
+def break_tie(facts: Mapping[str, Mapping[str, float]], rules: Rules) -> tuple[str, str] | None:
+    """Return (id, tie-breaker) of the one that comes first, each tie-breaker leaving the best for the next."""
+    left = list(facts)
+    for tie in rules.ties:
+        best = max(facts[one].get(tie, 0.0) for one in left)
+        left = [one for one in left if facts[one].get(tie, 0.0) == best]
+        if len(left) == 1:
+            return left[0], tie
+    return None
+
+
 def decide(
     weighed: Sequence[Candidate], rules: Rules, facts: Mapping[str, Mapping[str, float]], most: int = 5
 ) -> Found:
     """Rank candidates and say whether the first is far enough ahead of the second to be linked without asking."""
-    ranked = sorted(
+    everyone = sorted(
         (one for one in weighed if one.comparison.band is not Band.NO),
         key=lambda one: (one.comparison.band is not Band.LINK, -one.comparison.weight, one.id),
-    )[: max(most, 2)]
-    if not ranked:
+    )
+    if not everyone:
         return _NOBODY
+    ranked = everyone[: max(most, 2)]
     first = ranked[0]
     margin = first.comparison.weight - ranked[1].comparison.weight if len(ranked) > 1 else float("inf")
     if first.comparison.band is not Band.LINK or margin >= rules.margin:
         return Found(candidates=tuple(ranked), band=first.comparison.band, margin=margin)
-    level = [one for one in ranked if first.comparison.weight - one.comparison.weight < rules.margin]
-    for fact in rules.ties:
-        values = sorted(((facts[one.id].get(fact, 0.0), one.id) for one in level), reverse=True)
-        if values[0][0] > values[1][0]:
-            chosen = next(one for one in level if one.id == values[0][1])
-            ranked = [chosen, *(one for one in ranked if one is not chosen)]
-            return Found(candidates=tuple(ranked), band=chosen.comparison.band, margin=margin, tie_broken_by=fact)
+    level = [one for one in everyone if first.comparison.weight - one.comparison.weight < rules.margin]
+    preferred = break_tie({one.id: facts[one.id] for one in level}, rules)
+    chosen = next((one for one in level if preferred is not None and one.id == preferred[0]), None)
+    if preferred is not None and chosen is not None and chosen.comparison.band is Band.LINK:
+        return Found(
+            candidates=(chosen, *(one for one in ranked if one is not chosen)),
+            band=Band.LINK,
+            margin=margin,
+            tie_broken_by=preferred[1],
+            level=tuple(one.id for one in level if one is not chosen),
+        )
     held = replace(first, comparison=first.comparison.held(Hold.TIE))
     return Found(candidates=(held, *ranked[1:]), band=Band.REVIEW, margin=margin)

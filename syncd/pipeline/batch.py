@@ -16,7 +16,9 @@ from syncd.lead.branch import mail_domain, name_key, site_key
 from syncd.lead.decision import EntityView, Related, Waiver
 from syncd.lead.definition import EntityKind
 from syncd.mapping.model import Create, Mappings
+from syncd.matching import Rules
 from syncd.pipeline.resembling import Near, look_around
+from syncd.stages.enrich import rules_of
 from syncd.stages.match import Key
 from syncd.stages.merge import Said
 from syncd.store import handoff, intake
@@ -40,6 +42,11 @@ class Batch:
         """The systems that leads are handed over to: those where a lead may be created."""
         kinds = self.mappings.of_entity(EntityKind.LEAD)
         return frozenset(one.system for one in kinds if one.create is Create.ALLOWED)
+
+    @cached_property
+    def rules(self) -> Mapping[EntityKind, Rules]:
+        """How it is judged who belongs to which account, and sits at which branch."""
+        return {kind: rules_of(self.mappings.definition, kind) for kind in (EntityKind.ACCOUNT, EntityKind.BRANCH)}
 
     def find(self, kind: EntityKind, key: str, value: str | None) -> list[Related]:
         if not value:

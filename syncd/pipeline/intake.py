@@ -13,7 +13,7 @@ from syncd.lead.definition import EntityKind
 from syncd.mapping.model import Create, KindMap, Mappings
 from syncd.pipeline.succession import RANK, follow_conversions, follow_merges, tell_twins
 from syncd.stages.map import map_keys
-from syncd.stages.match import LONE, RELATING, Key, Linked, Several, keys_of, match_record
+from syncd.stages.match import LONE, RELATING, SHARED, Key, Linked, Several, keys_of, match_record, nowhere
 from syncd.stages.poll import News, sift, survivor_of, touches_in
 from syncd.store import inbox, intake, sweep
 from syncd.store.database import from_ms, new_id, serialise_intake
@@ -21,7 +21,7 @@ from syncd.store.database import from_ms, new_id, serialise_intake
 # What a key is made of; mapping only these keeps intake cheap.
 KEY_FIELDS = {
     EntityKind.LEAD: ("phone", "last_name", "email"),
-    EntityKind.ACCOUNT: ("name",),
+    EntityKind.ACCOUNT: ("name", "street", "postcode"),
     EntityKind.BRANCH: ("customer", "ship_to", "street", "postcode"),
 }
 
@@ -159,9 +159,19 @@ def _as_news(connection: Connection, system: str, kind: str, one: intake.StoredR
 
 
 def _sought(keys: Sequence[Key]) -> list[Key]:
-    """Return the keys by which somebody may be known: not those that a whole company shares."""
+    """Return the keys by which somebody may be known: not those that a whole company shares.
+
+    Of accounts of one name or domain the address says which.
+    """
     own = [key for key in keys if key[0] not in RELATING]
-    return [*own, *((LONE[name], value) for name, value in own if name in LONE)]
+    shared = [key for key in own if key[0] in SHARED]
+    sites = [key for key in keys if shared and key[0] == "site"]
+    return [
+        *own,
+        *((LONE[name], value) for name, value in own if name in LONE),
+        *sites,
+        *(nowhere(key) for key in shared if sites),
+    ]
 
 
 def _key_values(mappings: Mappings, kind_map: KindMap, one: News) -> dict[str, Any]:

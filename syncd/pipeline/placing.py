@@ -27,6 +27,7 @@ def place_lead(
             batch.possible(view, batch.find(EntityKind.ACCOUNT, "domain", mail_domain(values.get("email")))),
             batch.possible(view, batch.find(EntityKind.ACCOUNT, "name", name_key(values.get("company")))),
             batch.alike(view, EntityKind.ACCOUNT),
+            batch.rules[EntityKind.ACCOUNT],
         )
         whose = _take(view, values, provenance, "account", found, batch.now)
     account = batch.related.get(values.get("account") or "")
@@ -50,6 +51,7 @@ def place_branch(batch: Batch, view: EntityView, values: dict[str, Any], provena
         batch.possible(view, batch.find(EntityKind.ACCOUNT, "erp_customer", values.get("customer"))),
         batch.possible(view, batch.find(EntityKind.ACCOUNT, "name", name_key(values.get("customer_name")))),
         batch.alike(view, EntityKind.ACCOUNT),
+        batch.rules[EntityKind.ACCOUNT],
     )
     return _take(view, values, provenance, "account", found, batch.now)
 
@@ -66,7 +68,8 @@ def _find_branch(
     here = batch.find(EntityKind.BRANCH, "account", account.id if account else None)
     here += batch.find(EntityKind.BRANCH, "site", site_key(values.get("street"), values.get("postcode")))
     known = list({one.id: one for one in here}.values())
-    found = find_branch(values, account, batch.possible(view, known), batch.alike(view, EntityKind.BRANCH))
+    rules = batch.rules[EntityKind.BRANCH]
+    found = find_branch(values, account, batch.possible(view, known), batch.alike(view, EntityKind.BRANCH), rules)
     return (None, found) if isinstance(found, Question) else (found, None)
 
 

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from math import inf
 from typing import Any, TypeAlias
 
 from syncd.lead.branch import name_key, site_key
 from syncd.lead.decision import Likely, Question, Related
-from syncd.lead.definition import EntityKind
+from syncd.lead.definition import Definition, EntityKind, Matching
 from syncd.matching import (
     COMPANY,
     SITE,
@@ -21,9 +22,11 @@ from syncd.matching import (
     Found,
     Frequencies,
     Party,
+    Purpose,
     Rules,
     Sign,
     block_keys,
+    break_tie,
     choose,
     compare,
     form_of,
@@ -34,11 +37,28 @@ AccountFound: TypeAlias = tuple[str, str] | Question | None  # (id, why), what a
 BranchFound: TypeAlias = tuple[Related, str] | Question | None
 
 
+def rules_of(definition: Definition, about: EntityKind) -> Rules:
+    """Return how it is judged which account, or branch, somebody belongs to, as far as the definition says."""
+    return with_stated(SITE if about is EntityKind.BRANCH else COMPANY, definition.matching.get(about, Matching()))
+
+
+def with_stated(rules: Rules, stated: Matching) -> Rules:
+    """Return the rules with what is stated in place of the usual."""
+    limits = {name: getattr(stated, name) for name in ("link", "review", "margin")}
+    changed: dict[str, Any] = {name: value for name, value in limits.items() if value is not None}
+    for sign, bits in stated.weights.items():
+        changed |= {"name_most": bits} if sign == "name" else {sign: (bits, getattr(rules, sign)[1])}
+    if stated.prefer:
+        changed["ties"] = tuple(map(str, stated.prefer))
+    return replace(rules, **changed) if changed else rules
+
+
 def find_account(
     values: Mapping[str, Any],
     by_domain: Sequence[Related],
     by_name: Sequence[Related],
     alike: Sequence[Related] = (),
+    rules: Rules = COMPANY,
 ) -> AccountFound:
     """Return (account id, why) for a lead without a stated one. `alike`: what shares keys of likeness with it."""
     if len(by_domain) == 1:
@@ -49,7 +69,7 @@ def find_account(
     if not likely and not alike:
         return None
     mine = _party(values, values.get("company"))
-    return _likeliest(mine, likely) if likely else _resembling(mine, alike, COMPANY)
+    return _likeliest(mine, likely, rules) if likely else _resembling(mine, alike, rules)
 
 
 def account_of_branch(
@@ -57,6 +77,7 @@ def account_of_branch(
     by_customer: Sequence[Related],
     by_name: Sequence[Related],
     alike: Sequence[Related] = (),
+    rules: Rules = COMPANY,
 ) -> AccountFound:
     """Return (account id, why) for a branch: the ERP customer number first, then name and address."""
     if len(by_customer) == 1:
@@ -72,7 +93,7 @@ def account_of_branch(
         return at_site[0].id, "customer name and address"
     likely = [*by_customer, *agreeing]
     mine = _party(values, values.get("customer_name") or values.get("name"))
-    return _likeliest(mine, likely) if likely else _resembling(mine, alike, COMPANY)
+    return _likeliest(mine, likely, rules) if likely else _resembling(mine, alike, rules)
 
 
 def find_branch(
@@ -80,6 +101,7 @@ def find_branch(
     account: Related | None,
     branches: Sequence[Related],
     alike: Sequence[Related] = (),
+    rules: Rules = SITE,
 ) -> BranchFound:
     """Return the branch somebody sits at, and why: its account agrees and the address or the telephone does.
 
@@ -99,10 +121,10 @@ def find_branch(
     if len({branch.id for branch, _ in hits}) == 1:
         return hits[0]
     if hits:
-        return _several_branches(values, hits)
+        return _several_branches(values, hits, rules)
     if account is not None:
-        return _branch_spelled_otherwise(values, account, branches)
-    found = _resembling(_party(values, values.get("company")), alike, SITE) if alike else None
+        return _branch_spelled_otherwise(values, account, branches, rules)
+    found = _resembling(_party(values, values.get("company")), alike, rules) if alike else None
     if not isinstance(found, tuple):
         return found
     return next(one for one in alike if one.id == found[0]), found[1]
@@ -148,24 +170,35 @@ def _block_keys(party: Party) -> list[str]:
     return [key[:_LONGEST_KEY] for key in block_keys(form_of(party))]
 
 
-def _likeliest(mine: Party, candidates: Sequence[Related]) -> AccountFound:
+def _likeliest(mine: Party, candidates: Sequence[Related], rules: Rules) -> AccountFound:
     """Return the one account that fits, with the reasons; of those that an exact key found."""
     if len(candidates) < 2:
         return None
-    return _outcome(choose(mine, _parties(candidates), COMPANY), EntityKind.ACCOUNT)
+    parties = _parties(candidates, rules)
+    found = choose(mine, parties, rules, most=len(parties))
+    if found.band is Band.REVIEW and rules.ties:
+        # One alone would be linked by the key they share; of several the tie-breakers may say which.
+        best = found.candidates[0].comparison.weight
+        level = [one.id for one in found.candidates if best - one.comparison.weight < rules.margin]
+        preferred = break_tie({one.id: one.facts for one in parties if one.id in level}, rules)
+        if preferred is not None:
+            comparison = next(one.comparison for one in found.candidates if one.id == preferred[0])
+            near = f"{max(found.margin, 0.0):.1f} bits from {_told([one for one in level if one != preferred[0]])}"
+            return preferred[0], f"{_words(comparison)}; {near}, preferred: {preferred[1]}"
+    return _outcome(found, EntityKind.ACCOUNT)
 
 
 def _resembling(mine: Party, alike: Sequence[Related], rules: Rules) -> AccountFound:
     """Return the one that fits among those found by likeness alone; how rare their words are is told by them."""
     if not alike:
         return None
-    others = _parties(alike)
+    others = _parties(alike, rules)
     frequencies = Frequencies(form_of(one) for one in others)
     frequencies.size = _CHOICE
     found = choose(mine, others, rules, frequencies)
     if found.band is Band.REVIEW:  # two companies at one address are no question, however many share the building
         found = replace(found, candidates=tuple(one for one in found.candidates if _may_be(one.comparison)))
-    return _outcome(found, EntityKind.BRANCH if rules is SITE else EntityKind.ACCOUNT)
+    return _outcome(found, EntityKind.BRANCH if rules.purpose is Purpose.SITE else EntityKind.ACCOUNT)
 
 
 def _may_be(comparison: Comparison) -> bool:
@@ -173,15 +206,45 @@ def _may_be(comparison: Comparison) -> bool:
     return Sign.NAME_OTHER not in signs or bool(signs & _WHOEVER)
 
 
-def _parties(candidates: Sequence[Related]) -> list[Party]:
-    return [_party(one.values, one.values.get("name"), one.id) for one in {one.id: one for one in candidates}.values()]
+def _parties(candidates: Sequence[Related], rules: Rules) -> list[Party]:
+    distinct = {one.id: one for one in candidates}.values()
+    parties = [_party(one.values, one.values.get("name"), one.id) for one in distinct]
+    if not rules.ties:
+        return parties
+    return [replace(party, facts=_facts(one.values, rules)) for party, one in zip(parties, distinct, strict=True)]
+
+
+def _facts(values: Mapping[str, Any], rules: Rules) -> dict[str, float]:
+    """Return what each tie-breaker says of a candidate, more being better; one without a value comes last."""
+    facts = {}
+    for tie in rules.ties:
+        sense, _, name = tie.partition(" ")
+        value = values.get(name)
+        if sense in ("has", "lacks"):
+            facts[tie] = float((value not in (None, "", [])) is (sense == "has"))
+        else:
+            size = _size(value)
+            facts[tie] = -inf if size is None else size if sense == "most" else -size
+    return facts
+
+
+def _size(value: Any) -> float | None:
+    """Return a number as it is, and a date or a time as its digits: later is greater."""
+    if isinstance(value, str):
+        digits = "".join(ch for ch in value if ch.isdigit())
+        return float(digits.ljust(14, "0")) if digits else None
+    return None if value is None else float(value)
 
 
 def _outcome(found: Found, about: EntityKind, without: Sign | None = None) -> AccountFound:
     if found.best is None or found.band is Band.NO:
         return None
     if found.band is Band.LINK:
-        return found.best.id, _words(found.best.comparison, without)
+        words = _words(found.best.comparison, without)
+        if found.tie_broken_by is None:
+            return found.best.id, words
+        near = f"{max(found.margin, 0.0):.1f} bits from {_told(found.level)}"
+        return found.best.id, f"{words}; {near}, preferred: {found.tie_broken_by}"
     return _question(found.candidates, about, without)
 
 
@@ -204,17 +267,27 @@ def _question(candidates: Sequence[Candidate], about: EntityKind, without: Sign 
     )
 
 
-def _several_branches(values: Mapping[str, Any], hits: Sequence[tuple[Related, str]]) -> Question:
-    """Ask which of the branches that fit exactly it is, as when one address stands in the ERP twice."""
+def _told(ids: Sequence[str]) -> str:
+    return ids[0] if len(ids) == 1 else f"{ids[0]} and {len(ids) - 1} more"
+
+
+def _several_branches(values: Mapping[str, Any], hits: Sequence[tuple[Related, str]], rules: Rules) -> BranchFound:
+    """Say which of the branches that fit exactly it is, as when one address stands in the ERP twice, or ask."""
     mine = _party(values, values.get("company"))
-    weighed = [
-        Candidate(id=one.id, comparison=compare(mine, one, SITE)) for one in _parties([branch for branch, _ in hits])
-    ]
+    parties = _parties([branch for branch, _ in hits], rules)
+    preferred = break_tie({one.id: one.facts for one in parties}, rules)
+    if preferred is not None:
+        branch, why = next(hit for hit in hits if hit[0].id == preferred[0])
+        others = sorted({one.id for one in parties} - {branch.id})
+        return branch, f"{why}; as likely as {_told(others)}, preferred: {preferred[1]}"
+    weighed = [Candidate(id=one.id, comparison=compare(mine, one, rules)) for one in parties]
     weighed.sort(key=lambda one: (-one.comparison.weight, one.id))
     return _question(weighed, EntityKind.BRANCH)
 
 
-def _branch_spelled_otherwise(values: Mapping[str, Any], account: Related, branches: Sequence[Related]) -> BranchFound:
+def _branch_spelled_otherwise(
+    values: Mapping[str, Any], account: Related, branches: Sequence[Related], rules: Rules
+) -> BranchFound:
     """Look, among the account's branches in this town, for the address with a slip or in other words."""
     near = {
         one.id: one
@@ -226,7 +299,7 @@ def _branch_spelled_otherwise(values: Mapping[str, Any], account: Related, branc
     others = [
         _party({name: one.values.get(name) for name in _PLACE_PARTS}, account.id, one.id) for one in near.values()
     ]
-    found = choose(mine, others, SITE)
+    found = choose(mine, others, rules)
     if found.best is None or found.band is Band.NO:
         return None
     signs = {sign for sign, _ in found.best.comparison.signs}

@@ -15,8 +15,10 @@ from syncd.lead.definition import Definition, EntityKind
 Key: TypeAlias = tuple[str, str]  # (kind of key, canonical value)
 
 # Keys that find related entities but never say that two records are the same one.
-RELATING = frozenset({"ref", "account", "site", "customer", "company", "like", "asked"})
+RELATING = frozenset({"ref", "account", "site", "customer", "company", "like", "asked", "nowhere"})
 # Keys that speak only where a surer one is lacking on one of the two sides -> the name under which that side is found.
+# What accounts of one company may share, each being an account of its own at another address.
+SHARED = frozenset({"name", "domain"})
 LONE = {"phone": "lone phone", "ship_to": "lone ship_to"}
 
 
@@ -59,7 +61,8 @@ def keys_of(definition: Definition, kind: EntityKind, values: Mapping[str, Any])
         return keys
     if kind is EntityKind.ACCOUNT:
         keys += _some(("name", name_key(values.get("name"))))
-        return keys
+        site = _some(("site", site_key(values.get("street"), values.get("postcode"))))
+        return keys + (site or [nowhere(key) for key in keys if key[0] in SHARED])
     numbers = branch_numbers(values.get("customer"), values.get("ship_to"))
     if not keys:
         keys += _some(("lone ship_to", numbers))
@@ -68,6 +71,11 @@ def keys_of(definition: Definition, kind: EntityKind, values: Mapping[str, Any])
     keys += _some(("customer", values.get("customer")))
     keys += _some(("site", site_key(values.get("street"), values.get("postcode"))))
     return keys
+
+
+def nowhere(key: Key) -> Key:
+    """Return the key under which an account without an address is found beside this one."""
+    return "nowhere", f"{key[0]} {key[1]}"[:512]
 
 
 def match_record(
@@ -89,6 +97,8 @@ def match_record(
         # surer key is lacking.
         surer = has_email if key[0] == "phone" else not any(name in LONE.values() for name, _ in keys)
         found = holders.get((LONE[key[0]], key[1]) if key[0] in LONE and surer else key, ())
+        if key[0] in SHARED:
+            found = _at_the_address(keys, key, found, holders, taken, record_id)
         if not found:
             continue
         if len(found) > 1:
@@ -101,6 +111,28 @@ def match_record(
 
 
 # ---------------------------------------------------------------------------------------------------------------------
+
+
+def _at_the_address(
+    keys: Sequence[Key],
+    shared: Key,
+    found: Sequence[str],
+    holders: Mapping[Key, Sequence[str]],
+    taken: Mapping[str, str],
+    record_id: str,
+) -> Sequence[str]:
+    """Of the accounts of one name or domain, return those that this record may be one with.
+
+    Plants of one company are often accounts of one name: two records of one system at two addresses are two accounts.
+    """
+    site = next((key for key in keys if key[0] == "site"), None)
+    if site is None:
+        return found
+    here = [one for one in found if one in holders.get(site, ())]
+    if here:
+        return here
+    anywhere = holders.get(nowhere(shared), ())
+    return [one for one in found if taken.get(one, record_id) == record_id or one in anywhere]
 
 
 def _some(key: tuple[str, str | None]) -> list[Key]:

@@ -114,6 +114,7 @@ SECTIONS: Mapping[str, Callable[[Files], None]] = {
     ),
     "a fact to be stated": swap("definition.yaml", "{type: money,", "{type: money, stated: true, label: money,"),
     "a placeholder": swap("definition.yaml", "version: 1", "version: 1\nplaceholders: [Works]"),
+    "a tie-breaker": swap("definition.yaml", "version: 1", "version: 1\nmatching: {account: {prefer: [has domain]}}"),
     "nothing is created": swap("crm.yaml", "allowed\n  create_when: handoff.passed && has(last_name)", "never"),
     "created for less": swap("crm.yaml", " && has(last_name)", ""),
     "some are left alone": swap("hub.yaml", "  kind: contacts\n", '  kind: contacts\n  only: city != "Chicago"\n'),
@@ -142,7 +143,7 @@ TOWN = [
     {"email": "", "phone": "", "lastname": "", "company": "Works", "jobtitle": "", "city": "Boston",
      "budget": "20", "employees": "500", "optout": ""},
 ]  # fmt: skip
-QUIET = frozenset({"the version only", "a whole kind is bought", "ours wins"})
+QUIET = frozenset({"a tie-breaker", "the version only", "a whole kind is bought", "ours wins"})
 _numbers = itertools.count(1)
 
 

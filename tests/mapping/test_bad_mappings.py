@@ -57,6 +57,27 @@ BAD: dict[str, tuple[dict[str, str], str]] = {
         {"hubspot": HUBSPOT.replace("  is: lead\n", "")},
         "hubspot.yaml:2:1: missing key 'is' in 'contact'; add 'is: ...'",
     ),
+    "a tie-breaker over a field that is not": (
+        definition("handoff:\n", "matching: {account: {prefer: [has domian]}}\nhandoff:\n"),
+        "definition.yaml:30:31: no account field 'domian'; did you mean 'domain'?",
+    ),
+    "a tie-breaker that cannot be ordered": (
+        definition("handoff:\n", "matching: {account: {prefer: [has domain, most domain]}}\nhandoff:\n"),
+        "definition.yaml:30:43: 'domain' is domain: none is the most; write 'has domain'",
+    ),
+    "a tie-breaker in other words": (
+        definition("handoff:\n", "matching: {account: {prefer: [oldest]}}\nhandoff:\n"),
+        "definition.yaml:30:31: expected one of has, lacks, most, least, and a field; write it as 'has erp_customer'",
+    ),
+    "a weight of no sign": (
+        definition("handoff:\n", "matching: {branch: {weights: {fone: 3}}}\nhandoff:\n"),
+        "definition.yaml:30:37: 'fone' is not allowed here; did you mean 'phone'?",
+    ),
+    "a link below review": (
+        definition("handoff:\n", "matching: {account: {link: -3}}\nhandoff:\n"),
+        "definition.yaml:30:21: 'link' is below 'review', so nothing would ever be asked; "
+        "raise 'link', or lower 'review'",
+    ),
     "a missing system": (
         {"hubspot": HUBSPOT.replace("system: hubspot\n", "")},
         "hubspot.yaml:1:1: missing key 'system'; add 'system: ...'",

@@ -8,8 +8,16 @@ import pytest
 from support.builders import related
 
 from syncd.lead.decision import Question
-from syncd.lead.definition import EntityKind
-from syncd.stages.enrich import account_of_branch, find_account, find_branch, kept_keys, sought_keys
+from syncd.lead.definition import EntityKind, Matching, Preference, Sense
+from syncd.matching import COMPANY, SITE
+from syncd.stages.enrich import (
+    account_of_branch,
+    find_account,
+    find_branch,
+    kept_keys,
+    sought_keys,
+    with_stated,
+)
 
 HERE: dict[str, Any] = {"street": "400 North Industrial Road, Suite 3", "postcode": "12345-6789"}
 SAME = {"street": "400 N Industrial Rd", "postcode": "12345"}
@@ -38,6 +46,77 @@ def test_a_domain_of_several_accounts_says_nothing_and_the_name_decides() -> Non
 def test_several_accounts_of_one_name_are_none() -> None:
     assert find_account({}, [], [ACME, related("B")]) is None
     assert find_account({}, [], []) is None
+
+
+def prefer(*ties: str) -> Matching:
+    words = [tie.split() for tie in ties]
+    return Matching(prefer=[Preference(sense=Sense(sense), field=name) for sense, name in words])
+
+
+PLANTS = [
+    related("HQ", name="Acme Inc", domain="acme.com", erp_customer="7", created="2019-01-01"),
+    related("P1", name="Acme Inc", domain="acme.com", parent="HQ", created="2018-01-01", revenue=5),
+    related("P2", name="Acme", domain="acme.com", parent="HQ", created="2020-01-01", revenue=9),
+]
+
+
+@pytest.mark.parametrize(
+    ("ties", "chosen"),
+    [
+        (["has erp_customer"], "HQ"),
+        (["lacks parent"], "HQ"),
+        (["has parent", "least created"], "P1"),
+        (["most created"], "P2"),
+        (["most revenue"], "P2"),
+        (["least revenue"], "P1"),
+        (["has domain", "most created"], "P2"),
+    ],
+)
+def test_stated_tie_breakers_decide_between_accounts_of_one_company(ties: list[str], chosen: str) -> None:
+    """Each leaves the best for the next; a candidate without the value comes last; the reason tells the runner-up."""
+    mine = {"company": "Acme", "email": "a@acme.com", "domain": "acme.com"}
+    rules = with_stated(COMPANY, prefer(*ties))
+    for domain in (PLANTS, []):  # by mail domain and name, and by the name alone
+        values = mine if domain else {"company": "Acme"}
+        found = find_account(values, domain, PLANTS, (), rules)
+        assert isinstance(found, tuple)
+        assert found[0] == chosen
+        assert found[1].endswith(f"preferred: {ties[-1]}")
+        assert "0.0 bits from " in found[1]
+
+
+def test_tie_breakers_that_tie_leave_the_question() -> None:
+    rules = with_stated(COMPANY, prefer("has domain", "lacks phone"))
+    values = {"company": "Acme", "email": "a@acme.com", "domain": "acme.com"}
+    assert sorted(asked(find_account(values, PLANTS, PLANTS, (), rules)))[:1] == ["HQ"]
+
+
+def test_a_tie_breaker_links_nothing_that_is_not_as_likely() -> None:
+    """The account at the lead's own address is meant, whatever the other one has."""
+    here = related("HERE", name="Acme Inc", city="Springfield", **SAME)
+    there = related("THERE", name="Acme Inc", city="Dover", erp_customer="7", **ELSEWHERE)
+    values = {"company": "Acme Inc", "city": "Springfield", **SAME}
+    found = find_account(values, [], [here, there], (), with_stated(COMPANY, prefer("has erp_customer")))
+    assert isinstance(found, tuple)
+    assert found[0] == "HERE"
+
+
+def test_of_two_branches_at_one_address_a_tie_breaker_says_which() -> None:
+    """One address twice in the ERP: the one that was shipped to last."""
+    twins = [related("B1", account="A", last_shipment="2024-01-01", **SAME)]
+    twins.append(related("B2", account="A", last_shipment="2026-01-01", **SAME))
+    rules = with_stated(SITE, prefer("most last_shipment"))
+    found = find_branch(HERE, ACME, twins, (), rules)
+    assert isinstance(found, tuple)
+    assert found[0].id == "B2"
+    assert sorted(asked(find_branch(HERE, ACME, twins))) == ["B1", "B2"]
+
+
+def test_stated_thresholds_and_weights_take_the_place_of_the_usual() -> None:
+    rules = with_stated(SITE, Matching(link=9.0, margin=2.0, weights={"phone": 3.0, "name": 12.0}))
+    assert (rules.link, rules.review, rules.margin) == (9.0, SITE.review, 2.0)
+    assert (rules.phone, rules.name_most, rules.street) == ((3.0, SITE.phone[1]), 12.0, SITE.street)
+    assert with_stated(SITE, Matching()) is SITE
 
 
 @pytest.mark.parametrize(

@@ -29,10 +29,11 @@ def test_empty_values_make_no_key() -> None:
 
 
 def test_an_account_is_found_by_its_domain_and_its_name() -> None:
-    assert keys(EntityKind.ACCOUNT, domain="plant.example", name="Plant, Inc.") == [
-        ("domain", "plant.example"),
-        ("name", "plant"),
-    ]
+    named = [("domain", "plant.example"), ("name", "plant")]
+    found = keys(EntityKind.ACCOUNT, domain="plant.example", name="Plant, Inc.", street="9 Elm St", postcode="60601")
+    assert found == [*named, ("site", "60601|9 elm st")]
+    nowhere = [("nowhere", "domain plant.example"), ("nowhere", "name plant")]
+    assert keys(EntityKind.ACCOUNT, domain="plant.example", name="Plant, Inc.") == named + nowhere
 
 
 def test_a_branch_is_identified_by_its_own_key_and_only_related_by_customer_and_place() -> None:
@@ -110,3 +111,35 @@ def test_a_record_meets_itself_without_trouble() -> None:
 def test_a_relating_key_never_links(kind: str) -> None:
     """Colleagues share an account, a company, a site; they are not one person."""
     assert match_record([(kind, "x")], {(kind, "x"): ["A"]}, {}, "1") == Unknown()
+
+
+# --- accounts of one company
+
+HERE = ("site", "61604|400 n industrial rd")
+THERE = ("site", "60601|9 elm st")
+
+
+def test_two_accounts_of_one_system_share_a_name_at_two_addresses() -> None:
+    """Plants of one company: a second record of that system is an account of its own, and nobody is asked."""
+    holders = {("name", "acme"): ["A"], ("domain", "acme.com"): ["A"], HERE: ["A"]}
+    keys = [("domain", "acme.com"), ("name", "acme"), THERE]
+    assert match_record(keys, holders, {"A": "001"}, "002") == Unknown()
+    assert match_record(keys, holders, {}, "002") == Linked("A", "domain")  # of another system: one of the two
+
+
+def test_two_accounts_of_one_system_at_one_address_are_asked_about() -> None:
+    holders = {("name", "acme"): ["A", "B"], HERE: ["A"], THERE: ["B"]}
+    assert match_record([("name", "acme"), HERE], holders, {"A": "001", "B": "002"}, "003") == Several(("A",), "name")
+
+
+@pytest.mark.parametrize("keys", [[("name", "acme")], [("name", "acme"), THERE]])
+def test_an_account_without_an_address_may_be_any_of_its_name(keys: list[Key]) -> None:
+    """Nothing says that it is another one, whichever side lacks the address."""
+    holders = {("name", "acme"): ["A"], ("nowhere", "name acme"): ["A"]}
+    assert match_record(keys, holders, {"A": "001"}, "002") == Several(("A",), "name")
+
+
+def test_of_several_accounts_of_one_name_the_address_says_which() -> None:
+    """A company of the other system that stands at one of the plants."""
+    holders = {("name", "acme"): ["A", "B"], HERE: ["A"], THERE: ["B"]}
+    assert match_record([("name", "acme"), THERE], holders, {}, "77") == Linked("B", "name")
