@@ -170,19 +170,22 @@ def test_looking_for_what_is_alike_reads_only_what_shares_a_key(made: World) -> 
     assert not any("n:voltaf" in told or "g:volta" in told for told in statements)
 
 
-def test_a_tie_breaker_stated_while_it_runs_answers_what_was_asked(made: World) -> None:
+def test_a_tie_breaker_stated_while_it_runs_answers_what_was_asked(tmp_path: Path, sqlite_url: str) -> None:
     """Two plants of one name are two accounts; once `prefer` is in force, what fits both goes to the numbered one."""
-    plants = [
-        seed_account(made, "Voltaform Castings Inc"),
-        seed_account(made, "Voltaform Castings Inc", AccountNumber="C77", BillingStreet="9 Elm St"),
-    ]
-    add_branch(made, "S1", "Voltaform Castings", customer="C9", **{**ADDRESS, "street": "1 Oak Ct"})
-    made.settle()
-    assert len({entity_of(made, one) for one in plants}) == 2
-    assert [one.entity for one in questions(made)] == [entity_of(made, "C9/S1")]
-    file = made.folder / "mappings" / "definition.yaml"
-    stated = "matching: {account: {prefer: [has erp_customer]}}\n"
-    file.write_text(file.read_text(encoding="utf-8").replace("version: 1\n", f"version: 1\n{stated}"), encoding="utf-8")
-    made.settle()
-    assert values_of(made, "C9/S1")["account"] == entity_of(made, plants[1])
-    assert (questions(made), made.problems()) == ([], [])
+    with world(tmp_path, sqlite_url, {"creates: 0 #": "creates: 5 #"}) as made:
+        plants = [
+            seed_account(made, "Voltaform Castings Inc"),
+            seed_account(made, "Voltaform Castings Inc", AccountNumber="C77", BillingStreet="9 Elm St"),
+        ]
+        add_branch(made, "S1", "Voltaform Castings", customer="C9", **{**ADDRESS, "street": "1 Oak Ct"})
+        made.settle()
+        assert len({entity_of(made, one) for one in plants}) == 2
+        assert [one.entity for one in questions(made)] == [entity_of(made, "C9/S1")]
+        file = made.folder / "mappings" / "definition.yaml"
+        stated = "matching: {account: {prefer: [has erp_customer]}}\n"
+        file.write_text(
+            file.read_text(encoding="utf-8").replace("version: 1\n", f"version: 1\n{stated}"), encoding="utf-8"
+        )
+        made.settle()
+        assert values_of(made, "C9/S1")["account"] == entity_of(made, plants[1])
+        assert (questions(made), made.problems()) == ([], [])
