@@ -176,6 +176,7 @@ class Related:
     id: str
     values: Mapping[str, Any]
     records: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    provenance: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -96,6 +96,7 @@ class SharedField:
     identifies: bool = False
     who: str = "marketing"
     refers_to: EntityKind | None = None
+    from_account: str | None = None  # of a lead: the account's field that fills it where the lead itself says nothing
     personal: bool = False
 
 

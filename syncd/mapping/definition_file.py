@@ -129,6 +129,8 @@ class _Reader:
             elif name in FACTS:
                 self._say(path, f"{name!r} is a fact that syncd itself keeps", "choose another name", key=True)
             self._check_field(section, path)
+            if section.from_account is not None:
+                self._check_from_account(section, path, section.from_account)
             fields[name] = SharedField(
                 name=name,
                 type=FieldType(section.type),
@@ -143,9 +145,21 @@ class _Reader:
                 identifies=section.identifies,
                 who=section.who,
                 refers_to=EntityKind(section.refers_to) if section.refers_to else None,
+                from_account=section.from_account,
                 personal=section.personal,
             )
         return fields
+
+    def _check_from_account(self, section: FieldSection, path: Path_, name: str) -> None:
+        where, known = (*path, "from_account"), self.model.account
+        if path[0] != EntityKind.LEAD.value:
+            self._say(where, "only a lead's field is filled from its account", "delete it")
+        elif name not in known:
+            self._say(where, f"unknown account field {name!r}", nearest(name, known))
+        elif known[name].type != section.type or set(known[name].choices) - set(section.choices):
+            self._say(
+                where, f"the account's {name} holds what this field cannot", "give both the same type and choices"
+            )
 
     def _check_field(self, section: FieldSection, path: Path_) -> None:
         if section.choices and section.type not in ("choice", "list"):

@@ -173,6 +173,7 @@ class FieldSection(Section):
     ] = Field(default=False, description="two records with the same value are the same lead, account or branch")
     who: str = Field(default="marketing", description="who can fill it in, for the refusal")
     refers_to: _words(EntityKind) | None = None  # type: ignore[valid-type]
+    from_account: str | None = None
     personal: bool = Field(default=False, description="erased with the person")
 
 

@@ -22,7 +22,7 @@ from syncd.lead.decision import (
 from syncd.lead.definition import SALES_FACTS, EntityKind
 from syncd.mapping.model import Create, FieldMap, Mappings
 from syncd.pipeline.batch import Batch, with_references, with_related
-from syncd.pipeline.placing import place_branch, place_lead
+from syncd.pipeline.placing import fill_from_account, place_branch, place_lead
 from syncd.pipeline.unanswered import keep, own_up
 from syncd.stages.deliver import plan_create, plan_update
 from syncd.stages.feedback import handoff_facts
@@ -164,6 +164,7 @@ def _decide_lead(
 ) -> Decision:
     definition, now = batch.mappings.definition, batch.now
     branch, question = place_lead(batch, view, values, provenance)
+    fill_from_account(batch, values, provenance)
     scored = score_lead(definition, values, view.touches, now)  # qualify
     sales, decided_at = sales_facts(said, SALES_FACTS)
     scope = {**values, **scored, "touches": len(view.touches), "now": now}

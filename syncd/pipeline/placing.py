@@ -42,6 +42,20 @@ def place_lead(
     return branch, whose or where
 
 
+def fill_from_account(batch: Batch, values: dict[str, Any], provenance: dict[str, Any]) -> None:
+    """Fill what no record of a lead says and the definition takes from its account, as old and as sure as there."""
+    account = batch.related.get(values.get("account") or "")
+    if account is None:
+        return
+    for name, field in batch.mappings.definition.fields[EntityKind.LEAD].items():
+        value = account.values.get(field.from_account) if field.from_account else None
+        if value is None or values.get(name) is not None:
+            continue
+        values[name] = value
+        source = account.provenance.get(field.from_account or "", {})
+        provenance[name] = {**source, "rule": f"its account's {field.from_account}, {source.get('rule', '')}"}
+
+
 def place_branch(batch: Batch, view: EntityView, values: dict[str, Any], provenance: dict[str, Any]) -> Question | None:
     """Add the account of a branch; return what a person must say about it."""
     if values.get("account") is not None:

@@ -105,8 +105,9 @@ def load_related(connection: Connection, ids: Iterable[str]) -> dict[str, Relate
             records.setdefault(row.entity, {})[(row.system, row.kind)] = row.record_id
     found: dict[str, Related] = {}
     for part in chunks(wanted):
-        for one, values in connection.execute(select(entity.c.id, entity.c["values"]).where(entity.c.id.in_(part))):
-            found[one] = Related(id=one, values=values, records=records.get(one, {}))
+        told = select(entity.c.id, entity.c["values"], entity.c.provenance).where(entity.c.id.in_(part))
+        for one, values, provenance in connection.execute(told):
+            found[one] = Related(id=one, values=values, records=records.get(one, {}), provenance=provenance)
     return found
 
 

@@ -300,6 +300,18 @@ BAD: dict[str, tuple[dict[str, str], str]] = {
         definition("refers_to: account", "refers_to: acount"),
         "definition.yaml:19:41: 'acount' is not allowed here; did you mean 'account'?",
     ),
+    "a field of the account that is none": (
+        definition("{type: phone}", "{type: phone, from_account: fone}"),
+        "definition.yaml:4:38: unknown account field 'fone'; known: domain",
+    ),
+    "a field of the account that holds something else": (
+        definition("{type: phone}", "{type: phone, from_account: domain}"),
+        "definition.yaml:4:38: the account's domain holds what this field cannot; give both the same type and choices",
+    ),
+    "a field of the account that is filled from the account": (
+        definition("{type: domain, ", "{type: domain, from_account: domain, "),
+        "definition.yaml:21:40: only a lead's field is filled from its account; delete it",
+    ),
     "a date that is none": (
         definition("version: 1", "version: 1\nagreed:\n  sales: {by: Ann, on: 2026-13-01}"),
         "definition.yaml:3:24: expected a date; write it as 2026-11-02",

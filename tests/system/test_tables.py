@@ -1,0 +1,167 @@
+"""Tables as sources of a whole world: firmographics that fill leads, files that lose rows or columns."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from support.commands import process_as_before, say
+from support.world import ROOT, World, laid_out
+
+__all__ = ["process_as_before"]
+pytestmark = [pytest.mark.system, pytest.mark.usefixtures("process_as_before")]
+
+EXAMPLES = ROOT / "connectors" / "table" / "examples"
+OLD = 1_700_000_000
+WORKS = 'F-1,Works Incorporated,https://www.works.example/about,31-33,"{employees}",,,,,USA,active,{day}\n'
+
+
+def edit(path: Path, old: str, new: str) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert old in text, old
+    path.write_text(text.replace(old, new), encoding="utf-8")
+
+
+def put(path: Path, text: str, at: int = OLD) -> None:
+    path.write_text(text, encoding="utf-8")
+    os.utime(path, (at, at))
+
+
+@contextmanager
+def with_files(folder: Path, state: str, system: str) -> Iterator[World]:
+    """A world that has one more system: the folder `tables`."""
+    (folder / "tables").mkdir()
+    more = f"  {system}:\n    connector: files\n    folder: {folder}/tables\n    poll: 5s\n\nbrakes:"
+    with laid_out(folder, state, {"\nbrakes:": "\n" + more}) as made:
+        yield made
+
+
+def firmographics(made: World, employees: str = "1,250", day: str = "2026-10-01", at: int = OLD) -> None:
+    header = (EXAMPLES / "firmographics.csv").read_text(encoding="utf-8").splitlines()[0]
+    put(made.folder / "tables" / "firmographics.csv", header + "\n" + WORKS.format(employees=employees, day=day), at)
+
+
+def test_a_bought_list_fills_what_nobody_said_and_yields_to_who_did(
+    tmp_path: Path, sqlite_url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The gate lets a lead through by its company's head count; a person's own figure wins, however old it is."""
+    with with_files(tmp_path, sqlite_url, "firmographics") as made:
+        shutil.copy(EXAMPLES / "firmographics.yaml", made.folder / "mappings")
+        definition = made.folder / "mappings" / "definition.yaml"
+        edit(
+            definition,
+            "  employees: {type: integer}\n  website",
+            "  employees: {type: integer, from_account: employees}\n  website",
+        )
+        (company,) = made.hubspot.seed("companies", [{"name": "Works Inc.", "domain": "works.example"}])
+        contact = made.contact(numberofemployees="", associatedcompanyid=company)
+        firmographics(made, employees="450")
+        with made.running():
+            made.settle()
+            (lead,) = made.leads()
+            assert lead["NumberOfEmployees"] == 450
+            said = say(capsys, "explain", "--config", str(made.config), f"hubspot:contacts:{contact}")
+            assert "firmographics company F-1" in said.out
+            assert "its account's employees" in said.out
+            firmographics(made, employees="460", at=OLD + 60)
+            made.settle()
+            assert made.leads()[0]["NumberOfEmployees"] == 460
+            made.hubspot.edit("contacts", contact, {"numberofemployees": "500"})
+            made.settle()
+            firmographics(made, employees="470", at=OLD + 120)
+            made.settle()
+            assert made.leads()[0]["NumberOfEmployees"] == 500
+
+
+def test_a_bought_figure_past_its_shelf_life_is_stale_at_the_gate(tmp_path: Path, sqlite_url: str) -> None:
+    with with_files(tmp_path, sqlite_url, "firmographics") as made:
+        shutil.copy(EXAMPLES / "firmographics.yaml", made.folder / "mappings")
+        definition = made.folder / "mappings" / "definition.yaml"
+        aging = "  employees: {type: integer, from_account: employees, shelf_life: 365d}\n  website"
+        edit(definition, "  employees: {type: integer}\n  website", aging)
+        (company,) = made.hubspot.seed("companies", [{"name": "Works Inc.", "domain": "works.example"}])
+        contact = made.contact(numberofemployees="", associatedcompanyid=company)
+        firmographics(made, employees="450", day="2021-01-01")
+        with made.running():
+            made.settle()
+            assert made.leads() == []
+            assert "employees" in made.told(contact)["syncd_handoff_missing"]
+            firmographics(made, employees="460", day="2026-10-01", at=OLD + 60)
+            made.settle()
+            assert len(made.leads()) == 1
+
+
+BRANCHES = """\
+system: shop
+ship_to:
+  is: branch
+  method: observed
+  table: {file: ship-to.csv, id: [customer, number]}
+  fields:
+    branch_key: {value: '"shop/" + customer + "/" + number'}
+    customer: {from: customer}
+    ship_to: {from: number}
+    name: {from: name}
+    street: {from: street}
+    postcode: {from: zip}
+    country: {constant: US}
+"""
+
+
+def ship_to(made: World, count: int, header: str = "customer,number,name,street,zip", at: int = OLD) -> None:
+    rows = "".join(f"C1,{n:03},Works {n},{n} Mill Rd,60601\n" for n in range(1, count + 1))
+    put(made.folder / "tables" / "ship-to.csv", f"{header}\n{rows}", at)
+
+
+def alive(made: World) -> int:
+    with made.app.engine.connect() as connection:
+        return connection.exec_driver_sql("select count(*) from record where system = 'shop' and not deleted").scalar()
+
+
+@pytest.fixture
+def shop(tmp_path: Path, sqlite_url: str) -> Iterator[World]:
+    with with_files(tmp_path, sqlite_url, "shop") as made:
+        (made.folder / "mappings" / "shop.yaml").write_text(BRANCHES)
+        ship_to(made, 40)
+        with made.running():
+            made.settle()
+            yield made
+
+
+def test_a_truncated_file_deletes_no_branch_and_a_row_that_is_gone_is_noticed(shop: World) -> None:
+    ship_to(shop, 38, at=OLD + 60)
+    shop.cycle(sweeping=True)
+    assert alive(shop) == 38
+    ship_to(shop, 9, at=OLD + 120)
+    shop.cycle(sweeping=True)
+    assert alive(shop) == 38
+    assert any("29 of 38 known records are not listed there any more" in one for one in shop.problems())
+    put(shop.folder / "tables" / "ship-to.csv", "", OLD + 180)
+    shop.cycle(sweeping=True)
+    assert alive(shop) == 38
+
+
+def test_a_column_with_a_new_name_pauses_what_reads_it_and_nothing_else(
+    shop: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Named once with the mapping line and the likely new name; rows that are new come in without it."""
+    monkeypatch.setattr("syncd.daemon.drift.PATIENCE_MS", 0)
+    ship_to(shop, 41, "customer,number,name,street_1,zip", OLD + 60)
+    for _ in range(3):
+        shop.work._troubles.clear()
+        shop.wait_is_over()
+        shop.cycle()
+    assert alive(shop) == 41
+    (problem,) = [one for one in shop.problems() if "street" in one]
+    assert "shop.yaml" in problem
+    assert "street_1" in problem
+    ship_to(shop, 41, at=OLD + 120)
+    for _ in range(2):
+        shop.work._troubles.clear()
+        shop.wait_is_over()
+        shop.cycle()
+    assert not [one for one in shop.problems() if "street" in one]
