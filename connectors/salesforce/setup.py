@@ -55,11 +55,7 @@ class Preparer:
             try:
                 known = {field.name.lower() for field in self._reader.fields(kind)}
             except ConfigProblem:
-                names = ", ".join(field.name for field in of_kind)
-                lines.append(
-                    f"there is no object {kind}, and it cannot be created over this API: deploy the package that setup "
-                    f"writes, or create the object by hand with {names} and assign {self._set} to syncd's user"
-                )
+                lines.append(self._unseen(kind, ", ".join(field.name for field in of_kind)))
                 continue
             for field in of_kind:
                 if field.name.lower() in known:
@@ -71,6 +67,17 @@ class Preparer:
                         f"{kind}.{field.name} is a standard field that syncd's user may not see: grant it by hand"
                     )
         return missing, lines
+
+    def _unseen(self, kind: str, names: str) -> str:
+        if not kind.endswith("__c"):
+            return (
+                f"syncd's user may not see the object {kind}: grant it Read and View All by hand, and Read on {names} "
+                f"(Create and Edit too where the mapping writes)"
+            )
+        return (
+            f"there is no object {kind}, and it cannot be created over this API: deploy the package that setup "
+            f"writes, or create the object by hand with {names} and assign {self._set} to syncd's user"
+        )
 
     def _create(self, field: FieldWanted, lines: list[str]) -> bool:
         """Create one field; tell whether it is there now."""

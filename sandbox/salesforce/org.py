@@ -128,7 +128,7 @@ class Org:
         self.duplicate_rules: list[DuplicateRule] = []
         self.validation_rules: list[ValidationRule] = []
         self.locks: dict[str, Lock] = {}
-        self.denied: dict[str, set[str]] = {}  # object -> create, edit, delete that the integration user may not
+        self.denied: dict[str, set[str]] = {}  # object -> read, create, edit, delete that the integration user may not
         self.page_limit = 2_000
         self.assigned_owner: str | None = None
         self.writes: dict[str, Writes] = {}
@@ -148,6 +148,8 @@ class Org:
     def type(self, name: str, *, tooling: bool = False) -> ObjectType | None:
         """Return the object in any case; those of the Tooling API exist only there."""
         found = self.types.get(name.lower())
+        if found is not None and "read" in self.denied.get(found.name, ()):
+            return None  # an object without Read looks like one that is not there
         return found if found is not None and found.tooling == tooling else None
 
     def table(self, name: str) -> Table:

@@ -255,7 +255,7 @@ class Salesforce:
         self._secure(object, name, readable=True, editable=True)
 
     def deny(self, object: str, *rights: str) -> None:
-        """Take create, edit or delete of an object from the integration user."""
+        """Take read, create, edit or delete of an object from the integration user."""
         with self.lock:
             self.org.denied.setdefault(object, set()).update(rights)
             self.org.schema_changed(object)

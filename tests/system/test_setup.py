@@ -52,6 +52,17 @@ def test_a_dry_run_makes_nothing(bare: World, capsys: pytest.CaptureFixture[str]
     assert made - before["hubspot"] == set()
 
 
+def test_a_standard_object_that_nobody_granted_is_not_to_be_created(
+    bare: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It looks just like one that is not there; but every org has it, so what lacks is a right."""
+    bare.salesforce.deny("Account", "read")
+    assert _run(bare, "setup", "salesforce", "--dry-run") == 0
+    told = capsys.readouterr().out
+    assert "syncd's user may not see the object Account: grant it Read and View All by hand, and Read on Name" in told
+    assert "no object Account" not in told
+
+
 def test_an_object_that_no_api_can_make_is_named_and_packaged(
     bare: World, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
