@@ -256,6 +256,7 @@ class Decision:
     changes: tuple[Change, ...] = ()
     moves: tuple[Move, ...] = ()
     verdict: Verdict | None = None
+    withdrawn: bool = False  # the refusal in force ends without another verdict: nobody is left to refuse
     writes: tuple[Write, ...] = ()
     reads: Mapping[tuple[str, str, str], Mapping[str, Any]] = field(default_factory=dict)  # agreed by reading
     asks: tuple[Ask, ...] = ()

@@ -94,6 +94,7 @@ def store_decisions(
         intents=intents,
         moves=[row for one in kept for row in _move_rows(mappings, one, now)],
         verdicts=[row for one in kept for row in _verdict_rows(mappings, one, now)],
+        withdrawn={one.entity: now for one in kept if one.withdrawn},
         changes=[_ledger_row(mappings, one, now) for one in kept if one.changes],
     )
     settle_doubts(connection, [one.entity for one in kept])

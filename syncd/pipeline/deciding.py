@@ -171,19 +171,20 @@ def _decide_lead(
     before = LeadState.load(view.state)
     state, moves = walk_ladder(definition, before, scope, sales, decided_at, _evidence(view, provenance, said), now)
     verdict = None
-    if at_gate(definition, state):
+    alone = _only_in_crm(batch, view)
+    if at_gate(definition, state) and not alone:
         verdict = check_handoff(definition, values, provenance, bad, scope, now, batch.waivers.get(view.id, ()))
         outcome = "passed" if verdict.passed else "refused"
         waived = verdict.waived_words() or None
         state = replace(state, outcome=outcome, refused=verdict.words() or None, waived=waived)
     else:
-        state = replace(state, refused=None)
+        state = replace(state, refused=None, outcome=None if alone and state.handed_at is None else state.outcome)
     if verdict is not None and verdict.passed and _in_crm(batch, view):
         state = replace(state, handed_at=now)
     facts = handoff_facts(
         definition, view.id, values, scored, state, verdict, branch, view.touches, _crm_id(batch, view)
     )
-    passed = bool(facts["handoff.passed"])
+    passed = bool(facts["handoff.passed"]) and not alone
     waiting = passed and state.handed_at is None and bool(batch.crm)
     writes, reads, asks = _plan(batch, view, {**values, **facts}, provenance, allowed=passed, waiting=waiting)
     if passed and _buried(batch, view):
@@ -201,6 +202,7 @@ def _decide_lead(
         facts,
         moves=moves,
         verdict=verdict if spoke else None,
+        withdrawn=before.outcome == "refused" and state.outcome is None,
         fate=_fate_at_gate(view, state, verdict, writes, asks),
         question=question,
     )
@@ -216,6 +218,12 @@ def _evidence(view: EntityView, provenance: Mapping[str, Mapping[str, Any]], sai
 def _in_crm(batch: Batch, view: EntityView) -> bool:
     crm = batch.crm
     return any(record.system in crm and not record.deleted for record in view.records)
+
+
+def _only_in_crm(batch: Batch, view: EntityView) -> bool:
+    """Return whether all that told of this lead outside the CRM is deleted: nothing is left to refuse, or to write."""
+    told = [one for one in view.records if one.system not in batch.crm and one.survivor is None]
+    return bool(told) and all(one.deleted for one in told)
 
 
 def _buried(batch: Batch, view: EntityView) -> bool:
@@ -317,6 +325,7 @@ def _sum_up(
     *,
     moves: Sequence[Move] = (),
     verdict: Verdict | None = None,
+    withdrawn: bool = False,
     fate: Fate | None = None,
     question: Question | None = None,
 ) -> Decision:
@@ -332,6 +341,7 @@ def _sum_up(
         changes=changes,
         moves=tuple(moves),
         verdict=verdict,
+        withdrawn=withdrawn,
         writes=tuple(writes),
         reads=reads,
         asks=tuple(asks),

@@ -119,6 +119,7 @@ def save_decisions(
     intents: Sequence[Mapping[str, Any]],
     moves: Sequence[Mapping[str, Any]],
     verdicts: Sequence[Mapping[str, Any]],
+    withdrawn: Mapping[str, int],
     changes: Sequence[Mapping[str, Any]],
 ) -> None:
     """Store everything that a batch of decisions changed, before any of it is acted on."""
@@ -126,7 +127,8 @@ def save_decisions(
     upsert(connection, agreed, agreements)
     for table, rows in ((intent, intents), (stage_event, moves), (ledger, changes)):
         insert_rows(connection, table, rows)
-    execute_many(connection, _RELEASE, [{"b_lead": row["lead"], "b_at": row["at"]} for row in verdicts])
+    ended = {**{row["lead"]: row["at"] for row in verdicts}, **withdrawn}
+    execute_many(connection, _RELEASE, [{"b_lead": lead, "b_at": at} for lead, at in ended.items()])
     insert_rows(connection, verdict, verdicts)
 
 

@@ -15,6 +15,7 @@ from sandbox.wire import Fault
 from syncd.daemon.sweep import EVERY
 from syncd.store import workers
 from syncd.store.database import now_ms
+from syncd.store.figures import open_refusals
 from syncd.store.tables import entity, link, match_key, metadata, record
 from syncd.store.tables import sweep as swept
 
@@ -42,22 +43,32 @@ def alive(made: World, kind: str) -> set[str]:
     return {one.id for one in rows(made, sa.select(record.c.id).where(record.c.kind == kind, ~record.c.deleted))}
 
 
+def refused(made: World) -> list[Any]:
+    with made.app.engine.connect() as connection:
+        return open_refusals(connection, 10)
+
+
 def sweeps(made: World, system: str = "hubspot") -> dict[str, int]:
     return made.work.sweep(system, even_if_fresh=True)
 
 
 def test_an_archived_contact_is_noticed_by_the_sweep_and_by_nothing_before(made: World) -> None:
-    """Archiving moves no time and leaves the search index without a trace. The lead stays with sales as it was."""
+    """Archiving moves no time and leaves the search index without a trace. The lead stays with sales as it was, and who
+    was refused is no longer."""
     contact, other = made.contact(), made.contacts([person(1)])[0]
+    (lacking,) = made.contacts([{**person(2), "budget_amount": ""}])
     made.settle()
+    assert len(refused(made)) == 1
     before = [dict(lead) for lead in made.leads()]
     made.hubspot.archive("contacts", contact)
+    made.hubspot.archive("contacts", lacking)
     made.settle()
-    assert alive(made, "contacts") == {contact, other}
-    assert sweeps(made) == {"deleted": 1}
+    assert alive(made, "contacts") == {contact, other, lacking}
+    assert sweeps(made) == {"deleted": 2}
     assert alive(made, "contacts") == {other}
     made.settle()
-    assert [lead["Email"] for lead in made.leads()] == [lead["Email"] for lead in before]
+    assert made.leads() == before
+    assert refused(made) == []
 
 
 def test_a_restored_contact_comes_alive_again(made: World) -> None:
@@ -94,7 +105,8 @@ def test_an_erased_contact_whose_lead_lives_on_is_found_by_that_lead_alone(made:
     """What stands on the Lead is an echo of the erased; only its address stays a key, so that it is not made again."""
     gone, _ = made.contact(buying_group="Quetzalcoatl Jones"), made.contacts([person(1)])
     made.settle()
-    (lead,) = [one for one in made.leads() if one["LastName"] == "Lee"]
+    before = [dict(one) for one in made.leads()]
+    (lead,) = [one for one in before if one["LastName"] == "Lee"]
     whose = sa.select(link.c.entity).where(link.c.record_id == lead["Id"]).scalar_subquery()
     address = sa.select(match_key.c.value).where(match_key.c.entity == whose, match_key.c.key == "email")
     made.hubspot.gdpr_delete("contacts", gone)
@@ -104,7 +116,8 @@ def test_an_erased_contact_whose_lead_lives_on_is_found_by_that_lead_alone(made:
     (kept,) = rows(made, sa.select(entity).where(entity.c.id == whose))
     assert {"email", "last_name", "buying_group"} & set(kept._mapping["values"]) == set()
     assert len(made.hubspot.all("contacts")) == 1
-    assert len(made.leads()) == 2
+    assert made.leads() == before
+    assert refused(made) == []
 
 
 def test_a_worker_that_stops_draws_nothing_from_half_a_list(made: World) -> None:
