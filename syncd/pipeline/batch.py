@@ -120,7 +120,8 @@ def with_related(
 
 def _account_keys(kind: EntityKind, values: Mapping[str, Any]) -> set[Key]:
     if kind is EntityKind.BRANCH:
-        pairs = (("erp_customer", values.get("customer")), ("name", name_key(values.get("customer_name"))))
+        numbers = (values.get("customer"), values.get("parent_customer"))
+        pairs = (*(("erp_customer", one) for one in numbers), ("name", name_key(values.get("customer_name"))))
     else:
         pairs = (("domain", mail_domain(values.get("email"))), ("name", name_key(values.get("company"))))
     return {(key, value) for key, value in pairs if value}

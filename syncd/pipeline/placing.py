@@ -67,10 +67,16 @@ def place_branch(batch: Batch, view: EntityView, values: dict[str, Any], provena
         batch.alike(view, EntityKind.ACCOUNT),
         batch.rules[EntityKind.ACCOUNT],
     )
-    return _take(view, values, provenance, "account", found, batch.now)
+    return _take(view, values, provenance, "account", found or _of_parent(batch, view, values), batch.now)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
+
+
+def _of_parent(batch: Batch, view: EntityView, values: Mapping[str, Any]) -> tuple[str, str] | None:
+    """Return the account of the customer above, for a branch whose own customer nobody knows."""
+    above = batch.possible(view, batch.find(EntityKind.ACCOUNT, "erp_customer", values.get("parent_customer")))
+    return (above[0].id, "ERP customer number of the parent") if len(above) == 1 else None
 
 
 def _find_branch(

@@ -6,7 +6,7 @@ import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,18 +15,29 @@ import pymysql
 import pytest
 import sqlalchemy as sa
 
-from connectors.contract import Reading
+from connectors.contract import Page, Reading, Record
 from connectors.table.sql import Settings, SqlSource, connect
+from syncd.lead.definition import EntityKind
 from syncd.mapping.loader import load
 from syncd.mapping.model import Mappings
-from syncd.pipeline import take_in
-from syncd.pipeline.deciding import decide_batch
+from syncd.pipeline import Brake, decide_batch, store_decisions, take_in
 from syncd.store.database import now_ms, open_store
 from syncd.store.tables import entity, link
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "connectors" / "table" / "examples"
+START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 ELGIN = {"street": "501 W Main St", "city": "Elgin", "state": "IL", "postcode": "60123", "country": "US"}
+
+
+CRM = """\
+system: crm
+Account:
+  is: account
+  fields:
+    erp_customer: {from: AccountNumber}
+    name: {from: Name}
+"""
 
 
 class NothingSeen:
@@ -48,7 +59,8 @@ class Road:
         files.mkdir()
         shutil.copy(ROOT / "mappings" / "definition.yaml", files)
         shutil.copy(EXAMPLES / f"{name}.yaml", files / "erp.yaml")
-        self.mappings: Mappings = load(files, {"erp": "sql"})
+        (files / "crm.yaml").write_text(CRM)
+        self.mappings: Mappings = load(files, {"erp": "sql", "crm": "salesforce"})
         self.source: SqlSource = connect("erp", Settings(url=url))
         self.kind = self.mappings.systems["erp"].kinds["ship_to"]
         self.source.define("ship_to", self.kind.table)
@@ -67,11 +79,24 @@ class Road:
         with self.state.begin() as connection:
             ids = list(connection.execute(sa.select(entity.c.id)).scalars())
             found = [one for one in decide_batch(connection, self.mappings, ids, now_ms(), ()) if one.values]
+            found = [one for one in found if one.kind is EntityKind.BRANCH]
         assert not any(one.bad for one in found), [one.bad for one in found]
         return {
             one.values["branch_key"]: {name: value for name, value in one.values.items() if value is not None}
             for one in found
         }
+
+    def account(self, number: str) -> str:
+        """Store an account with this ERP number; return what it is known as."""
+        record = Record(id=number, modified=START, fields={"AccountNumber": number, "Name": f"Account {number}"})
+        page = Page(kind="Account", records=[record], cursor={})
+        with self.state.begin() as connection:
+            take_in(connection, self.mappings, "crm", page, now_ms())
+        one = self.entities()[number]
+        with self.state.begin() as connection:
+            decisions = decide_batch(connection, self.mappings, [one], now_ms(), ())
+            store_decisions(connection, self.mappings, decisions, {one: 0}, now_ms(), Brake())
+        return one
 
     def entities(self) -> dict[str, str]:
         with self.state.begin() as connection:
@@ -177,6 +202,21 @@ def test_netsuite_address_books_become_branches(road: Callable[..., Road], datab
     assert elgin["roles"] == ["default ship-to"]
     assert found["netsuite/CUST501/74"]["parent_customer"] == "CUST500"
     assert found["netsuite/CUST502/76"]["blocked"] is True
+
+
+def test_a_branch_belongs_to_its_own_customers_account_and_failing_that_to_the_parents(
+    road: Callable[..., Road],
+) -> None:
+    one = road("netsuite")
+    above, other = one.account("CUST500"), one.account("CUST502")
+    one.poll()
+    found = {key: values.get("account") for key, values in one.branches().items()}
+    assert found == {
+        "netsuite/CUST500/71": above, "netsuite/CUST500/72": above, "netsuite/CUST501/74": above,
+        "netsuite/CUST502/76": other,
+    }  # fmt: skip
+    own = one.account("CUST501")
+    assert one.branches()["netsuite/CUST501/74"]["account"] == own
 
 
 @pytest.mark.parametrize("database", ["sqlite", "postgresql"])

@@ -99,6 +99,18 @@ def test_fetch_finds_rows_by_the_text_of_their_id(mariadb_url: str, db: pymysql.
     assert [r.fields["name"] for r in source(mariadb_url).fetch("ship_to", ["A1", "B2"], ["name"])] == ["one"]
 
 
+def test_keys_that_the_database_takes_for_one_are_named(mariadb_url: str, db: pymysql.cursors.Cursor) -> None:
+    """Its collation knows no case: A1 and a1 would stand in no order, and one of them be passed over."""
+    db.execute("create table loose as select no, name, changed_at from ship_to")
+    db.execute("insert into loose (no, name) values ('A1', 'one'), ('a1', 'two')")
+    (problem,) = source(mariadb_url, "select * from loose").check().problems
+    assert "several rows have the same no" in problem
+    exact = "select no collate utf8mb4_bin as no, name, changed_at from loose"
+    assert source(mariadb_url, exact).check().problems == ()
+    found, _ = poll(source(mariadb_url, exact, page=1))
+    assert sorted(map(str, names(found))) == ["one", "two"]
+
+
 def test_the_session_cannot_write(mariadb_url: str, db: pymysql.cursors.Cursor) -> None:
     """A function may write where no word of the query shows it, and syncd's user may be given too much."""
     db.execute(
