@@ -34,12 +34,28 @@ class Record:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Unfit:
+    """Something that is there and cannot be taken for a record: what, where, and the remedy.
+
+    `key` tells it from others for as long as it stays as it is; `id` is None where it has none.
+    """
+
+    key: str
+    message: str
+    id: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Page:
-    """Records of one kind, and the cursor to store in the transaction that stores them."""
+    """Records of one kind, and the cursor to store in the transaction that stores them.
+
+    `unfit`: all of the kind that cannot be taken now; None: the same as was said last.
+    """
 
     kind: str
     records: Sequence[Record]
     cursor: Cursor
+    unfit: Sequence[Unfit] | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -14,9 +14,10 @@ from itertools import takewhile
 from typing import Any, Protocol
 from uuid import UUID
 
-from connectors.contract import Cursor, Page, Reading, Record
+from connectors.contract import Cursor, Page, Reading, Record, Unfit
 from connectors.errors import ConfigProblem
 from connectors.table.rows import Fingerprint, Row, batches, parse_time
+from connectors.table.unfit import Unfits
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -29,29 +30,34 @@ class Timed:
 
 
 class Scan(Protocol):
+    unfit: Unfits
+
     def timed(self, since: Any, place: tuple[Any, ...] | None) -> Iterator[Timed]:
         """Yield rows by time then id: from `since` on, or those after `place`; rows without a time come last."""
         ...
 
 
-def by_fingerprint(reading: Reading, scan: Callable[[], Iterator[Row]], size: int) -> Iterator[Page]:
+def by_fingerprint(reading: Reading, scan: Callable[[], Iterator[Row]], unfit: Unfits, size: int) -> Iterator[Page]:
     """Yield the rows in those 256ths of the table where something differs from the last read; `scan` reads all rows.
 
     The fingerprint stored is of the first pass: a row that changes before the second is found by the next poll.
     """
-    old = _fingerprint(reading.after, "rows")
+    old, known = _fingerprint(reading.after, "rows"), (reading.after or {}).get("unfit", ())
     unfinished: Cursor = {"rows": ""}
-    if old is None:
-        now = Fingerprint()
-        yield from _paged(reading.kind, _counted(scan(), now), size, unfinished, lambda: {"rows": now.text()})
-        return
     now = Fingerprint()
+
+    def end() -> tuple[Cursor, list[Unfit] | None]:
+        return {"rows": now.text(), **({"unfit": unfit.keys()} if unfit.found else {})}, unfit.news(known)
+
+    if old is None:
+        yield from _paged(reading.kind, _counted(scan(), now), size, unfinished, end)
+        return
     for _ in _counted(scan(), now):
         pass
     changed = now.changed(old)
-    if changed:
+    if changed or unfit.news(known) is not None:
         rows = (row for row in scan() if row.bucket in changed)
-        yield from _paged(reading.kind, rows, size, reading.after or unfinished, lambda: {"rows": now.text()})
+        yield from _paged(reading.kind, rows, size, reading.after or unfinished, end)
 
 
 def by_time(reading: Reading, scan: Scan, size: int, look_back: float) -> Iterator[Page]:
@@ -72,6 +78,8 @@ class _Mark:
     place: tuple[Any, ...] | None = None
     window: Fingerprint = field(default_factory=Fingerprint)
     ahead: Fingerprint = field(default_factory=Fingerprint)
+    unfit: tuple[str, ...] = ()  # what could not be taken, and the earliest time of it
+    unfit_since: Any = None
 
     @classmethod
     def load(cls, cursor: Cursor | None) -> _Mark:
@@ -81,15 +89,17 @@ class _Mark:
             return cls()
         try:
             place = tuple(_unpack(part) for part in cursor["place"]) if cursor.get("place") else None
+            unfit, since = tuple(cursor.get("unfit", ())), _unpack(cursor.get("unfit_since", ["", None]))
         except (KeyError, TypeError, ValueError, ArithmeticError):
             return cls()
         if place is not None and parse_time(place[0]) is None:
             return cls()
-        return cls(place=place, window=window, ahead=ahead)
+        return cls(place=place, window=window, ahead=ahead, unfit=unfit, unfit_since=since)
 
     def dump(self) -> Cursor:
         place = [_pack(part) for part in self.place] if self.place is not None else None
-        return {"place": place, "window": self.window.text(), "ahead": self.ahead.text()}
+        unfit = {"unfit": list(self.unfit), "unfit_since": _pack(self.unfit_since)} if self.unfit else {}
+        return {"place": place, "window": self.window.text(), "ahead": self.ahead.text(), **unfit}
 
 
 class _Window:
@@ -129,6 +139,7 @@ class _ByTime:
         self._window = _Window(look_back)
 
     def pages(self) -> Iterator[Page]:
+        yield from self._mended()
         rows = self._scan.timed(self._since(), None)
         first_new = self._read_window(rows)
         stale = self._window.fingerprint().changed(self._old.window)
@@ -149,8 +160,14 @@ class _ByTime:
                 self._mark = replace(self._mark, place=last, window=self._window.fingerprint())
                 yield self._page(batch)
                 batch = []
-        end = _Mark(place=last, window=self._window.fingerprint(), ahead=self._old.ahead)
-        if batch:
+        end = _Mark(
+            place=last,
+            window=self._window.fingerprint(),
+            ahead=self._old.ahead,
+            unfit=tuple(self._scan.unfit.keys()),
+            unfit_since=self._scan.unfit.since,
+        )
+        if batch or end.unfit != self._old.unfit:
             self._mark = end
             yield self._page(batch)
         if differing := loose.changed(self._old.ahead):
@@ -161,7 +178,19 @@ class _ByTime:
 
     def _page(self, records: list[Record]) -> Page:
         self._told = self._mark.dump()
-        return Page(kind=self._kind, records=records, cursor=self._told)
+        news = self._scan.unfit.news(self._old.unfit) if self._mark.unfit != self._old.unfit else None
+        return Page(kind=self._kind, records=records, cursor=self._told, unfit=news)
+
+    def _mended(self) -> Iterator[Page]:
+        """See what became of the rows that could not be taken: one that is mended may bear its old time."""
+        if not self._old.unfit:
+            return
+        since = self._old.unfit_since
+        for _ in self._scan.timed(since, None):
+            pass
+        if set(self._old.unfit) - self._scan.unfit.found.keys():
+            for records in batches((one.row for one in self._scan.timed(since, None)), self._size):
+                yield self._page(records)
 
     def _end(self) -> datetime:
         end = parse_time(self._old.place[0]) if self._old.place else None
@@ -198,17 +227,24 @@ class _ByTime:
         rows = self._scan.timed(None, end.place)
         loose = (one.row for one in rows if self._is_loose(one) and one.row.bucket in differing)
         before = replace(end, ahead=self._old.ahead)
-        yield from _paged(self._kind, loose, self._size, before.dump(), end.dump)
+        yield from _paged(self._kind, loose, self._size, before.dump(), lambda: (end.dump(), None))
 
 
-def _paged(kind: str, rows: Iterator[Row], size: int, before: Cursor, after: Callable[[], Cursor]) -> Iterator[Page]:
+def _paged(
+    kind: str,
+    rows: Iterator[Row],
+    size: int,
+    before: Cursor,
+    after: Callable[[], tuple[Cursor, list[Unfit] | None]],
+) -> Iterator[Page]:
     """Yield pages that carry `before`, and `after` on the last; at least one page, though it may be empty."""
     held: list[Any] | None = None
     for records in batches(rows, size):
         if held is not None:
             yield Page(kind=kind, records=held, cursor=before)
         held = records
-    yield Page(kind=kind, records=held or (), cursor=after())
+    cursor, unfit = after()
+    yield Page(kind=kind, records=held or (), cursor=cursor, unfit=unfit)
 
 
 def _counted(rows: Iterator[Row], into: Fingerprint) -> Iterator[Row]:

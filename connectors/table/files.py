@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,7 +21,19 @@ from connectors.errors import ConfigProblem, ConnectorError, Unavailable, joined
 from connectors.table import changes as finding
 from connectors.table import sheets
 from connectors.table.drop import Drop, Folder, Found, Sftp, SftpSettings
-from connectors.table.rows import Row, Seconds, TableKind, batches, make_row, parse_time, pick_columns, table_kind
+from connectors.table.rows import (
+    NoId,
+    Row,
+    Seconds,
+    TableKind,
+    batches,
+    join_id,
+    make_row,
+    parse_time,
+    pick_columns,
+    table_kind,
+)
+from connectors.table.unfit import Unfits
 
 _SETTLED = 2.0  # seconds: a file touched later than that may change again within the same tick of its clock
 
@@ -82,6 +94,7 @@ class FileSource:
                 with self._opened(kind, ()) as rows:
                     for _ in rows.all():
                         pass
+                    problems += [one.message for one in rows.unfit.found.values()]
             except ConnectorError as problem:
                 problems.append(problem.message)
         return Readiness(problems=tuple(dict.fromkeys(problems)), account=self.drop.address)
@@ -115,6 +128,8 @@ class FileSource:
         with self._opened(self._kind(kind), ()) as rows:
             for records in batches(rows.all(), self.settings.page):
                 yield Roll(alive=[record.id for record in records])
+            if shared := rows.unfit.listed():
+                yield Roll(alive=shared)
 
     def close(self) -> None:
         self.drop.close()
@@ -133,7 +148,7 @@ class FileSource:
             return
         last: Page | None = None
         with self._opened(kind, reading.fields, found) as rows:
-            for page in finding.by_fingerprint(replace(reading, after=old), rows.all, self.settings.page):
+            for page in finding.by_fingerprint(replace(reading, after=old), rows.all, rows.unfit, self.settings.page):
                 if last is not None:
                     yield last
                 last = page
@@ -210,12 +225,18 @@ class _Rows:
         self._kind = kind
         self._fields = tuple(dict.fromkeys(fields))
         self._files = files
+        self.unfit = Unfits(source.name, f"{source.name}, kind {kind.kind}: ")
+        self._looked = False
 
     def header(self) -> list[str]:
         return self._sheet(*self._files[-1]).header
 
     def all(self) -> Iterator[Row]:
-        """Yield every row; raise ConfigProblem with the line of the first that cannot be one."""
+        """Yield every row that can be taken, note the others; raise ConfigProblem with the line of what is no row."""
+        if not self._looked:  # which of its rows share an id is known at the end of a file only
+            for found, path in self._files:
+                self._find_doubles(found, path)
+            self._looked = True
         if len(self._files) == 1:
             yield from self._of(*self._files[0])
             return
@@ -230,14 +251,28 @@ class _Rows:
         wanted = [*self._fields, *self._kind.ids, *([self._kind.modified] if self._kind.modified else [])]
         columns = pick_columns(self._source.name, self._kind.kind, list(dict.fromkeys(wanted)), sheet.header)
         places = {name: sheet.header.index(column) for name, column in columns.items()}
+        for cells, line in sheet.rows():
+            try:
+                row = self._row(sheet, places, cells, line, touched)
+            except NoId as error:
+                what = f"{found.name}, line {line} has no value in the id column {error}"
+                self.unfit.lacking(what, [found.name, line, *cells])
+                continue
+            if row.record.id not in self.unfit.found:
+                yield row
+        self._source.drop.still(found)
+
+    def _find_doubles(self, found: Found, path: Path) -> None:
+        sheet = self._sheet(found, path)
+        columns = pick_columns(self._source.name, self._kind.kind, self._kind.ids, sheet.header)
+        places = [sheet.header.index(columns[name]) for name in self._kind.ids]
         lines: dict[str, int] = {}
         for cells, line in sheet.rows():
-            row = self._row(sheet, places, cells, line, touched)
-            if row.record.id in lines:
-                raise sheet.wrong(f"line {line} has the same id as line {lines[row.record.id]} ({row.record.id})")
-            lines[row.record.id] = line
-            yield row
-        self._source.drop.still(found)
+            with suppress(NoId):
+                id = join_id(self._source.name, self._kind, [cells[place] for place in places])
+                if id in lines:
+                    self.unfit.doubled(id, f"{found.name}, line {line} has the same id as line {lines[id]} ({id})")
+                lines[id] = line
 
     def _sheet(self, found: Found, path: Path) -> sheets.Sheet:
         return sheets.open_sheet(
@@ -254,9 +289,6 @@ class _Rows:
         self, sheet: sheets.Sheet, places: Mapping[str, int], cells: Sequence[Any], line: int, touched: datetime
     ) -> Row:
         ids = [cells[places[name]] for name in self._kind.ids]
-        empty = [name for name, value in zip(self._kind.ids, ids, strict=True) if not str(value or "").strip()]
-        if empty:
-            raise sheet.wrong(f"line {line} has no value in the id column {empty[0]}")
         at = touched
         if self._kind.modified:
             value = cells[places[self._kind.modified]]

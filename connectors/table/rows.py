@@ -39,6 +39,10 @@ def _seconds(value: Any) -> Any:
 Seconds = Annotated[float, BeforeValidator(_seconds), Field(ge=0)]
 
 
+class NoId(Exception):
+    """A row has no value in an id column; the argument is its name."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TableKind:
     """One kind of record: where its rows come from, which columns are its id, and which holds the time of change."""
@@ -133,7 +137,7 @@ def did_you_mean(name: str, known: Sequence[str]) -> str:
 
 
 def make_row(system: str, kind: TableKind, ids: Sequence[Any], modified: datetime, fields: Mapping[str, Any]) -> Row:
-    """Build a row from raw values; raise ConfigProblem when an id column is empty."""
+    """Build a row from raw values; raise NoId, or ConfigProblem for an id of a type that has no one written form."""
     record = Record(
         id=join_id(system, kind, ids), modified=modified, fields={n: json_value(v) for n, v in fields.items()}
     )
@@ -160,11 +164,7 @@ def join_id(system: str, kind: TableKind, parts: Sequence[Any]) -> str:
             )
         text = "" if part is None else str(part).strip()
         if not text:
-            raise ConfigProblem(
-                f"{system}, kind {kind.kind}: a row has no value in its id column {column}; leave such rows out of the "
-                f"source, or name other columns under `id`. Nothing of this page was stored",
-                system=system,
-            )
+            raise NoId(column)
         texts.append(text)
     if len(texts) == 1:
         return texts[0]

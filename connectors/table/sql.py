@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import re
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
+from itertools import groupby
 from typing import Any
 
 import sqlalchemy as sa
@@ -21,6 +23,7 @@ from connectors.table import changes as finding
 from connectors.table.database import LOCKED, open_read_only
 from connectors.table.query import single_select
 from connectors.table.rows import (
+    NoId,
     Row,
     Seconds,
     TableKind,
@@ -32,6 +35,7 @@ from connectors.table.rows import (
     table_kind,
 )
 from connectors.table.trouble import in_words
+from connectors.table.unfit import MOST, Unfits
 
 _FETCH = 200  # ids in one query: some databases take no more than 999 parameters
 _SAMPLE = 100
@@ -116,7 +120,7 @@ class SqlSource:
         kind = self._kind(reading.kind)
         scan = _Scan(self, kind, reading.fields)
         if kind.modified is None:
-            yield from finding.by_fingerprint(reading, scan.all, self.settings.page)
+            yield from finding.by_fingerprint(reading, scan.all, scan.unfit, self.settings.page)
         else:
             yield from finding.by_time(reading, scan, self.settings.page, self.settings.look_back)
 
@@ -130,8 +134,11 @@ class SqlSource:
         return found
 
     def ids(self, kind: str) -> Iterator[Roll]:
-        for records in batches(_Scan(self, self._kind(kind), ()).all(), self.settings.page):
+        scan = _Scan(self, self._kind(kind), ())
+        for records in batches(scan.all(), self.settings.page):
             yield Roll(alive=[record.id for record in records])
+        if shared := scan.unfit.listed():
+            yield Roll(alive=shared)
 
     def close(self) -> None:
         self._engine.dispose()
@@ -211,43 +218,62 @@ class _Scan:
         self._fields = tuple(dict.fromkeys(fields))
         self._ids = [self._base.c[self._columns[name]] for name in kind.ids]
         self._time = self._base.c[self._columns[kind.modified]] if kind.modified else None
+        self.unfit = Unfits(source.name, f"{source.name}, kind {kind.kind}: ")
 
     def all(self) -> Iterator[Row]:
         """Yield every row in the order of its id."""
-        now = datetime.now(UTC).replace(microsecond=0)
-        place: tuple[Any, ...] | None = None
-        before: Row | None = None
-        while True:
-            where = [] if place is None else [_after(self._ids, place)]
-            raw = self._page(where, self._ids)
-            for values in raw:
-                place, row = self._row(values, now)
-                before = self._refuse_double(before, row)
-                yield row
-            if len(raw) < self._source.settings.page:
-                return
+        ids = len(self._ids)
+        yield from (one.row for one in self._walk([], self._ids, lambda place: _after(self._ids, place[-ids:])))
 
     def timed(self, since: Any, place: tuple[Any, ...] | None) -> Iterator[finding.Timed]:
         """Yield rows by time then id, from `since` on or after `place` (time, ids...); rows without a time last."""
         assert self._time is not None
-        now = datetime.now(UTC).replace(microsecond=0)
         last = sa.case((self._time.is_(None), 1), else_=0)
-        before: Row | None = None
-        latest: datetime | None = None
         where = [] if since is None else [sa.or_(self._time >= since, self._time.is_(None))]
+        if place is not None:
+            where = [self._beyond(place)]
+        latest: datetime | None = None
+        for one in self._walk(where, [last, self._time, *self._ids], self._beyond):
+            latest = self._refuse_disorder(latest, one.at)
+            yield one
+
+    def _walk(
+        self,
+        where: Sequence[sa.ColumnElement[bool]],
+        order: Sequence[sa.ColumnElement[Any]],
+        beyond: Callable[[tuple[Any, ...]], sa.ColumnElement[bool]],
+    ) -> Iterator[finding.Timed]:
+        """Yield the rows that can be taken, by pages of which each begins beyond the last row; note the others."""
+        for _, group in groupby(self._with_id(where, order, beyond), key=lambda one: one.row.record.id):
+            one, *more = group
+            if more:
+                at = one.place[0] if self._time is not None else None
+                self.unfit.doubled(one.row.record.id, f"several rows have the id {one.row.record.id}", at)
+            else:
+                yield one
+
+    def _with_id(
+        self,
+        where: Sequence[sa.ColumnElement[bool]],
+        order: Sequence[sa.ColumnElement[Any]],
+        beyond: Callable[[tuple[Any, ...]], sa.ColumnElement[bool]],
+    ) -> Iterator[finding.Timed]:
+        now = datetime.now(UTC).replace(microsecond=0)
+        size, page, place = self._source.settings.page, list(where), None
         while True:
-            if place is not None:
-                where = [self._beyond(place)]
-            raw = self._page(where, [last, self._time, *self._ids])
-            for values in raw:
-                at = self._when(values)
-                ids, row = self._row(values, at or now)
-                place = (values[self._column(self._kind.modified or "")], *ids)
-                before = self._refuse_double(before, row)
-                latest = self._refuse_disorder(latest, at)
-                yield finding.Timed(row=row, at=at, place=place)
-            if len(raw) < self._source.settings.page:
-                return
+            raw = self._page(page, order, size)
+            rows = [one for values in raw if (one := self._timed(values, now)) is not None]
+            if len(raw) == size and rows:  # the next page may begin with more rows of the last one's id
+                rows = [one for one in rows if one.place != rows[-1].place] or rows
+            yield from rows
+            if len(raw) < size:
+                break
+            place = rows[-1].place if rows else place
+            # Nothing comes after a value that is not there, in SQL: such rows are asked for by themselves.
+            page = [*([beyond(place)] if place is not None else where), *(column.is_not(None) for column in self._ids)]
+        if len(page) > len(where):
+            for values in self._page([*where, sa.or_(*(c.is_(None) for c in self._ids))], order, MOST + 1):
+                self._timed(values, now)
 
     def by_ids(self, wanted: Sequence[Sequence[str]]) -> list[Record]:
         # Ids are compared as text, so that one form fits numbers and texts on every database.
@@ -260,12 +286,9 @@ class _Scan:
             )
         now = datetime.now(UTC).replace(microsecond=0)
         raw = self._source._run(self._select().where(condition), self._kind)
-        records = []
-        for row in raw:
-            values = row._asdict()
-            at = self._when(values) if self._time is not None else None
-            records.append(self._row(values, at or now)[1].record)
-        return records
+        found = [one.row.record for row in raw if (one := self._timed(row._asdict(), now)) is not None]
+        times = Counter(record.id for record in found)
+        return [record for record in found if times[record.id] == 1]
 
     def _beyond(self, place: tuple[Any, ...]) -> sa.ColumnElement[bool]:
         assert self._time is not None
@@ -275,9 +298,9 @@ class _Scan:
         return sa.or_(_after([self._time, *self._ids], place), self._time.is_(None))
 
     def _page(
-        self, where: Sequence[sa.ColumnElement[bool]], order: Sequence[sa.ColumnElement[Any]]
+        self, where: Sequence[sa.ColumnElement[bool]], order: Sequence[sa.ColumnElement[Any]], size: int
     ) -> Sequence[Mapping[str, Any]]:
-        statement = self._select().where(*where).order_by(*order).limit(self._source.settings.page)
+        statement = self._select().where(*where).order_by(*order).limit(size)
         return [row._asdict() for row in self._source._run(statement, self._kind)]
 
     def _select(self) -> sa.Select[Any]:
@@ -286,10 +309,26 @@ class _Scan:
     def _column(self, name: str) -> str:
         return self._columns[name]
 
-    def _row(self, values: Mapping[str, Any], at: datetime) -> tuple[tuple[Any, ...], Row]:
+    def _timed(self, values: Mapping[str, Any], now: datetime) -> finding.Timed | None:
+        """Return the row; None, and a note, where it has no id."""
+        at = self._when(values) if self._time is not None else None
+        stamp = (values[self._column(self._kind.modified)],) if self._kind.modified else ()
         ids = tuple(values[self._column(name)] for name in self._kind.ids)
-        fields = {name: _unpadded(values[self._column(name)]) for name in self._fields}
-        return ids, make_row(self._source.name, self._kind, ids, at, fields)
+        fields = {name: values[self._column(name)] for name in self._fields}
+        try:
+            row = make_row(self._source.name, self._kind, ids, at or now, fields)
+        except NoId as error:
+            known = [
+                f"{name} {value}" for name, value in zip(self._kind.ids, ids, strict=True) if str(value or "").strip()
+            ]
+            about = ", ".join([*known, *(f"{self._kind.modified} {one}" for one in stamp)])
+            self.unfit.lacking(
+                f"a row has no value in its id column {error}" + (f" ({about})" if about else ""),
+                values.values(),
+                stamp[0] if stamp else None,
+            )
+            return None
+        return finding.Timed(row=row, at=at, place=(*stamp, *ids))
 
     def _when(self, values: Mapping[str, Any]) -> datetime | None:
         raw = values[self._column(self._kind.modified or "")]
@@ -318,15 +357,6 @@ class _Scan:
                 system=self._source.name,
             )
         return at if latest is None or (at is not None and at > latest) else latest
-
-    def _refuse_double(self, before: Row | None, row: Row) -> Row:
-        if before is not None and before.record.id == row.record.id:
-            raise ConfigProblem(
-                f"{self._source.name}, kind {self._kind.kind}: several rows have the id {row.record.id}; make the "
-                f"query return one row each, or name more columns under `id`",
-                system=self._source.name,
-            )
-        return row
 
 
 def _after(columns: Sequence[sa.ColumnElement[Any]], place: Sequence[Any]) -> sa.ColumnElement[bool]:

@@ -28,6 +28,7 @@ from syncd.daemon.drift import PATIENCE_MS, Drift
 from syncd.daemon.filling import Filler
 from syncd.daemon.live import Live
 from syncd.daemon.sweep import Sweeper
+from syncd.daemon.unfit import tell_unfit
 from syncd.edits.force import Running
 from syncd.edits.passing import Folder
 from syncd.health import Health
@@ -228,6 +229,7 @@ class Work:
         with self.engine.begin() as connection:
             page = self.drift.keep_known(connection, system, page)
             news = take_in(connection, self.mappings, system, page, now_ms())
+            tell_unfit(connection, system, page, now_ms())
             complete = intake.is_complete(connection, system, page.kind)
             intake.save_cursor(connection, system, page.kind, page.cursor, fields, started, complete=complete)
         self.health.records.labels(system).inc(news)

@@ -65,6 +65,12 @@ def close_problems(
         )
 
 
+def open_keys(connection: Connection, prefix: str) -> list[str]:
+    """Return the keys of the open problems that begin so."""
+    begins = problem.c.key.startswith(prefix, autoescape=True)
+    return list(connection.execute(select(problem.c.key).where(begins, problem.c.open.is_(True))).scalars())
+
+
 def problem_of(connection: Connection, number: int) -> Any:
     """Return the problem of this number, open or not; None when there is none."""
     return connection.execute(select(problem).where(problem.c.id == number)).first()

@@ -375,17 +375,6 @@ def test_check_finds_nothing_wrong_with_a_good_kind(erp: Erp) -> None:
     assert erp.source().check().problems == ()
 
 
-def test_rows_with_one_id_or_none_stop_the_read(erp: Erp) -> None:
-    erp.put(1, "one")
-    erp.put(1, "two", customer="C2")
-    with pytest.raises(ConfigProblem, match="several rows have the id 1"):
-        poll(erp.source(table={**TABLE, "id": "ship_to_no"}), None)
-    erp.db.execute("update ship_to set customer_no = ' '")
-    erp.db.commit()
-    with pytest.raises(ConfigProblem, match="no value in its id column customer_no"):
-        poll(erp.source(), None)
-
-
 @pytest.mark.parametrize(
     ("table", "word"),
     [

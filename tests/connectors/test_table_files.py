@@ -127,8 +127,6 @@ def test_a_field_asked_for_anew_is_read_from_an_untouched_file(tmp_path: Path) -
     [
         ("no,name\n1,a\n2\n", "line 3 has 1 cells .* 2 columns"),
         ("no,name\n1,a,x\n", "line 2 has 3 cells"),
-        ("no,name\n1,a\n ,b\n", "line 3 has no value in the id column no"),
-        ("no,name\n1,a\n2,b\n1,c\n", "line 4 has the same id as line 2"),
         ("no,name,name\n1,a,b\n", "names the column name twice"),
         ("no,name,\n1,a,b\n", "column 3 has no name"),
         ("nr,name\n1,a\n", "no column no"),
@@ -305,8 +303,6 @@ def test_a_sheet_is_taken_by_its_name(tmp_path: Path) -> None:
     [
         ([["nr", "name"], ["1", "a"]], "names the column no"),
         ([["no", "name", "name"], ["1", "a", "b"]], "names the column name twice"),
-        ([["no", "name"], ["1", "a"], ["1", "b"]], "line 3 has the same id as line 2"),
-        ([["no", "name"], [None, "a"]], "line 2 has no value in the id column no"),
         ([["no", "title"], ["1", "a"]], "there is no column name"),
     ],
 )

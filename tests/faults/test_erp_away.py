@@ -40,14 +40,6 @@ WRONGS = {
         "alter table ship_to rename column street to strasse",
         "alter table ship_to rename column strasse to street",
     ),
-    "half a row": (
-        "insert into ship_to (customer_no, name, changed_at) values ('C1', 'x', '2099-01-01 00:00:00.000000')",
-        "delete from ship_to where ship_to_no is null",
-    ),
-    "a row that comes twice": (
-        "insert into ship_to select * from ship_to",
-        "delete from ship_to where rowid = (select max(rowid) from ship_to)",
-    ),
 }
 
 
@@ -75,3 +67,46 @@ def test_while_the_erp_cannot_be_read_leads_go_on_and_nothing_of_its_is_undone(
     made.settle()
     assert branches(made) == ["S1", "S2"]
     assert made.problems() == []
+
+
+# A row that cannot be taken, and what puts it right.
+ROWS = {
+    "half a row": (
+        "insert into ship_to (customer_no, name, changed_at) values ('C1', 'x', '2099-01-01 00:00:00.000000')",
+        "delete from ship_to where ship_to_no is null",
+    ),
+    "a row that lost its number": (
+        "update ship_to set ship_to_no = null where ship_to_no = 'S1'",
+        "update ship_to set ship_to_no = 'S1' where ship_to_no is null",
+    ),
+    "a row that comes twice": (
+        "insert into ship_to select * from ship_to where ship_to_no = 'S1'",
+        "delete from ship_to where rowid = (select max(rowid) from ship_to where ship_to_no = 'S1')",
+    ),
+}
+
+
+@pytest.mark.parametrize("wrong", ROWS)
+def test_one_row_that_cannot_be_taken_holds_up_no_other(made: World, wrong: str) -> None:
+    """Told once and closed by itself; its branch stays, over a sweep too, and new branches come."""
+    add_branch(made, "S1", "Works North")
+    made.settle()
+    break_it, mend_it = ROWS[wrong]
+    sql(made, break_it)
+    add_branch(made, "S2", "Works South", street="7 South St")
+    made.contact()
+    for _ in range(2):
+        assert cycle(made) == []
+        (told,) = made.problems()
+        assert "ship_to" in told
+        assert "by itself once" in told
+    made.settle()
+    made.cycle(sweeping=True)
+    assert branches(made) == ["S1", "S2"]
+    assert len(made.leads()) == 1
+    sql(made, mend_it)
+    made.cycle(sweeping=True)
+    assert made.problems() == []
+    made.settle()
+    assert branches(made) == ["S1", "S2"]
+    assert made.stored("erp")["ship_to"] == ["C1/S1", "C1/S2"]

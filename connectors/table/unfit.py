@@ -1,0 +1,71 @@
+"""Rows that cannot be taken as they are, without an id or several with one: they wait, and their kind goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from hashlib import blake2b
+from typing import Any
+
+import orjson
+
+from connectors.contract import Unfit
+from connectors.errors import ConfigProblem
+from connectors.table.rows import json_value, parse_time
+
+MOST = 20  # in one read; more than that is no slip in a row but a wrong query, or a file written half
+_REST = "The other rows go on; this closes by itself once it is mended"
+
+
+class Unfits:
+    """What one read met of them. `where` names the source and the kind, for the messages.
+
+    `since` is the earliest time that a row of them bears, as the source wrote it.
+    """
+
+    def __init__(self, system: str, where: str) -> None:
+        self.found: dict[str, Unfit] = {}
+        self.since: Any = None
+        self._since: datetime | None = None
+        self._system, self._where = system, where
+
+    def lacking(self, what: str, cells: Iterable[Any], at: Any = None) -> None:
+        """Note a row without an id; `what` says in which column and where, `cells` tell it from others like it."""
+        mark = blake2b(orjson.dumps([json_value(cell) for cell in cells]), digest_size=8).hexdigest()
+        message = (
+            f"{what}; give it one, leave such rows out of the source, or name other columns under `id`. It is not taken"
+        )
+        self._add(Unfit(key=mark, message=f"{self._where}{message}. {_REST}"), at)
+
+    def doubled(self, id: str, what: str, at: Any = None) -> None:
+        """Note an id that several rows have."""
+        message = f"{what}; let the source have one row each, or name more columns under `id`. None of them is taken"
+        self._add(
+            Unfit(key=id, id=id, message=f"{self._where}{message}, what was read of {id} before stays. {_REST}"), at
+        )
+
+    def keys(self) -> list[str]:
+        return sorted(self.found)
+
+    def news(self, before: Sequence[str]) -> list[Unfit] | None:
+        """Return all, if they are others than those with these keys."""
+        return None if self.keys() == sorted(before) else list(self.found.values())
+
+    def listed(self) -> list[str]:
+        """Return the ids that are there though no row of theirs can be taken; raise where nobody can say which are."""
+        nameless = next((one for one in self.found.values() if one.id is None), None)
+        if nameless is not None:
+            raise ConfigProblem(f"{nameless.message}. Until then nothing counts as deleted", system=self._system)
+        return [one.id for one in self.found.values() if one.id is not None]
+
+    def _add(self, one: Unfit, at: Any) -> None:
+        self.found[one.key] = one
+        time = parse_time(at)
+        if time is not None and (self._since is None or time < self._since):
+            self.since, self._since = at, time
+        if len(self.found) > MOST:
+            raise ConfigProblem(
+                f"{self._where}more than {MOST} rows have no id, or share one with another. Mend the source or `id`; "
+                f"the whole kind waits until then. One of them: {one.message.partition(';')[0]}",
+                system=self._system,
+            )
