@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import getpass
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from syncd.cli.common import config_option, dump_json, json_option, moment, open_app
-from syncd.lead.branch import mail_domain
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -136,13 +135,12 @@ def undo(config: Path, number: int) -> int:
 
 def review_words(found: Review) -> str:
     """Return a question as a table of all sides; `*` marks what differs from the left."""
+    from syncd.pipeline.reviewing import side_by_side
+
     sides = [found.who, *(side for side, _ in found.candidates)]
     head = [f"{found.kind.value} {found.who.id}", *(f"{place}: {side.id}" for place, side in enumerate(sides[1:], 1))]
     rows = [["", *head], ["record", *(side.record for side in sides)]]
-    for label, read in _SHOWN.items():
-        told = [read(side.values) for side in sides]
-        if any(told):
-            rows.append([label, *(_marked(value, told[0], place) for place, value in enumerate(told))])
+    rows += [[line.label, *(_cut(*cell) for cell in line.cells)] for line in side_by_side(found)]
     widths = [max(len(row[place]) for row in rows) for place in range(len(rows[0]))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     lines.insert(0, f"question {found.number}: to which {found.about.value} does this {found.kind.value} belong?")
@@ -155,30 +153,12 @@ def review_words(found: Review) -> str:
 # ---------------------------------------------------------------------------------------------------------------------
 
 
-def _first(*names: str) -> Callable[[Mapping[str, Any]], str]:
-    return lambda values: next((str(values[name]) for name in names if values.get(name)), "")
-
-
-_SHOWN: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
-    "name": _first("company", "name"),
-    "street": _first("street"),
-    "town": _first("city"),
-    "state": _first("state"),
-    "postcode": _first("postcode"),
-    "country": _first("country"),
-    "phone": _first("phone"),
-    "domain": lambda values: str(
-        values.get("domain") or mail_domain(values.get("email")) or values.get("website") or ""
-    ),
-    "ERP number": _first("erp_customer", "customer"),
-}
 _KEYS = "[a]ccept the first, [1] [2] accept that one, [r]eject the first, [n]either, [s]kip, [q]uit"
 
 
-def _marked(value: str, mine: str, place: int) -> str:
-    differs = place > 0 and value and mine and value.casefold() != mine.casefold()
-    text = value if len(value) <= _WIDEST else value[: _WIDEST - 1] + "…"
-    return ("* " if differs else "  ") + text
+def _cut(text: str, marked: bool) -> str:
+    short = text if len(text) <= _WIDEST else text[: _WIDEST - 1] + "…"
+    return ("* " if marked else "  ") + short
 
 
 def _asked(ask: Callable[[], Any]) -> Any:

@@ -5,12 +5,13 @@ How it is shown is syncd.cli's; what an answer changes is decided like everythin
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection
 
+from syncd.lead.branch import mail_domain
 from syncd.lead.decision import Likely
 from syncd.lead.definition import EntityKind
 from syncd.mapping.model import Mappings
@@ -42,6 +43,26 @@ class Review:
     about: EntityKind
     who: Side
     candidates: Sequence[tuple[Side, Likely]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Line:
+    """One fact of all sides, whom it is asked about first; `cells`: (text, whether it differs from the first)."""
+
+    label: str
+    cells: tuple[tuple[str, bool], ...]
+
+
+def side_by_side(review: Review) -> list[Line]:
+    """Return what any side has, fact by fact."""
+    sides = [review.who, *(side for side, _ in review.candidates)]
+    lines = []
+    for label, read in _SHOWN.items():
+        told = [read(side.values) for side in sides]
+        differs = [bool(one and told[0] and one.casefold() != told[0].casefold()) for one in told]
+        if any(told):
+            lines.append(Line(label=label, cells=tuple(zip(told, differs, strict=True))))
+    return lines
 
 
 def open_questions(connection: Connection, limit: int) -> list[Any]:
@@ -109,6 +130,25 @@ def undo(connection: Connection, number: int, now: int) -> int:
 
 
 # ---------------------------------------------------------------------------------------------------------------------
+
+
+def _first(*names: str) -> Callable[[Mapping[str, Any]], str]:
+    return lambda values: next((str(values[name]) for name in names if values.get(name)), "")
+
+
+_SHOWN: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
+    "name": _first("company", "name"),
+    "street": _first("street"),
+    "town": _first("city"),
+    "state": _first("state"),
+    "postcode": _first("postcode"),
+    "country": _first("country"),
+    "phone": _first("phone"),
+    "domain": lambda values: str(
+        values.get("domain") or mail_domain(values.get("email")) or values.get("website") or ""
+    ),
+    "ERP number": _first("erp_customer", "customer"),
+}
 
 
 def _candidate(review: Review, named: str | None) -> Side:

@@ -35,6 +35,7 @@ from syncd.web.forms import Foreign
 from syncd.web.mapping_answers import mapping_routes, refused
 from syncd.web.page import render_page, render_trouble
 from syncd.web.prospects import prospect_routes
+from syncd.web.reviewing import review_routes
 
 FRESH_SECONDS = 1.0
 # Times the duration of a reading: 100,000 leads take about a second, and many may look at the page.
@@ -61,7 +62,7 @@ def build_app(engine: Engine, health: Health, host: str, desk: Desk | None = Non
             Route("/readyz", answers.readyz),
             Route("/metrics", answers.metrics),
             *prospect_routes(engine),
-            *(mapping_routes(desk) if desk is not None else ()),
+            *((*mapping_routes(desk), *review_routes(desk)) if desk is not None else ()),
             Mount("/static", static),
         ],
         exception_handlers={SQLAlchemyError: answers.store_failed, Refused: refused, Foreign: refused},
@@ -111,7 +112,7 @@ class _Answers:
 
     def store_failed(self, request: Request, error: Exception) -> Response:
         trouble = _words(error)
-        below = request.url.path.startswith("/mappings/")
+        below = request.url.path.startswith(("/mappings/", "/review/"))
         if below or request.url.path == "/":
             page = render_trouble(trouble, "../" if below else "")
             return Response(page, HTTPStatus.SERVICE_UNAVAILABLE, media_type="text/html")

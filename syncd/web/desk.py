@@ -149,6 +149,14 @@ class Desk:
         assert reign is not None  # a state that a daemon opened has a version in force
         return Standing(reign=reign, checked=checked, waiting=next(iter(waiting), None), asked=tuple(asked))
 
+    def running(self) -> Mappings:
+        """Return the version in force; raise Refused before there is one."""
+        with self._reading() as connection:
+            version = versions.running_version(connection)
+        if version is None:
+            raise Refused("nothing is in force yet; look again once syncd has started")
+        return self._load(version)
+
     def open(self, name: str) -> Opened:
         """Return a file of the folder; raise Refused for one that is not there."""
         files = read_files(self.folder.path)
@@ -186,7 +194,7 @@ class Desk:
         files = read_files(self.folder.path)
         if draft is not None:
             files = replace(files, files={**files.files, draft.name: self._bytes(draft, files)})
-        running = self._running()
+        running = self.running()
         try:
             edited = compile_files(files, self.folder.systems)
         except Problems as error:
@@ -210,7 +218,7 @@ class Desk:
     def plan_to(self, version: str, closer: str = "") -> Planned:
         """Do the same with a version that is kept, against the one in force."""
         edited = self._load(version)
-        plan = self._plan(self._running(), edited, closer)
+        plan = self._plan(self.running(), edited, closer)
         return Planned(plan=plan, held=tuple(passing.beyond(plan, self.folder.limits)))
 
     def save(self, draft: Draft) -> None:
@@ -268,13 +276,6 @@ class Desk:
     def _reading(self) -> Iterator[Connection]:
         with self.engine.execution_options(syncd_reads_only=True).connect() as connection:
             yield connection
-
-    def _running(self) -> Mappings:
-        with self._reading() as connection:
-            version = versions.running_version(connection)
-        if version is None:
-            raise Refused("nothing is in force yet; look again once syncd has started")
-        return self._load(version)
 
     def _load(self, version: str) -> Mappings:
         with self._reading() as connection:

@@ -54,6 +54,12 @@ def refused(_: Request, error: Exception) -> Response:
     return _html(page.render_refused(str(error)), status)
 
 
+def who_says(form: Form) -> str:
+    """Return who says so, as the history shows it; empty when nobody is named."""
+    name = " ".join("".join(one if one.isprintable() else " " for one in form.get("by")).split())[:LONGEST_NAME]
+    return f"{name} (page)" if name else ""
+
+
 class MappingAnswers:
     """The answers on one desk; they run in threads."""
 
@@ -168,7 +174,7 @@ class MappingAnswers:
             return self._plan_page(named, page.STALE, HTTPStatus.FORBIDDEN)
         if form.get("action") != "approve":
             return self._plan_page(named, closer=form.get("closer"), working=True)
-        by = _named(form)
+        by = who_says(form)
         if not by:
             return self._plan_page(named, page.NAMELESS, HTTPStatus.UNPROCESSABLE_ENTITY)
         try:
@@ -218,7 +224,7 @@ class MappingAnswers:
             return self._version_page(version, outcome=page.STALE, status=HTTPStatus.FORBIDDEN)
         if form.get("action") != "rollback":
             return self._version_page(version, working=True, closer=form.get("closer"))
-        by = _named(form)
+        by = who_says(form)
         if not by:
             return self._version_page(
                 version, outcome=page.NAMELESS, status=HTTPStatus.UNPROCESSABLE_ENTITY, working=True
@@ -278,12 +284,6 @@ def _download(text: str, name: str) -> Response:
     plain = quote(name.replace("/", "-"), safe="")
     headers = {**HEADERS, "Content-Disposition": f"attachment; filename={plain}.patch"}
     return Response(text, headers=headers, media_type="text/x-diff")
-
-
-def _named(form: Form) -> str:
-    """Return who says so, as the history shows it; empty when nobody is named."""
-    name = " ".join("".join(one if one.isprintable() else " " for one in form.get("by")).split())[:LONGEST_NAME]
-    return f"{name} (page)" if name else ""
 
 
 def _plain_lines(text: str) -> str:
