@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from support.browser import BROWSER, DRIVER, MISSING, Browser, browser
 from support.world import World, add_branch, world
-from test_review import ADDRESS, BILLED, Reviewer
+from test_review_page import ADDRESS, BILLED, Reviewer
 
 from syncd.cli.common import make_desk
 from syncd.health import Health
