@@ -17,6 +17,7 @@ from syncd.cli.reporting import report
 from syncd.cli.reviewing import review
 from syncd.cli.running import once, run
 from syncd.cli.setting_up import demo, sandbox, setup
+from syncd.cli.tuning import tune
 from syncd.cli.versioning import approve, rollback, versions
 from syncd.cli.waiving import waive
 
@@ -59,6 +60,7 @@ for command in (
     sandbox,
 ):
     cli.add_command(command)
+match.add_command(tune)
 
 
 def run_command_line(arguments: list[str] | None = None) -> int:

@@ -130,6 +130,12 @@ def find_branch(
     return next(one for one in alike if one.id == found[0]), found[1]
 
 
+def as_party(kind: EntityKind, values: Mapping[str, Any], party_id: str = "") -> Party:
+    """Return what is compared of an entity: of a branch its customer's name, of a lead its company's."""
+    name = values.get("company") if kind is EntityKind.LEAD else values.get("customer_name") or values.get("name")
+    return _party(values, name, party_id)
+
+
 def kept_keys(kind: EntityKind, values: Mapping[str, Any]) -> list[str]:
     """Return the keys under which an account or branch is kept, so that what resembles it finds it."""
     if kind is EntityKind.ACCOUNT:

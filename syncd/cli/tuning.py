@@ -1,0 +1,122 @@
+"""Learning from what people answered: thresholds proposed, with what they would have been worth."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from difflib import unified_diff
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from syncd.cli.common import config_option, open_app
+
+if TYPE_CHECKING:
+    from syncd.lead.definition import EntityKind
+    from syncd.matching.tuning import Label, Score, Tuned
+    from syncd.wiring import App
+
+
+@click.command(
+    epilog="Examples: syncd match tune    syncd match tune --pairs labelled.csv > tune.patch && patch -p1 < tune.patch"
+)
+@config_option
+@click.option(
+    "--pairs",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Further labels: a CSV with left_name, right_name, left_street, ... and same (yes or no).",
+)
+@click.option("--about", type=click.Choice(["account", "branch"]), default="account", show_default=True)
+def tune(config: Path, pairs: Path | None, about: str) -> int:
+    """Propose thresholds from the answers given in review: a patch of definition.yaml on stdout, never applied.
+
+    They are chosen on one half of the answers; what is told of precision and recall is of the other half.
+    """
+    from syncd.lead.definition import EntityKind
+    from syncd.matching.tuning import TooFew
+    from syncd.matching.tuning import tune as choose
+    from syncd.stages.enrich import rules_of
+
+    app, kind = open_app(config), EntityKind(about)
+    labels = [*_answered(app, kind), *(_labelled(pairs) if pairs else ())]
+    rules = rules_of(app.mappings.definition, kind)
+    try:
+        tuned = choose(labels, rules)
+    except TooFew as error:
+        click.echo(f"{about}: {error}; nothing is proposed", err=True)
+        return 1
+    click.echo(_words(about, tuned), err=True)
+    if (tuned.rules.link, tuned.rules.review) == (rules.link, rules.review):
+        click.echo("the thresholds are as they would be chosen; nothing is proposed", err=True)
+        return 0
+    click.echo(_patch(app.config.mappings / "definition.yaml", about, tuned), nl=False)
+    return 0
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def _answered(app: App, about: EntityKind) -> Iterator[Label]:
+    from syncd.lead.definition import EntityKind
+    from syncd.matching.tuning import Label
+    from syncd.stages.enrich import as_party
+    from syncd.store import handoff, pairings
+
+    with app.engine.execution_options(syncd_reads_only=True).connect() as connection:
+        said = [row for row in pairings.all_said(connection) if row.about == about.value]
+        ids = {one for row in said for one in (row.entity, row.candidate)}
+        known = handoff.load_related(connection, ids)
+        kinds = handoff.kinds_of(connection, ids)
+    for row in said:
+        if row.entity in known and row.candidate in known:
+            left = as_party(EntityKind(kinds[row.entity]), known[row.entity].values, row.entity)
+            right = as_party(about, known[row.candidate].values, row.candidate)
+            yield Label(left=left, right=right, same=bool(row.same))
+
+
+def _labelled(path: Path) -> Iterator[Label]:
+    from syncd.matching import party_of
+    from syncd.matching.table import FIELDS
+    from syncd.matching.tuning import Label
+
+    with path.open(encoding="utf-8-sig", newline="") as lines:
+        rows = csv.DictReader(lines)
+        for row in rows:
+            same = (row.get("same") or "").strip().casefold()
+            if same not in _YES | _NO:
+                raise click.ClickException(f"{path}:{rows.line_num}: 'same' is neither yes nor no")
+            sides = [party_of({name: row.get(f"{side}_{name}") for name in FIELDS}) for side in ("left", "right")]
+            yield Label(left=sides[0], right=sides[1], same=same in _YES)
+
+
+_YES, _NO = frozenset({"yes", "true", "1", "y"}), frozenset({"no", "false", "0", "n"})
+
+
+def _words(about: str, tuned: Tuned) -> str:
+    lines = [
+        f"{about}: chosen on {tuned.chosen_on} answers, told of the other {tuned.reported_on}",
+        f"{'':8}{'links':>7}{'right':>7}{'precision':>11}{'recall':>8}{'review':>8}{'of it same':>12}"
+        f"{'no':>5}{'missed':>8}",
+    ]
+    for name, one in (("before", tuned.before), ("after", tuned.after)):
+        lines.append(_row(name, one))
+    return "\n".join(lines)
+
+
+def _row(name: str, one: Score) -> str:
+    precision = "-" if one.precision is None else f"{one.precision:.4f}"
+    return (
+        f"{name:8}{one.link[0]:>7}{one.link[1]:>7}{precision:>11}{one.recall:>8.4f}"
+        f"{one.review[0]:>8}{one.review[1]:>12}{one.no[0]:>5}{one.no[1]:>8}"
+    )
+
+
+def _patch(file: Path, about: str, tuned: Tuned) -> str:
+    text = file.read_text(encoding="utf-8")
+    said = f"{about}: {{link: {tuned.rules.link:g}, review: {tuned.rules.review:g}}}"
+    if any(line.startswith("matching:") for line in text.splitlines()):
+        return f"# definition.yaml has a section 'matching' already; put into it:\n#   {said}\n"
+    after = text + ("" if text.endswith("\n") else "\n") + f"\nmatching:\n  {said}\n"
+    name = f"{file.parent.name}/{file.name}"
+    return "".join(unified_diff(text.splitlines(True), after.splitlines(True), f"a/{name}", f"b/{name}"))

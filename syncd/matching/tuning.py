@@ -1,0 +1,129 @@
+"""Chooses thresholds on one half of labelled pairs and says on the other how right they are, before and after.
+
+Pure; where labels come from, and what becomes of the proposal, is the caller's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from math import floor
+
+from syncd.matching.compare import weigh
+from syncd.matching.evidence import Band, Comparison, Rules
+from syncd.matching.frequency import Frequencies
+from syncd.matching.party import Party, form_of
+
+FEWEST = 40  # labels in all, and a quarter of that of either kind: fewer say nothing of a share of 0.995
+PRECISION = 0.995  # that links must have on the half that is chosen on
+_STEP = 0.5
+_HIGHEST = 30.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Label:
+    left: Party
+    right: Party
+    same: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Score:
+    """How pairs fall into bands: (how many, how many of them are the same)."""
+
+    link: tuple[int, int]
+    review: tuple[int, int]
+    no: tuple[int, int]
+
+    @property
+    def precision(self) -> float | None:
+        """Return the share of links that are right; None without a link."""
+        return self.link[1] / self.link[0] if self.link[0] else None
+
+    @property
+    def recall(self) -> float:
+        there = self.link[1] + self.review[1] + self.no[1]
+        return self.link[1] / there if there else 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tuned:
+    """`before` and `after` are of the half that nothing was chosen on; `rules` differ in `link` and `review` only."""
+
+    rules: Rules
+    before: Score
+    after: Score
+    chosen_on: int
+    reported_on: int
+
+
+class TooFew(Exception):
+    """There are not labels enough to choose by; the text says how many there are and how many it takes."""
+
+
+def tune(labels: Sequence[Label], rules: Rules) -> Tuned:
+    """Return the threshold that finds the most while links stay right, and the highest of review that loses none.
+
+    Raises TooFew.
+    """
+    same = sum(label.same for label in labels)
+    if len(labels) < FEWEST or min(same, len(labels) - same) < FEWEST // 4:
+        raise TooFew(
+            f"{len(labels)} answers, {same} of them yes: too few to choose by. It takes {FEWEST}, "
+            f"with at least {FEWEST // 4} of either kind"
+        )
+    weighed = _weighed(labels, rules)
+    chosen_on = [one for part in (True, False) for one in [row for row in weighed if row[1] is part][::2]]
+    reported_on = [one for part in (True, False) for one in [row for row in weighed if row[1] is part][1::2]]
+    link = _best_link(chosen_on, rules)
+    kept = [one.weight for one, is_same in chosen_on if is_same]
+    # Where people answered there were questions; thresholds that leave none would have nothing to learn from.
+    review = max(min(rules.review, link), min(link - rules.margin, floor(min(kept) / _STEP) * _STEP))
+    tuned = replace(rules, link=link, review=review)
+    return Tuned(
+        rules=tuned,
+        before=score(reported_on, rules),
+        after=score(reported_on, tuned),
+        chosen_on=len(chosen_on),
+        reported_on=len(reported_on),
+    )
+
+
+def score(weighed: Sequence[tuple[Comparison, bool]], rules: Rules) -> Score:
+    counts = {band: [0, 0] for band in Band}
+    for one, same in weighed:
+        band = counts[_band(one, rules)]
+        band[0] += 1
+        band[1] += same
+    return Score(**{band.value: (counts[band][0], counts[band][1]) for band in Band})
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def _weighed(labels: Sequence[Label], rules: Rules) -> list[tuple[Comparison, bool]]:
+    """Weigh each pair so that a hold shows whatever its weight is; the thresholds are applied afterwards."""
+    forms = [(form_of(label.left), form_of(label.right), label.same) for label in labels]
+    frequencies = Frequencies(right for _, right, _ in forms)
+    open_ = replace(rules, link=-1000.0, review=-1000.0)
+    return [(weigh(left, right, open_, frequencies), same) for left, right, same in forms]
+
+
+def _band(one: Comparison, rules: Rules) -> Band:
+    if one.weight < rules.review:
+        return Band.NO
+    return Band.LINK if one.weight >= rules.link and one.hold is None else Band.REVIEW
+
+
+def _best_link(weighed: Sequence[tuple[Comparison, bool]], rules: Rules) -> float:
+    """Return the middle of those thresholds that find the most while what they link is right."""
+    found: dict[float, list[float]] = {}
+    for step in range(int((_HIGHEST - rules.review) / _STEP) + 1):
+        link = rules.review + step * _STEP
+        told = score(weighed, replace(rules, link=link))
+        if told.precision is not None and told.precision >= PRECISION:
+            found.setdefault(told.recall, []).append(link)
+    if not found:
+        return _HIGHEST
+    best = found[max(found)]
+    return best[len(best) // 2]

@@ -1,0 +1,86 @@
+"""Thresholds out of what people answered: chosen on one half, told of the other, proposed and never applied."""
+
+from __future__ import annotations
+
+import csv
+import random
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from support.commands import process_as_before, say  # noqa: F401 - a fixture
+from support.world import laid_out
+
+from benchmarks.labelled import plants_retyped
+from syncd.matching import SITE, Party
+from syncd.matching.table import FIELDS
+from syncd.matching.tuning import FEWEST, PRECISION, Label, TooFew, tune
+
+
+@pytest.fixture(scope="module")
+def labels() -> list[Label]:
+    """Plants as somebody else typed them: beside themselves, and beside another plant of their town."""
+    data, rng = plants_retyped(), random.Random(3)
+    held = {plant.id: plant for plant in data.against}
+    found = []
+    for row in data.rows[:400]:
+        for one in data.truth[row.id]:
+            found.append(Label(left=row, right=held[one], same=True))
+        others = [
+            plant
+            for plant in data.against
+            if (plant.city or "").title() == row.city and plant.id not in data.truth[row.id]
+        ]
+        if others:
+            found.append(Label(left=row, right=rng.choice(others), same=False))
+    return found
+
+
+def test_a_threshold_that_is_too_high_is_lowered_and_links_stay_right(labels: list[Label]) -> None:
+    """Recall rises on answers that nothing was chosen on."""
+    tuned = tune(labels, replace(SITE, link=29.0))
+    assert tuned.rules.link < 29.0
+    assert tuned.after.recall > tuned.before.recall + 0.1
+    assert tuned.rules.review <= tuned.rules.link - SITE.margin
+    assert tuned.after.precision is not None
+    assert tuned.after.precision >= PRECISION
+    assert tuned.chosen_on + tuned.reported_on == len(labels)
+
+
+def test_few_answers_or_all_of_one_kind_propose_nothing(labels: list[Label]) -> None:
+    with pytest.raises(TooFew, match=f"It takes {FEWEST}"):
+        tune(labels[: FEWEST - 1], SITE)
+    with pytest.raises(TooFew, match="of either kind"):
+        tune([label for label in labels if label.same], SITE)
+
+
+@pytest.mark.usefixtures("process_as_before")
+def test_the_command_tells_both_halves_and_writes_a_patch(
+    labels: list[Label], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nothing is changed by it; with too few answers it says so."""
+    file = tmp_path / "labelled.csv"
+    with file.open("w", encoding="utf-8", newline="") as lines:
+        writer = csv.writer(lines)
+        writer.writerow([f"{side}_{name}" for side in ("left", "right") for name in FIELDS] + ["same"])
+        for label in labels:
+            cells = [_cell(one, name) for one in (label.left, label.right) for name in FIELDS]
+            writer.writerow([*cells, "yes" if label.same else "no"])
+    with laid_out(tmp_path, f"sqlite:///{tmp_path}/state.db") as made:
+        definition = made.folder / "mappings" / "definition.yaml"
+        before = definition.read_text(encoding="utf-8")
+        config = ("--config", str(made.config), "--about", "branch")
+        few = say(capsys, "match", "tune", *config)
+        assert few.code == 1
+        assert "0 answers, 0 of them yes: too few" in few.err
+        said = say(capsys, "match", "tune", "--pairs", str(file), *config)
+        assert said.code == 0
+        assert "before" in said.err
+        assert "after" in said.err
+        assert said.out.startswith("--- a/mappings/definition.yaml\n+++ b/mappings/definition.yaml\n")
+        assert "+  branch: {link: " in said.out
+        assert definition.read_text(encoding="utf-8") == before
+
+
+def _cell(party: Party, name: str) -> str:
+    return str(getattr(party, name) or "")
