@@ -314,7 +314,7 @@ class _Scan:
         at = self._when(values) if self._time is not None else None
         stamp = (values[self._column(self._kind.modified)],) if self._kind.modified else ()
         ids = tuple(values[self._column(name)] for name in self._kind.ids)
-        fields = {name: values[self._column(name)] for name in self._fields}
+        fields = {name: _unpadded(values[self._column(name)]) for name in self._fields}
         try:
             row = make_row(self._source.name, self._kind, ids, at or now, fields)
         except NoId as error:
