@@ -93,11 +93,12 @@ def _same_as_file(name: str, text: str, made: World) -> None:
 
 
 def _without_chance(text: str, made: World) -> str:
-    """Put names in place of what differs from run to run: times, our ids, digests, the folder."""
+    """Put names in place of what differs from run to run: times, how fast the machine is, our ids, digests, the folder."""
     text = text.replace(str(made.folder), "")
     text = re.sub(r"\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2} UTC", "<time>", text)
     for day in (datetime.now(UTC) - timedelta(days=1), datetime.now(UTC)):
         text = text.replace(f"{day:%Y-%m-%d}", "<day>")
+    text = re.sub(r"about \d+ s,", "about <n> s,", text)
     text = re.sub(r"\b[0-9a-f]{12,64}\b", "<digest>", text)
     text = re.sub(r"<day>T\d{2}:\d{2}:\d{2}Z", "<time>", text)
     ids = dict.fromkeys(re.findall(r"\b[0-9A-HJKMNP-TV-Z]{26}\b", text))
