@@ -234,6 +234,8 @@ def test_a_large_handoff_goes_by_a_job_and_its_feedback_goes_back(tmp_path: Path
         made.settle()
         assert made.servers["salesforce"].board.calls["POST jobs/ingest"] == 1
         assert len(made.leads()) == 2_100
+        told = {row.get("syncd_crm_id") for row in made.hubspot.all("contacts")}
+        assert told == {row["Id"] for row in made.leads()}
         before = made.writes()
         made.cycle()
         assert made.writes() == before

@@ -9,6 +9,8 @@ import pytest
 import sqlalchemy as sa
 from support.world import World, add_branch, world
 
+from syncd.store.tables import record
+
 
 @pytest.fixture
 def made(tmp_path: Path, sqlite_url: str) -> Iterator[World]:
@@ -31,6 +33,12 @@ def cycle(made: World) -> list[str]:
 
 def branches(made: World) -> list[str]:
     return sorted(row["Ship_To__c"] for row in made.salesforce.all("Branch__c"))
+
+
+def deleted(made: World) -> list[str]:
+    query = sa.select(record.c.id).where(record.c.system == "erp", record.c.deleted.is_(True))
+    with made.app.engine.connect() as connection:
+        return list(connection.execute(query).scalars())
 
 
 # What goes wrong in the ERP, and what puts it right.
@@ -102,6 +110,7 @@ def test_one_row_that_cannot_be_taken_holds_up_no_other(made: World, wrong: str)
         assert "by itself once" in told
     made.settle()
     made.cycle(sweeping=True)
+    assert deleted(made) == []
     assert branches(made) == ["S1", "S2"]
     assert len(made.leads()) == 1
     sql(made, mend_it)
