@@ -93,7 +93,7 @@ def _same_as_file(name: str, text: str, made: World) -> None:
 
 
 def _without_chance(text: str, made: World) -> str:
-    """Put names in place of what differs from run to run: times, how fast the machine is, our ids, digests, the folder."""
+    """Put names in place of what differs from run to run: times, the speed of the machine, ids, digests, the folder."""
     text = text.replace(str(made.folder), "")
     text = re.sub(r"\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2} UTC", "<time>", text)
     for day in (datetime.now(UTC) - timedelta(days=1), datetime.now(UTC)):
