@@ -161,7 +161,8 @@ class WriteRequest:
     """One record to write.
 
     `token` is the caller's name for this request, unique in one `write` call and stable over retries. For CREATE `key`
-    is (external-id field, value); for UPDATE `id` is set. `fields` holds only what is to change; None clears.
+    is (external-id field, value); for UPDATE `id` is set. `fields` holds only what is to change; None clears. A field
+    `associations.<kind>` is a link kept beside the record: [id to link, id to unlink], each may be None.
     """
 
     token: str
@@ -235,6 +236,11 @@ class Source(Protocol):
         A record that is created, deleted or restored meanwhile may be on it or not.
         """
         ...
+
+
+def unused_kinds(source: object) -> frozenset[str]:
+    """Return the kinds that a connector's settings rule out (`unused`): mappings of them are left alone."""
+    return frozenset(getattr(source, "unused", ()))
 
 
 class Destination(Source, Protocol):

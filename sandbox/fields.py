@@ -58,7 +58,28 @@ _FEEDBACK: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "syncd_progress": ("string", "text", ()),
     "syncd_crm_id": ("string", "text", ()),
     "syncd_branch": ("string", "text", ()),
+    "syncd_branch_number": ("string", "text", ()),
+    "syncd_branch_city": ("string", "text", ()),
+    "syncd_branch_last_shipment": ("date", "date", ()),
     "syncd_branch_why": ("string", "text", ()),
+}
+
+# A ship-to branch; those that companies do not have anyway are added to them where branches are child companies.
+_BRANCH: dict[str, tuple[str, str, tuple[str, ...]]] = {
+    "name": ("string", "text", ()),
+    "address": ("string", "text", ()),
+    "city": ("string", "text", ()),
+    "state": ("string", "text", ()),
+    "zip": ("string", "text", ()),
+    "country": ("string", "text", ()),
+    "phone": ("string", "text", ()),
+    "syncd_customer_number": ("string", "text", ()),
+    "syncd_ship_to_number": ("string", "text", ()),
+    "syncd_roles": ("string", "text", ()),
+    "syncd_blocked": ("bool", "booleancheckbox", ("true", "false")),
+    "syncd_last_shipment": ("date", "date", ()),
+    "syncd_volume": ("number", "number", ()),
+    "syncd_vanished": ("bool", "booleancheckbox", ("true", "false")),
 }
 
 # Salesforce: object -> field -> type and length
@@ -75,7 +96,10 @@ _TEXTS: dict[str, dict[str, tuple[str, int]]] = {
         "Syncd_Score__c": ("double", 0),
         "Syncd_Stage__c": ("string", 64),
         "Syncd_Reason_Text__c": ("textarea", 32_768),
+        "At_Branch__c": ("boolean", 0),
+        "Branch_Last_Shipment__c": ("date", 0),
     },
+    "Contact": {"At_Branch__c": ("boolean", 0), "Branch_Last_Shipment__c": ("date", 0)},
     "Branch__c": {
         "Customer__c": ("string", 32),
         "Ship_To__c": ("string", 32),
@@ -89,14 +113,23 @@ _TEXTS: dict[str, dict[str, tuple[str, int]]] = {
         "Volume__c": ("double", 0),
         "Roles__c": ("string", 255),
         "Blocked__c": ("boolean", 0),
+        "Vanished__c": ("boolean", 0),
     },
 }
 
 
 def define_hubspot(sim: HubSpot) -> None:
-    """Give the contact its custom properties."""
+    """Give the contact its custom properties, and branches their place: an object of their own if the plan has it."""
     for name, (kind, field_type, options) in (_MARKETING | _FEEDBACK).items():
         sim.define_property("contacts", name, kind, field_type, options=options)
+    place = "branch" if sim.access.custom_objects else "companies"
+    if place == "branch":
+        sim.define_object(place, "companies", "contacts")
+    sim.define_property(place, "syncd_key", unique=True)
+    for name, (kind, field_type, options) in _BRANCH.items():
+        if place == "branch" or name.startswith("syncd_"):
+            sim.define_property(place, name, kind, field_type, options=options)
+    sim.define_label("contacts", place, "Sits at this branch", "Works here")
 
 
 def define_salesforce(sim: Salesforce) -> None:
@@ -108,7 +141,8 @@ def define_salesforce(sim: Salesforce) -> None:
         for field, (kind, length) in fields.items():
             sim.define_field(name, field, kind, length=length)
     sim.define_field("Branch__c", "Account__c", "reference", reference_to="Account")
-    sim.define_field("Lead", "Branch__c", "reference", reference_to="Branch__c")
+    for name in ("Lead", "Contact"):
+        sim.define_field(name, "Branch__c", "reference", reference_to="Branch__c")
     sim.define_field("Lead", "Authority__c", "picklist", picklist=AUTHORITY)
     sim.define_field("Lead", "Syncd_Decision__c", "picklist", picklist=DECISIONS, restricted=True)
     sim.define_field("Lead", "Syncd_Reason__c", "picklist", picklist=REASONS, restricted=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -14,7 +14,7 @@ from sqlalchemy import Engine
 from sqlalchemy.engine import make_url
 
 from connectors import registry
-from connectors.contract import Destination, FieldInfo, FieldWanted, Source
+from connectors.contract import Destination, FieldInfo, FieldWanted, Source, unused_kinds
 from connectors.contract import FieldType as WireType
 from connectors.errors import ConfigProblem, ConnectorError
 from syncd import config as config_files
@@ -24,7 +24,7 @@ from syncd.edits.force import load_version
 from syncd.health import named
 from syncd.lead.definition import SALES_DECISIONS, SALES_FACTS, FieldType
 from syncd.mapping.loader import load as load_mappings
-from syncd.mapping.model import FieldMap, KindMap, Mappings
+from syncd.mapping.model import FieldMap, KindMap, Mappings, SystemMap
 from syncd.mapping.reality import advise, compare
 from syncd.store import systems, versions
 from syncd.store.database import now_ms, open_store
@@ -159,14 +159,15 @@ def find_problems(
             notes += [named(name, text) for text in readiness.notes]
             if readiness.problems or name not in mappings.systems:
                 continue
-            infos = _describe(source, mappings.systems[name].kinds)
+            used = _in_use(mappings.systems[name], source)
+            infos = _describe(source, used.kinds)
         except ConnectorError as error:
             problems.append(f"{place}: {named(name, error.message)}")
             continue
         if seen is not None:
             seen[name] = infos
-        problems += map(str, compare(mappings.systems[name], infos))
-        notes += map(str, advise(mappings.systems[name], infos))
+        problems += map(str, compare(used, infos))
+        notes += map(str, advise(used, infos))
     return problems, notes
 
 
@@ -220,6 +221,11 @@ _WIRE_TYPES = {
 }
 _PACE = frozenset({"budget", "timeouts", "overlap"})
 _LONG = frozenset({"brief", "last_touches", "refusal", "problem", "rejection_text", "sales_reason_text"})
+
+
+def _in_use(system: SystemMap, source: Source) -> SystemMap:
+    unused = unused_kinds(source)
+    return replace(system, kinds={kind: one for kind, one in system.kinds.items() if kind not in unused})
 
 
 def _describe(source: Source, kinds: Iterable[str]) -> dict[str, Sequence[FieldInfo]]:

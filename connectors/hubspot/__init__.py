@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -24,17 +25,22 @@ from connectors.contract import (
     WriteRequest,
     WriteResult,
 )
-from connectors.errors import AuthExpired, ConfigProblem
+from connectors.errors import AuthExpired, ConfigProblem, ConnectorError
 from connectors.http import Session
+from connectors.hubspot.branches import BRANCH, Home
 from connectors.hubspot.client import BATCH, HubSpotClient
 from connectors.hubspot.destination import HubSpotWriter
-from connectors.hubspot.properties import describe, prepare
+from connectors.hubspot.links import link_fields
+from connectors.hubspot.properties import describe
 from connectors.hubspot.settings import HubSpotSettings
+from connectors.hubspot.setup import prepare
 from connectors.hubspot.source import HubSpotReader
 
 __all__ = ["HubSpotConnector", "HubSpotSettings", "Settings", "connect"]
 
 Settings = HubSpotSettings
+
+_HOME = "home"  # in the cursor of branches
 
 
 def connect(name: str, settings: HubSpotSettings, *, sleep: Callable[[float], None] = time.sleep) -> HubSpotConnector:
@@ -73,15 +79,59 @@ class HubSpotConnector:
             account = str(told["portalId"])
             self._note_offset(told)
             self._client.properties("contacts")
+            notes = self._notes()
         except (AuthExpired, ConfigProblem) as error:
             return Readiness(problems=(error.message,), account=account)
-        return Readiness(account=account)
+        return Readiness(account=account, notes=notes)
 
     def fields(self, kind: str) -> Sequence[FieldInfo]:
-        return describe(self._client, kind)
+        return [*describe(self._client, kind), *link_fields(kind)]
+
+    def define(self, kind: str, table: Mapping[str, Any]) -> None:
+        """Note that a mapping names this kind; see wiring."""
+        del table
+        self._client.branches.mapped = self._client.branches.mapped or kind == BRANCH
 
     def changes(self, readings: Sequence[Reading], seen: Seen) -> Iterator[Page]:
-        return self._reader.changes(readings, seen)
+        moved = [one for one in readings if one.kind == BRANCH and self._has_moved(one)]
+        try:
+            for page in self._reader.changes([one for one in readings if one not in moved], seen):
+                yield page if page.kind != BRANCH else replace(page, cursor={**page.cursor, _HOME: self._home.value})
+        except ConnectorError as error:
+            if moved and error.kinds:
+                error.kinds = (*error.kinds, BRANCH)
+            raise
+        if moved:
+            raise self._moved(moved[0])
+
+    @property
+    def unused(self) -> frozenset[str]:
+        """Kinds that the settings rule out: mappings of them are left alone."""
+        return self._client.branches.unused
+
+    def _notes(self) -> tuple[str, ...]:
+        branches = self._client.branches
+        return (branches.choose(self._client, again=True).words(),) if branches.mapped else ()
+
+    @property
+    def _home(self) -> Home:
+        return self._client.branches.choose(self._client).home
+
+    def _has_moved(self, reading: Reading) -> bool:
+        """Tell whether branches were kept elsewhere when they were last read: ids there say nothing here."""
+        before = (reading.after or {}).get(_HOME)
+        self._writer.moved = before is not None and before != self._home.value
+        return self._writer.moved
+
+    def _moved(self, reading: Reading) -> ConfigProblem:
+        before = (reading.after or {}).get(_HOME)
+        problem = ConfigProblem(
+            f"branches were kept as {before} so far and now would be as {self._home.value}: nothing of them is read or "
+            f"written. Set branches: {before} again, or begin a new state",
+            system=self.name,
+        )
+        problem.kinds = (BRANCH,)
+        return problem
 
     def fetch(self, kind: str, ids: Sequence[str], fields: Sequence[str]) -> Sequence[Record]:
         return self._reader.fetch(kind, ids, fields)

@@ -21,11 +21,14 @@ import urllib3
 from connectors.contract import Usage
 from connectors.errors import ConfigProblem, ContractBroken, Unavailable
 from connectors.http import Session, StaticToken
+from connectors.hubspot.branches import BRANCH, KEY, Branches
 from connectors.hubspot.judge import CallRefused, HubSpotJudge, Trouble, trouble_of
 from connectors.hubspot.oauth import OAuthToken
 from connectors.hubspot.settings import HubSpotSettings
 
 BATCH = 100  # inputs of a batch call
+LINKS = 2000  # inputs of a batch call for associations
+UNLINKS = 100  # records whose associations one call takes away
 PAGE = 200  # rows of a search
 IN_VALUES = 100  # values of one IN or NOT_IN
 SEARCH_BODY = 3000  # characters of a search body
@@ -49,6 +52,17 @@ class Batch:
     errors: Sequence[Trouble]
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LinkType:
+    """One way in which two records are associated, as seen from the first."""
+
+    category: str
+    id: int
+
+    def as_json(self) -> dict[str, Any]:
+        return {"associationCategory": self.category, "associationTypeId": self.id}
+
+
 class HubSpotClient:
     """The calls that syncd makes. Each raises a ConnectorError; CallRefused only where its docstring says so."""
 
@@ -63,6 +77,8 @@ class HubSpotClient:
             self.session.credential = OAuthToken(self.session, base + self._path("/oauth/v1/token"), settings.oauth)
         elif settings.access_token is not None:
             self.session.credential = StaticToken(settings.access_token.get_secret_value().strip(), REMEDY)
+        self.branches = Branches(settings.branches)
+        self._labels: dict[tuple[str, str], Mapping[str, LinkType]] = {}
         self._left_out: set[tuple[str, str]] = set()  # (kind, property) that exists although answers lack it
         self._api_clients: dict[str, Any] = {}
         crm = hubspot.HubSpot(retry=False, api_factory=self._api).crm
@@ -70,10 +86,14 @@ class HubSpotClient:
         self._basic_api = crm.objects.basic_api
         self._properties, self._property_batches = crm.properties.core_api, crm.properties.batch_api
         self._property_groups = crm.properties.groups_api
+        self._schemas = crm.schemas.core_api
+        self._links, self._link_labels = crm.associations.v4.batch_api, crm.associations.v4.schema.definitions_api
 
     def search(self, kind: str, body: Mapping[str, Any]) -> Found:
         """Run one search of at most SEARCH_BODY characters."""
-        answer = self._asked(kind, lambda: self._search_api.do_search(kind, dict(body), _preload_content=False))
+        answer = self._asked(
+            kind, lambda: self._search_api.do_search(self.object(kind), dict(body), _preload_content=False)
+        )
         rows = _rows(answer)
         more = bool(answer.get("paging")) or len(rows) >= body.get("limit", PAGE)
         total = answer.get("total")
@@ -85,12 +105,14 @@ class HubSpotClient:
         body: dict[str, Any] = {"properties": list(properties), "inputs": [{"id": value} for value in ids]}
         if key is not None:
             body["idProperty"] = key
-        return _batch(self._asked(kind, lambda: self._batch_api.read(kind, body, _preload_content=False)))
+        return _batch(self._asked(kind, lambda: self._batch_api.read(self.object(kind), body, _preload_content=False)))
 
     def get(self, kind: str, record_id: str, properties: Sequence[str]) -> Mapping[str, Any] | None:
         """Read one record; None when there is none. A merged-away id answers with the survivor and its id."""
         try:
-            raw = self._basic_api.get_by_id(kind, record_id, properties=list(properties), _preload_content=False)
+            raw = self._basic_api.get_by_id(
+                self.object(kind), record_id, properties=list(properties), _preload_content=False
+            )
         except CallRefused as refused:
             if refused.status == 404:
                 return None
@@ -100,10 +122,12 @@ class HubSpotClient:
     def listed(self, kind: str, after: str | None, *, archived: bool) -> tuple[list[str], str | None]:
         """Return up to BATCH ids in ascending order, and where to go on; the list knows no index that could lag."""
         more = {"after": after} if after else {}
+        scope = {str(one["operator"]) for one in self.scope(kind)}
+        names = ["hs_object_id", *([KEY] if scope else [])]
         answer = self._asked(
             kind,
             lambda: self._basic_api.get_page(
-                kind, limit=BATCH, archived=archived, properties=["hs_object_id"], _preload_content=False, **more
+                self.object(kind), limit=BATCH, archived=archived, properties=names, _preload_content=False, **more
             ),
         )
         paging = answer.get("paging")
@@ -111,19 +135,23 @@ class HubSpotClient:
         then = str(told.get("after") or "") if isinstance(told, dict) else ""
         if then and then == after:
             raise ContractBroken(f"HubSpot's list of {kind} does not go on", system=self.session.system)
-        return [str(row["id"]) for row in _rows(answer) if row.get("id")], then or None
+        return [str(row["id"]) for row in _rows(answer) if row.get("id") and _is_within(row, scope)], then or None
 
     def update(self, kind: str, inputs: Sequence[Mapping[str, Any]]) -> Batch:
         """Update up to BATCH records by id; raise CallRefused when the whole call was refused."""
-        return _batch(self._json(self._batch_api.update(kind, {"inputs": list(inputs)}, _preload_content=False)))
+        return _batch(
+            self._json(self._batch_api.update(self.object(kind), {"inputs": list(inputs)}, _preload_content=False))
+        )
 
     def upsert(self, kind: str, inputs: Sequence[Mapping[str, Any]]) -> Batch:
         """Upsert up to BATCH records by a unique property; raise CallRefused when the whole call was refused."""
-        return _batch(self._json(self._batch_api.upsert(kind, {"inputs": list(inputs)}, _preload_content=False)))
+        return _batch(
+            self._json(self._batch_api.upsert(self.object(kind), {"inputs": list(inputs)}, _preload_content=False))
+        )
 
     def properties(self, kind: str) -> Sequence[Mapping[str, Any]]:
         """Describe every property; raise ConfigProblem for a kind that the account does not have."""
-        return _rows(self._asked(kind, lambda: self._properties.get_all(kind, _preload_content=False)))
+        return _rows(self._asked(kind, lambda: self._properties.get_all(self.object(kind), _preload_content=False)))
 
     def unknown(self, kind: str, names: Iterable[str]) -> list[str]:
         """Return those properties that the account does not have; costs a call unless all were asked about before."""
@@ -138,7 +166,7 @@ class HubSpotClient:
         """Create a property group unless it is there."""
         try:
             self._property_groups.create(
-                kind, {"name": name, "label": label, "displayOrder": -1}, _preload_content=False
+                self.object(kind), {"name": name, "label": label, "displayOrder": -1}, _preload_content=False
             )
         except CallRefused as refused:
             if refused.status != 409:
@@ -147,7 +175,62 @@ class HubSpotClient:
     def create_properties(self, kind: str, definitions: Sequence[Mapping[str, Any]]) -> Batch:
         """Create up to BATCH properties; raise CallRefused when the whole call was refused."""
         body = {"inputs": list(definitions)}
-        return _batch(self._json(self._property_batches.create(kind, body, _preload_content=False)))
+        return _batch(self._json(self._property_batches.create(self.object(kind), body, _preload_content=False)))
+
+    def object(self, kind: str) -> str:
+        """Return HubSpot's name of a kind; raise ConfigProblem for branches that have no place yet."""
+        return self.branches.object_of(self, kind)
+
+    def scope(self, kind: str) -> list[Mapping[str, Any]]:
+        """Return the search filters that a kind takes besides its object."""
+        return self.branches.scope(self, kind)
+
+    def schemas(self) -> Sequence[Mapping[str, Any]]:
+        """Describe the account's custom objects; raise ConfigProblem where plan or token have none."""
+        return _rows(self._asked(BRANCH, lambda: self._schemas.get_all(_preload_content=False)))
+
+    def create_schema(self, schema: Mapping[str, Any]) -> None:
+        """Create a custom object; raise CallRefused or ConfigProblem where that is not allowed."""
+        self._json(self._schemas.create(dict(schema), _preload_content=False))
+
+    def label(self, kind: str, to: str, label: str) -> LinkType | None:
+        """Return how a label is called in this direction, None when there is no such label; asked once."""
+        if (kind, to) not in self._labels:
+            ends = self.object(kind), self.object(to)
+            rows = _rows(self._asked(kind, lambda: self._link_labels.get_all(*ends, _preload_content=False)))
+            self._labels[(kind, to)] = {
+                str(row["label"]): LinkType(category=str(row.get("category")), id=int(row["typeId"]))
+                for row in rows
+                if row.get("label") and row.get("typeId") is not None
+            }
+        return self._labels[(kind, to)].get(label)
+
+    def create_label(self, kind: str, to: str, name: str, label: str, inverse: str) -> None:
+        """Create an association label; raise CallRefused or ConfigProblem where that is not allowed."""
+        body = {"name": name, "label": label, "inverseLabel": inverse}
+        self._json(self._link_labels.create(self.object(kind), self.object(to), body, _preload_content=False))
+        self._labels.clear()
+
+    def associate(self, kind: str, to: str, pairs: Sequence[tuple[str, str]], type_: LinkType | None) -> None:
+        """Associate up to LINKS pairs of ids, plainly or by a label; raise CallRefused when the call was refused."""
+        inputs: list[dict[str, Any]] = [{"from": {"id": one}, "to": {"id": other}} for one, other in pairs]
+        ends = self.object(kind), self.object(to)
+        if type_ is None:
+            self._links.create_default(*ends, {"inputs": inputs}, _preload_content=False)
+            return
+        typed = [{**one, "types": [type_.as_json()]} for one in inputs]
+        self._links.create(*ends, {"inputs": typed}, _preload_content=False)
+
+    def dissociate(self, kind: str, to: str, pairs: Sequence[tuple[str, str]], type_: LinkType | None) -> None:
+        """Take away associations, or only their label; raise CallRefused when a call was refused."""
+        ends = self.object(kind), self.object(to)
+        if type_ is not None:
+            typed = [{"from": {"id": a}, "to": {"id": b}, "types": [type_.as_json()]} for a, b in pairs]
+            self._links.archive_labels(*ends, {"inputs": typed}, _preload_content=False)
+            return
+        for start in range(0, len(pairs), UNLINKS):
+            rows = [{"from": {"id": a}, "to": [{"id": b}]} for a, b in pairs[start : start + UNLINKS]]
+            self._links.archive(*ends, {"inputs": rows}, _preload_content=False)
 
     def account(self) -> Mapping[str, Any]:
         """Return the account's own description: the cheapest call that any token may make."""
@@ -241,6 +324,8 @@ def body_length(body: Mapping[str, Any]) -> int:
 
 _DATED = (
     (re.compile(r"/crm/v3/(objects|properties)/"), r"/crm/\1/{version}/"),
+    (re.compile(r"/crm/v4/associations/"), r"/crm/associations/{version}/"),
+    (re.compile(r"/crm-object-schemas/v3/"), r"/crm-object-schemas/{version}/"),
     (re.compile(r"/account-info/v3/"), r"/account-info/{version}/"),
     (re.compile(r"/oauth/v1/token$"), r"/oauth/{version}/token"),
 )
@@ -272,6 +357,15 @@ def _with_dated_paths(call: Callable[..., Any], version: str) -> Callable[..., A
         return call(dated_path(path, version), *args, **options)
 
     return call_api
+
+
+def _is_within(row: Mapping[str, Any], scope: set[str]) -> bool:
+    """Tell whether a listed row is of the kind that was listed: the list takes no filter."""
+    if not scope:
+        return True
+    properties = row.get("properties")
+    marked = isinstance(properties, dict) and properties.get(KEY) not in (None, "")
+    return marked == ("HAS_PROPERTY" in scope)
 
 
 def _rows(answer: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:

@@ -12,8 +12,10 @@ from typing import Any
 
 from connectors.contract import Deferred, Policy, RawValue, Rejected, WriteRequest, WriteResult, Written
 from connectors.errors import ConfigProblem, ConnectorError, Unavailable
+from connectors.hubspot.branches import BRANCH
 from connectors.hubspot.client import BATCH, Batch, HubSpotClient
 from connectors.hubspot.judge import CallRefused, Trouble
+from connectors.hubspot.links import PREFIX, Linker, links_in, without_links
 from connectors.hubspot.records import milliseconds, modified_property, time_of
 
 SPLIT_CALLS = 30  # for one refused batch; what is undecided then is deferred
@@ -51,6 +53,8 @@ class HubSpotWriter:
 
     def __init__(self, client: HubSpotClient) -> None:
         self._client = client
+        self._linker = Linker(client)
+        self.moved = False  # branches are kept elsewhere than when they were last read
 
     def write(self, requests: Sequence[WriteRequest]) -> list[WriteResult]:
         """See connectors.contract.Destination.write."""
@@ -58,10 +62,14 @@ class HubSpotWriter:
         lines = []
         for place, request in enumerate(requests):
             problem = _unsendable(request)
-            if problem is None:
-                lines.append(_Line(place, request))
-            else:
+            if problem is not None:
                 answers[place] = problem
+            elif self.moved and (request.kind == BRANCH or BRANCH in links_in(request)):
+                answers[place] = Deferred("branches are kept elsewhere than before", 3600.0)
+            elif request.id is not None and all(name.startswith(PREFIX) for name in request.fields):
+                answers[place] = Written(request.id)
+            else:
+                lines.append(_Line(place, request))
         batches = list(_batches(lines))
         for number, batch in enumerate(batches):
             try:
@@ -73,6 +81,12 @@ class HubSpotWriter:
                 left = [line for each in batches[number:] for line in each]
                 answers |= {line.place: Deferred(error.message, after) for line in left}
                 break
+        linked = [
+            (place, answer.id, request)
+            for place, request in enumerate(requests)
+            if isinstance(answer := answers[place], Written) and links_in(request)
+        ]
+        answers |= self._linker.write(linked)
         return [answers[place] for place in range(len(requests))]
 
     def _write_batch(self, lines: Sequence[_Line]) -> Answers:
@@ -233,7 +247,7 @@ def _batches(lines: Sequence[_Line]) -> Iterator[list[_Line]]:
 
 def _input(line: _Line) -> dict[str, Any]:
     request = line.request
-    properties = {name: text_of(value) for name, value in request.fields.items()}
+    properties = {name: text_of(value) for name, value in without_links(request.fields).items()}
     if request.policy is Policy.UPDATE or request.key is None:
         return {"id": request.id, "properties": properties, "objectWriteTraceId": line.trace}
     name, value = request.key

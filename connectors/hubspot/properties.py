@@ -24,8 +24,8 @@ def describe(client: HubSpotClient, kind: str) -> list[FieldInfo]:
     ]
 
 
-def prepare(client: HubSpotClient, wanted: Sequence[FieldWanted], *, apply: bool) -> list[str]:
-    """See connectors.contract.Destination.prepare."""
+def prepare_properties(client: HubSpotClient, wanted: Sequence[FieldWanted], *, apply: bool) -> list[str]:
+    """Create the properties that are missing, or only tell; one line for each, and for what is by hand."""
     lines: list[str] = []
     for kind in dict.fromkeys(each.kind for each in wanted):
         mine = [each for each in wanted if each.kind == kind]
@@ -41,6 +41,27 @@ def prepare(client: HubSpotClient, wanted: Sequence[FieldWanted], *, apply: bool
         elif missing:
             lines += [f"{kind}.{each.name}: would be created as {each.type.value}" for each in missing]
     return lines
+
+
+def definition(wanted: FieldWanted) -> dict[str, Any]:
+    type_, shown = _AS[wanted.type]
+    choices = ("true", "false") if wanted.type is FieldType.BOOLEAN else wanted.choices
+    if wanted.type is FieldType.TEXT and (wanted.length or 0) > 255:
+        shown = "textarea"
+    told: dict[str, Any] = {
+        "name": wanted.name,
+        "label": wanted.label,
+        "type": type_,
+        "fieldType": shown,
+        "groupName": GROUP,
+        "hasUniqueValue": wanted.unique,
+    }
+    if choices:
+        told["options"] = [
+            {"label": choice, "value": choice, "displayOrder": number, "hidden": False}
+            for number, choice in enumerate(choices)
+        ]
+    return told
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -130,7 +151,7 @@ def _create(client: HubSpotClient, kind: str, missing: Sequence[FieldWanted]) ->
     for start in range(0, len(missing), BATCH):
         part = missing[start : start + BATCH]
         try:
-            batch = client.create_properties(kind, [_definition(each) for each in part])
+            batch = client.create_properties(kind, [definition(each) for each in part])
         except CallRefused as refused:
             yield f"{kind}: HubSpot refused {', '.join(each.name for each in part)}: {refused.message}"
             continue
@@ -139,24 +160,3 @@ def _create(client: HubSpotClient, kind: str, missing: Sequence[FieldWanted]) ->
         for each in part:
             done = each.name in made
             yield f"{kind}.{each.name}: created" if done else f"{kind}.{each.name}: by hand: not created ({codes})"
-
-
-def _definition(wanted: FieldWanted) -> dict[str, Any]:
-    type_, shown = _AS[wanted.type]
-    choices = ("true", "false") if wanted.type is FieldType.BOOLEAN else wanted.choices
-    if wanted.type is FieldType.TEXT and (wanted.length or 0) > 255:
-        shown = "textarea"
-    told: dict[str, Any] = {
-        "name": wanted.name,
-        "label": wanted.label,
-        "type": type_,
-        "fieldType": shown,
-        "groupName": GROUP,
-        "hasUniqueValue": wanted.unique,
-    }
-    if choices:
-        told["options"] = [
-            {"label": choice, "value": choice, "displayOrder": number, "hidden": False}
-            for number, choice in enumerate(choices)
-        ]
-    return told

@@ -75,6 +75,11 @@ class HubSpotSettings(_Part):
     insecure_http: bool = Field(default=False, description="Allow http:// to another machine: the token is readable.")
     budget: HubSpotBudget = Field(default_factory=HubSpotBudget, description="Limits on calls.")
     timeouts: HubSpotTimeouts = Field(default_factory=HubSpotTimeouts, description="Waiting times.")
+    branches: Literal["auto", "custom_object", "child_companies", "contact_only"] = Field(
+        default="auto",
+        description="Where branches are kept: a custom object where the plan has them, else child companies of their "
+        "company; contact_only: nowhere but in properties of the contacts.",
+    )
     overlap: float = Field(
         default=600.0,
         ge=0,

@@ -70,7 +70,9 @@ class HubSpotReader:
         found: dict[str, Record] = {}
         while wanted:
             part = wanted[:IN_VALUES]
-            while len(part) > 1 and not _fits(_body(kind, [_is_in(field, part)], END_ID, [])):
+            while len(part) > 1 and not _fits(
+                _body(kind, [_is_in(field, part), *self._client.scope(kind)], END_ID, [])
+            ):
                 part = part[: len(part) // 2]
             wanted = wanted[len(part) :]
             for _, rows in keyset(self._client, reading, [_is_in(field, part)]):
@@ -175,7 +177,9 @@ class _Poll:
         shown = tuple(row.id for row in rows if row.stamp == bottom)
         news = Range(at, bottom, 0, shown)
         worth = len(shown) <= IN_VALUES and total <= 50 * PAGE  # it saves one page at most, and burdens every search
-        if not worth or not _fits(_body(self._kind, self._within(news), END_ID, self._properties)):
+        if not worth or not _fits(
+            _body(self._kind, [*self._within(news), *self._client.scope(self._kind)], END_ID, self._properties)
+        ):
             news = Range(at, bottom, counted=len(shown))
         return Pass(place=place, then=then, rest=total - len(rows), check=False, todo=(news, Range(low, at - 1)))
 
@@ -255,6 +259,7 @@ def search(
 
     The fields come with the search where its body may be that long; else the rows are not `complete`.
     """
+    where = [*where, *client.scope(reading.kind)]
     body = _body(reading.kind, where, after, properties_to_read(reading.kind, reading.fields))
     complete = _fits(body)
     if not complete:

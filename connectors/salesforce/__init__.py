@@ -6,8 +6,10 @@ It speaks Salesforce's own names; what they mean to syncd is said in mappings/.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from connectors.contract import (
     Capabilities,
@@ -29,6 +31,7 @@ from connectors.salesforce.client import Client
 from connectors.salesforce.destination import CALL_ROWS, Writer
 from connectors.salesforce.extract import Extractor
 from connectors.salesforce.package import write_package
+from connectors.salesforce.parts import Parts, plain
 from connectors.salesforce.polling import Poller
 from connectors.salesforce.settings import SalesforceSettings
 from connectors.salesforce.setup import Preparer
@@ -61,6 +64,8 @@ class SalesforceConnector:
         self._reader = Reader(self._client)
         self._poller = Poller(self._client, Extractor(self._client, sleep))
         self._writer = Writer(self._client, sleep)
+        self._parts = Parts(settings.record_types)
+        self._record_types: dict[str, Mapping[str, str]] = {}
 
     @property
     def session(self) -> Session:
@@ -96,27 +101,36 @@ class SalesforceConnector:
             notes.append(f"{self.name}: only {calls['Remaining']} of {calls['Max']} API calls are left today")
         return Readiness(notes=tuple(notes), account=account)
 
+    def define(self, kind: str, table: Mapping[str, Any]) -> None:
+        """Note that a mapping names this kind, which may be a part of an object; see wiring."""
+        del table
+        self._parts.note(kind)
+
     def fields(self, kind: str) -> Sequence[FieldInfo]:
         return self._reader.fields(kind)
 
     def changes(self, readings: Sequence[Reading], seen: Seen) -> Iterator[Page]:
-        return self._poller.changes(readings, seen)
+        with self._parts.told():
+            for page in self._poller.changes(self._parts.readings(readings), self._parts.seen(seen)):
+                yield replace(page, kind=plain(page.kind))
 
     def fetch(self, kind: str, ids: Sequence[str], fields: Sequence[str]) -> Sequence[Record]:
         return self._reader.fetch(kind, ids, fields)
 
     def ids(self, kind: str) -> Iterator[Roll]:
-        return self._reader.ids(kind)
+        return self._reader.ids(self._parts.narrowed(kind))
 
     def find(self, kind: str, field: str, values: Sequence[str], fields: Sequence[str]) -> Sequence[Record]:
-        return self._reader.find(kind, field, values, fields)
+        return self._reader.find(self._parts.narrowed(kind), field, values, fields)
 
     def write(self, requests: Sequence[WriteRequest]) -> Sequence[WriteResult]:
-        return self._writer.write(requests)
+        for kind in self._parts.to_describe(requests) - self._record_types.keys():
+            self._record_types[kind] = self._reader.record_types(kind)
+        return self._writer.write(self._parts.typed(requests, self._record_types))
 
     def prepare(self, wanted: Sequence[FieldWanted], *, apply: bool) -> Sequence[str]:
-        return Preparer(self._client, self._reader).prepare(wanted, apply=apply)
+        return Preparer(self._client, self._reader).prepare(self._parts.wanted(wanted), apply=apply)
 
     def write_package(self, wanted: Sequence[FieldWanted], directory: Path) -> Sequence[Path]:
         """Write an SFDX source package that an admin deploys instead of `prepare`; return its files."""
-        return write_package(wanted, directory)
+        return write_package(self._parts.wanted(wanted), directory)

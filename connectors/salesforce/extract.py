@@ -172,7 +172,7 @@ class Extractor:
                 known[kind] = self._client.call("GET", f"sobjects/{kind}/describe", what=f"object {kind}")
             return known[kind]
 
-        return column_types(describe, reading.kind, columns(reading.kind, reading.fields))
+        return column_types(describe, soql.object_of(reading.kind), columns(reading.kind, reading.fields))
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -61,7 +61,8 @@ class Poller:
             raise joined(troubles)
 
     def _lane(self, reading: Reading) -> _Lane:
-        kind, after = soql.object_name(reading.kind), reading.after
+        soql.object_of(reading.kind)
+        kind, after = reading.kind, reading.after
         if after is None:
             return _Lane(reading=reading)
         start = Position(datetime.fromisoformat(after["stamp"]), after["id"])
@@ -229,7 +230,8 @@ class _Lane:
     def count(self) -> str:
         """Return the query that counts what is still to be read."""
         assert self.place is not None
-        return f"SELECT COUNT() FROM {soql.object_name(self.reading.kind)} WHERE {self.place.after()}"  # noqa: S608
+        where = " AND ".join(one for one in (soql.part_of(self.reading.kind), self.place.after()) if one)
+        return f"SELECT COUNT() FROM {soql.object_of(self.reading.kind)} WHERE {where}"  # noqa: S608
 
     def move(self, last: Position, settled: datetime | None) -> None:
         """Read on after `last`, but keep the cursor at what is settled: a running second is read again."""

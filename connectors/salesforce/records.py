@@ -11,7 +11,7 @@ from typing import Any
 
 from connectors.contract import FieldInfo, FieldType, RawValue, Record
 from connectors.salesforce.client import Answer
-from connectors.salesforce.soql import PAGE
+from connectors.salesforce.soql import PAGE, object_of
 
 _ALWAYS = ("Id", "SystemModstamp", "IsDeleted")
 _MERGEABLE = frozenset({"lead", "contact", "account"})
@@ -43,9 +43,10 @@ _TYPES = {
 def columns(kind: str, fields: Iterable[str]) -> list[str]:
     """Return what to select for these fields: they, and what the envelope of a record needs."""
     wanted = [*_ALWAYS]
-    if kind.lower() in _MERGEABLE:
+    object = object_of(kind).lower()
+    if object in _MERGEABLE:
         wanted.append("MasterRecordId")
-    if kind.lower() == "lead":
+    if object == "lead":
         wanted.extend(_CONVERSION)
     return [*wanted, *fields]
 

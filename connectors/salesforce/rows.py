@@ -57,7 +57,7 @@ class Row:
 
 def prepare_row(index: int, request: WriteRequest) -> Row | Rejected:
     """Return the row, or why no such row can be sent; raise ConfigProblem for a name that cannot be Salesforce's."""
-    kind = soql.object_name(request.kind)
+    kind = soql.object_of(request.kind)
     fields = {soql.field_path(name): value for name, value in request.fields.items()}
     body: dict[str, Any] = {"attributes": {"type": kind}}
     id = key_field = key_value = ""

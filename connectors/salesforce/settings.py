@@ -117,6 +117,12 @@ class SalesforceSettings(BaseModel):
         "update.",
     )
 
+    record_types: dict[str, str] = Field(
+        default_factory=dict,
+        description="Record types of what syncd creates: kind -> its API name, such as "
+        "Account:Syncd_Branch_Key__c: Ship_To.",
+    )
+
     permission_set: str = Field(
         "syncd",
         pattern=r"^[A-Za-z]\w*$",

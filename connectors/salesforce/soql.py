@@ -57,6 +57,22 @@ def object_name(name: str) -> str:
     return name
 
 
+def object_of(kind: str) -> str:
+    """Return the object of a kind, of which a kind may be a part.
+
+    `Account:Key__c` are the Accounts whose Key__c is filled, `Account:!Key__c` the others.
+    """
+    return object_name(kind.partition(":")[0])
+
+
+def part_of(kind: str) -> str:
+    """Return the condition for the records of a kind among those of its object; empty when it is all of them."""
+    _, divided, field = kind.partition(":")
+    if not divided:
+        return ""
+    return f"{object_name(field.removeprefix('!'))} {'=' if field.startswith('!') else '!='} null"
+
+
 def field_path(name: str) -> str:
     """Return `name`; raise ConfigProblem when it cannot be a field's API name or a path such as Account.Name."""
     if not _PATH.fullmatch(name):
@@ -93,9 +109,10 @@ def literal(moment: datetime) -> str:
 def select(kind: str, columns: Iterable[str], where: str = "", order: str = "", limit: int | None = None) -> str:
     """Return a query over checked names; a column named twice, in any case, is asked for once."""
     unique = {field_path(column).lower(): column for column in columns}
-    text = f"SELECT {', '.join(unique.values())} FROM {object_name(kind)}"  # noqa: S608 - names were checked above
-    if where:
-        text += f" WHERE {where}"
+    text = f"SELECT {', '.join(unique.values())} FROM {object_of(kind)}"  # noqa: S608 - names were checked above
+    conditions = [one for one in (part_of(kind), where) if one]
+    if conditions:
+        text += f" WHERE {' AND '.join(conditions)}"
     if order:
         text += f" ORDER BY {order}"
     if limit is not None:

@@ -25,19 +25,25 @@ class Reader:
 
     def fields(self, kind: str) -> list[FieldInfo]:
         """Describe an object as the integration user sees it: a field that nobody granted is not there."""
-        told = self._client.call("GET", f"sobjects/{soql.object_name(kind)}/describe", what=f"object {kind}")
+        told = self._client.call("GET", f"sobjects/{soql.object_of(kind)}/describe", what=f"object {kind}")
         return [field_info(field) for field in told["fields"]]
+
+    def record_types(self, kind: str) -> dict[str, str]:
+        """Return the record types that the user may give to records of a kind: API name -> id."""
+        told = self._client.call("GET", f"sobjects/{soql.object_of(kind)}/describe", what=f"object {kind}")
+        infos = told.get("recordTypeInfos") or ()
+        return {str(one["developerName"]): str(one["recordTypeId"]) for one in infos if one.get("available")}
 
     def fetch(self, kind: str, ids: Sequence[str], fields: Sequence[str]) -> list[Record]:
         """Return the records by id, PAGE of them in a call; what cannot be an id belongs to no record."""
         wanted = list(dict.fromkeys(soql.full_id(id) for id in ids if soql.is_id(id)))
-        asked = columns(soql.object_name(kind), [soql.field_path(field) for field in fields])
+        asked = columns(kind, [soql.field_path(field) for field in fields])
         if any("." in field for field in fields):  # this resource does not follow relationships
             return list(self._matching(kind, "Id", wanted, fields, deleted_too=True))
         found: list[Record] = []
         for start in range(0, len(wanted), PAGE):
             body = {"ids": wanted[start : start + PAGE], "fields": _once(asked)}
-            rows = self._client.call("POST", f"composite/sobjects/{kind}", body, what=kind)
+            rows = self._client.call("POST", f"composite/sobjects/{soql.object_of(kind)}", body, what=kind)
             found += read_records([row for row in rows if row is not None], fields)
         return found
 

@@ -73,7 +73,9 @@ class HubSpot:
         return self.portal.writes
 
     def label(self, request: Request) -> str:
-        return label(request.method, request.path)
+        own = {table.type_id: table.kind for table in self.portal.tables.values() if table.type_id.startswith("2-")}
+        parts = [own.get(part, part) for part in request.path.split("/")]
+        return label(request.method, "/".join(parts))
 
     def handle(self, request: Request) -> Response:
         correlation_id = str(uuid.uuid4())
@@ -183,10 +185,19 @@ class HubSpot:
                 )
             )
 
-    def define_object(self, name: str) -> str:
-        """Add a custom object type by its plural name; return its type id (2-n)."""
+    def define_object(self, name: str, *linked: str) -> str:
+        """Add a custom object type, whose records may be associated with those `linked`; return its type id (2-n)."""
         with self.portal.lock:
-            return self.portal.define_object(name)
+            type_id = self.portal.define_object(name)
+            for other in linked:
+                self.portal.links.connect(name, self.portal.table(other).kind)
+            return type_id
+
+    def define_label(self, one: str, other: str, label: str, inverse: str) -> None:
+        """Add an association label between two kinds, as an admin does."""
+        with self.portal.lock:
+            ends = (self.portal.table(one).kind, self.portal.table(other).kind)
+            self.portal.links.add_label(ends, label, inverse)
 
     def linked(self, kind: str, record_id: str, other: str) -> dict[str, list[str]]:
         """Return what a record is associated with: id of the other -> the labels, plain links without one."""

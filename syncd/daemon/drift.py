@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine
 
-from connectors.contract import FieldInfo, Page, Source
+from connectors.contract import FieldInfo, Page, Source, unused_kinds
 from connectors.errors import ConfigProblem, ConnectorError
 from syncd.config.check import nearest
 from syncd.edits.force import Running
@@ -85,9 +85,8 @@ class Drift:
 
     def readable(self, system: str) -> dict[str, tuple[str, ...]]:
         """Return kind -> the fields to read of it, also for an edit that waits; kinds that are gone are left out."""
-        known = self._mappings.systems.get(system)
         found = {}
-        for kind, kind_map in (known.kinds if known else {}).items():
+        for kind, kind_map in self._kinds(system).items():
             gap = self.gap(system, kind)
             if not gap.whole:
                 ahead = self._running.ahead.get((system, kind), frozenset())
@@ -123,9 +122,7 @@ class Drift:
 
     def look_when_due(self, system: str, now: int) -> None:
         """Describe what is to be looked at again: all of a system at a daemon's start and each day, gaps more often."""
-        known = self._mappings.systems.get(system)
-        kinds = list(known.kinds) if known else []
-        due = [kind for kind in kinds if self._watching or (system, kind) in self._gaps]
+        due = [kind for kind in self._kinds(system) if self._watching or (system, kind) in self._gaps]
         due = [kind for kind in due if now >= self._next.get((system, kind), 0)]
         if due:
             self._look(system, due, now)
@@ -154,6 +151,12 @@ class Drift:
             with self._engine.begin() as connection:
                 due = {row.entity: rank for row in again for rank in [_rank(row.request)]}
                 intake.mark_due(connection, due, now, "a field of it is gone")
+
+    def _kinds(self, system: str) -> dict[str, KindMap]:
+        """Return the mapped kinds but for those that the system's settings rule out."""
+        known = self._mappings.systems.get(system)
+        unused = unused_kinds(self._sources.get(system))
+        return {kind: one for kind, one in known.kinds.items() if kind not in unused} if known else {}
 
     def _look(self, system: str, kinds: Sequence[str], now: int, *, unreadable: bool = False) -> None:
         """Describe kinds, store what was seen and tell what is wrong; a system that cannot answer changes nothing.

@@ -13,7 +13,7 @@ from typing import Any, cast
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
-from connectors.contract import Destination, Page, Reading, Source, WriteRequest, WriteResult
+from connectors.contract import Destination, Page, Reading, Source, WriteRequest, WriteResult, unused_kinds
 from connectors.errors import (
     AuthExpired,
     ConfigProblem,
@@ -282,7 +282,12 @@ class Work:
         if not looked_at:
             return {"batch": None, "fates": {}}
         mappings = self.drift.mappings()
-        fresh = self._may_create(connection, now)
+        concerned = set(handoff.kinds_of(connection, looked_at).values())
+        fresh = {
+            key: at
+            for key, at in self._may_create(connection, now).items()
+            if (one := mappings.kind(*key)) is not None and one.entity.value in concerned
+        }
         looked = min(fresh.values(), default=0)
         unseen = {one for one, since in looked_at.items() if since > looked} if fresh else set()
         makes = {} if self._blind and unseen else fresh
@@ -400,7 +405,8 @@ class Work:
     def _makes(self, system: str) -> list[KindMap]:
         """Return the kinds of which records may be made there."""
         kinds = self.mappings.systems[system].kinds if system in self.mappings.systems else {}
-        return [one for one in kinds.values() if one.create is Create.ALLOWED]
+        unused = unused_kinds(self.sources[system]) if kinds else ()
+        return [one for one in kinds.values() if one.create is Create.ALLOWED and one.kind not in unused]
 
     def _door(self, system: str) -> Destination:
         """Return the destination; one that is closed now takes nothing and says why."""

@@ -247,7 +247,11 @@ HANDOFF_FACTS: Mapping[str, FieldType] = {
     "progress": FieldType.TEXT,
     "crm_id": FieldType.TEXT,
     "branch_name": FieldType.TEXT,
+    "branch_number": FieldType.TEXT,  # the ship-to number of the branch that the lead sits at
+    "branch_city": FieldType.TEXT,
+    "branch_last_shipment": FieldType.DATE,
     "branch_why": FieldType.TEXT,
+    "vanished": FieldType.BOOLEAN,  # of a branch: no source lists it any more
     "last_touches": FieldType.TEXT,  # what the contact read and did, newest first
     "brief": FieldType.TEXT,  # why this lead, why now
 }

@@ -28,7 +28,7 @@ from syncd.lead.definition import (
 from syncd.mapping import readers, transforms
 from syncd.mapping.files import FileSet
 from syncd.mapping.formulas import Formulas
-from syncd.mapping.model import BadValue, Conflict, FieldMap, Method, ReadField
+from syncd.mapping.model import BESIDE, BadValue, Conflict, FieldMap, Method, ReadField
 from syncd.mapping.schema import NAME, FieldMapSection
 from syncd.mapping.tables import inline_table, read_table
 from syncd.mapping.transforms import KINDS, REGIONAL, STEPS, STYLES, Style, Wanted
@@ -257,6 +257,7 @@ class Lines:
             return None
         assert field.refers_to is not None
         names = (*(section.from_ or ()),)
+        beside = section.to is not None and section.to.startswith(BESIDE)
         return FieldMap(
             name=name,
             place=self.context.document.key_place((*self.path, name)),
@@ -265,7 +266,7 @@ class Lines:
             writes=section.to,
             read=readers.reader(names, readers.identifier, None) if names else None,
             write=readers.itself if section.to else None,
-            read_back=readers.reader((section.to,), readers.identifier, None) if section.to else None,
+            read_back=readers.reader((section.to,), readers.identifier, None) if section.to and not beside else None,
             conflict=Conflict(section.conflict or Conflict.THEIRS.value),
             method=Method(section.method) if section.method else self.method,
             type=FieldType.REFERENCE,

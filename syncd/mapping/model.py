@@ -18,6 +18,7 @@ from syncd.mapping.files import NO_FILES, FileSet
 
 __all__ = [
     "ABSENT",
+    "BESIDE",
     "NEVER_STALE",
     "BadValue",
     "Conflict",
@@ -88,6 +89,10 @@ class _Absent:
 
 ABSENT: Any = _Absent()
 
+# A field of such a name is a link that a system keeps beside its records: written, and never read with them. Its raw
+# value is [id to link, id to unlink].
+BESIDE = "associations."
+
 Fields = Mapping[str, Any]  # a system's raw fields
 ReadField = Callable[[Fields], Any]  # -> canonical value, None when empty, ABSENT when not read, or BadValue
 WriteField = Callable[[Any], Any]  # canonical value -> raw value for the system; or BadValue when it cannot be held
@@ -126,6 +131,11 @@ class FieldMap:
     when: Condition | None = None  # over our values: written only where it holds
     derive: Callable[[Mapping[str, Any]], Any] | None = None  # our values -> what is written in place of our own
     markets: Mapping[str, FieldMap] = field(default_factory=dict)  # the line as it is for leads of a market
+
+    @property
+    def beside(self) -> bool:
+        """Whether it is written as a link beside the record."""
+        return self.writes is not None and self.writes.startswith(BESIDE)
 
     @property
     def varies(self) -> bool:
@@ -211,6 +221,11 @@ class KindMap:
         lines = self.fields.values()
         return [(one.name, one.read_back, one) for one in lines if one.writes is not None and one.read_back is not None]
 
+    @cached_property
+    def linked(self) -> Sequence[FieldMap]:
+        """The lines that are written as links beside the records."""
+        return [one for one in self.fields.values() if one.beside]
+
     def applied(self, values: Mapping[str, Any]) -> tuple[KindMap, Mapping[str, Any]]:
         """Return the kind as it is in the lead's market, and what each of its lines writes: our values, and computed.
 
@@ -246,7 +261,7 @@ class KindMap:
         names: dict[str, None] = {}
         for one in self.fields.values():
             names.update(dict.fromkeys((*one.reads, *one.needs)))
-            if one.writes:
+            if one.writes and not one.beside:
                 names[one.writes] = None
         for touch in self.touches:
             names.update(dict.fromkeys(n for n in (touch.watch, touch.at, touch.what, touch.campaign) if n))

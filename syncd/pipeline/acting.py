@@ -17,7 +17,7 @@ from connectors.contract import Deferred, Destination, Policy, Rejected, WriteRe
 from connectors.errors import ConnectorError
 from syncd.lead.decision import Decision, Fate, LackingFact, LeadState, Write
 from syncd.lead.definition import EntityKind
-from syncd.mapping.model import Mappings
+from syncd.mapping.model import BESIDE, Mappings
 from syncd.pipeline.asking import tell_questions
 from syncd.pipeline.resembling import keep_keys
 from syncd.pipeline.succession import RANK
@@ -401,7 +401,8 @@ def _agree(before: Mapping[str, Any], agrees: Mapping[str, Any], now: int) -> di
 
 def _fields_written(request: Mapping[str, Any]) -> dict[str, Any]:
     key = request["key"]
-    return {**request["fields"], **({key[0]: key[1]} if key else {})}
+    fields = {name: value for name, value in request["fields"].items() if not name.startswith(BESIDE)}
+    return {**fields, **({key[0]: key[1]} if key else {})}
 
 
 def _hand_over(connection: Connection, leads: Sequence[str], now: int) -> None:

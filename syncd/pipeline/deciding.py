@@ -143,10 +143,22 @@ def _decide(
     if view.kind is EntityKind.LEAD:
         return _decide_lead(batch, view, said, values, provenance, bad)
     question = place_branch(batch, view, values, provenance) if view.kind is EntityKind.BRANCH else None
-    facts = {"key": view.id}
+    facts: dict[str, Any] = {"key": view.id}
+    if view.kind is EntityKind.BRANCH:
+        facts["vanished"] = _vanished(batch, view)
     writes, reads, asks = _plan(batch, view, {**values, **facts}, provenance, allowed=_placed(view.kind, values))
     state = dict(view.state)
     return _sum_up(view, values, provenance, bad, state, writes, reads, asks, facts, question=question)
+
+
+def _vanished(batch: Batch, view: EntityView) -> bool:
+    """Return whether every source that told of this branch has deleted it."""
+    told = [
+        one
+        for one in view.records
+        if (kind_map := batch.mappings.kind(one.system, one.kind)) is not None and kind_map.create is Create.NEVER
+    ]
+    return bool(told) and all(one.deleted for one in told)
 
 
 def _placed(kind: EntityKind, values: Mapping[str, Any]) -> bool:

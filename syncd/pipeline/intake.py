@@ -49,7 +49,7 @@ def take_in(connection: Connection, mappings: Mappings, system: str, page: Page,
     ]
     intake.save_touches(connection, touched)
     intake.mark_due(connection, due, now, f"{system} {page.kind}")
-    _wake_referrers(connection, kind_map, news, now)
+    _wake_referrers(connection, kind_map, news, links, now)
     _settle_gone(connection, kind_map, news, now)
     came_or_went = [
         one for one in news if one.record.deleted or (one.record.id in stored and stored[one.record.id].deleted)
@@ -271,7 +271,9 @@ def _settle_gone(connection: Connection, kind_map: KindMap, news: Sequence[News]
         intake.mark_due(connection, dict.fromkeys(waited, RANK[kind_map.entity]), now, "its twin is gone")
 
 
-def _wake_referrers(connection: Connection, kind_map: KindMap, news: Sequence[News], now: int) -> None:
+def _wake_referrers(
+    connection: Connection, kind_map: KindMap, news: Sequence[News], links: Mapping[str, str], now: int
+) -> None:
     """Entities that point at a record which came only now must be looked at again."""
     if kind_map.entity is EntityKind.LEAD:
         return
@@ -280,3 +282,10 @@ def _wake_referrers(connection: Connection, kind_map: KindMap, news: Sequence[Ne
         held = intake.holders_of(connection, kind.value, keys)
         waiting = {entity: RANK[kind] for entities in held.values() for entity in entities}
         intake.mark_due(connection, waiting, now, "what it refers to arrived")
+    if kind_map.entity is EntityKind.ACCOUNT:  # its branches are written under a record of the same system
+        owners = {("account", links[one.record.id]) for one in news if one.new and one.record.id in links}
+        branches = {
+            one for held in intake.holders_of(connection, EntityKind.BRANCH.value, owners).values() for one in held
+        }
+        waiting = dict.fromkeys(branches, RANK[EntityKind.BRANCH])
+        intake.mark_due(connection, waiting, now, "its company arrived there")

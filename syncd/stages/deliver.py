@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from syncd.lead.decision import Ask, SourceRecord, Write
-from syncd.lead.definition import HANDOFF_FACTS
+from syncd.lead.definition import HANDOFF_FACTS, EntityKind
 from syncd.mapping.model import ABSENT, BadValue, Conflict, Create, FieldMap, KindMap
 
 # Written again so often within a day, somebody over there disagrees by machine.
@@ -61,6 +61,11 @@ def plan_update(
             fields[str(line.writes)] = raw
             agrees[name] = ours
             overwrites = overwrites or (theirs not in (None, "") and name not in HANDOFF_FACTS)
+    for line in kind_map.linked:
+        link = _link(line, values.get(line.name), agreed.get(line.name), translate)
+        if link is not None:
+            fields[str(line.writes)] = link
+            agrees[line.name] = link[0]
     if not fields:
         return None, equal, asks
     return (
@@ -96,7 +101,7 @@ def plan_create(
         raw, ours = _raw(line, values[name], translate, asks, kind_map)
         if raw is ABSENT or raw is None:
             continue
-        fields[line.writes] = raw
+        fields[line.writes] = [raw, None] if line.beside else raw
         agrees[name] = _held(line, raw, ours)
     if asks:
         return None, asks
@@ -141,6 +146,19 @@ def _raw(line: FieldMap, ours: Any, translate: Translate, asks: list[Ask], kind_
         )
         return ABSENT, None
     return raw, ours
+
+
+def _link(line: FieldMap, ours: Any, base: Sequence[Any] | None, translate: Translate) -> list[str | None] | None:
+    """Return [id to link, id to unlink], None when nothing is to be done; only what was agreed is known of it."""
+    assert line.refers_to is not None
+    linked = base[0] if base is not None else None
+    perhaps = base[3] if base is not None and linked is None and len(base) > 3 else None  # a write in doubt
+    target = translate(line, ours) if ours is not None else None
+    if ours is not None:
+        return [target, linked or perhaps] if target is not None and target != linked else None
+    # Where somebody sits is our own finding; whose branch it is we may merely not know now.
+    old = linked or perhaps
+    return [None, old] if old is not None and line.refers_to[0] is EntityKind.BRANCH else None
 
 
 def _held(line: FieldMap, raw: Any, ours: Any) -> Any:

@@ -43,7 +43,7 @@ def test_a_quiet_cycle_costs_one_call_per_system_and_writes_nothing(made: World)
         made.calls()
         once = made.cycle()
         assert made.calls() == {
-            "hubspot": {"POST contacts/search": 1, "POST companies/search": 1},
+            "hubspot": {"POST contacts/search": 1, "POST companies/search": 1, "POST branch/search": 1},
             "salesforce": {"POST composite": 1},
         }
         assert (dict(once.fates), dict(once.outcomes)) == ({}, {})

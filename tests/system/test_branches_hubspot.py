@@ -1,0 +1,199 @@
+"""Ship-to branches in HubSpot: as custom object, as child companies, or only on the contacts who sit there."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from sandbox.wire import Fault
+from tests.support.world import World, add_branch, world
+
+SITE = {"address": "100 W Main St", "city": "Chicago", "state": "IL", "zip": "60601"}
+LABEL = "Sits at this branch"
+KEEP = "    access_token: ${HUBSPOT_TOKEN:-pat-na1-sandbox} # A real one: ${HUBSPOT_TOKEN}, without a default."
+HOMES = {"custom_object": "branch", "child_companies": "companies"}
+
+
+@contextmanager
+def town(folder: Path, home: str = "custom_object", setting: str = "auto", **options: Any) -> Iterator[World]:
+    """A company in both systems, a contact at its Chicago plant, and that plant in the ERP."""
+    changes = {"overwrites: 5%": "overwrites: 100%", KEEP: f"{KEEP}\n    branches: {setting}"}
+    state = f"sqlite:///{folder}/state.db"
+    with world(folder, state, changes, custom_objects=home == "custom_object", **options) as made:
+        made.salesforce.seed("Account", [{"Name": "Works Inc", "AccountNumber": "C1", "Website": "works.example"}])
+        made.hubspot.seed("companies", [{"name": "Works Inc", "domain": "works.example"}])
+        made.contact(**SITE)
+        add_branch(made, "S1", "Works Chicago", last_shipment="2026-10-01")
+        yield made
+
+
+def kept(made: World, kind: str) -> list[dict[str, str]]:
+    """Return the branches that HubSpot has."""
+    return [row for row in made.hubspot.all(kind) if row.get("syncd_key")]
+
+
+def company(made: World) -> str:
+    return next(row["hs_object_id"] for row in made.hubspot.all("companies") if row.get("name") == "Works Inc")
+
+
+def contact(made: World) -> str:
+    return str(made.hubspot.all("contacts")[0]["hs_object_id"])
+
+
+def change_in_erp(made: World, **changes: Any) -> None:
+    stamp = datetime.now(UTC).replace(tzinfo=None) + timedelta(seconds=1)
+    values = {**changes, "changed_at": stamp}
+    with made.erp.begin() as connection:
+        table = sa.Table("ship_to", sa.MetaData(), autoload_with=connection)
+        connection.execute(sa.update(table).where(table.c.ship_to_no == "S1").values(values))
+
+
+@pytest.mark.parametrize("home", HOMES)
+def test_a_branch_stands_under_its_company_with_the_contacts_who_sit_there(tmp_path: Path, home: str) -> None:
+    """Found at the start: a custom object where the plan has them, else a child company; with its links."""
+    with town(tmp_path, home) as made:
+        made.settle()
+        (branch,) = kept(made, HOMES[home])
+        shown = {name: branch[name] for name in ("name", "city", "syncd_ship_to_number", "syncd_last_shipment")}
+        assert shown == {
+            "name": "Works Chicago",
+            "city": "Chicago",
+            "syncd_ship_to_number": "S1",
+            "syncd_last_shipment": "2026-10-01",
+        }
+        key = branch["hs_object_id"]
+        assert made.hubspot.linked(HOMES[home], key, "contacts") == {contact(made): ["Works here"]}
+        expected = ["Parent Company"] if home == "child_companies" else []
+        assert made.hubspot.linked(HOMES[home], key, "companies") == {company(made): expected}
+        told = made.told(contact(made))
+        assert (told["syncd_branch_number"], told["syncd_branch_city"]) == ("S1", "Chicago")
+        assert told["syncd_branch_last_shipment"] == "2026-10-01"
+        assert made.problems() == []
+
+
+@pytest.mark.parametrize("home", HOMES)
+def test_two_quiet_cycles_write_nothing_and_one_changed_branch_costs_one_call(tmp_path: Path, home: str) -> None:
+    with town(tmp_path, home) as made:
+        made.settle()
+        made.cycle()
+        before = made.writes()
+        for _ in range(2):
+            made.calls()
+            made.cycle()
+            assert sum(made.calls()["hubspot"].values()) == 3  # one for each kind
+        assert made.writes() == before
+        change_in_erp(made, phone="312 555 0199")
+        made.calls()
+        made.cycle()
+        calls = {name: n for name, n in made.calls()["hubspot"].items() if "search" not in name}
+        assert calls == {f"POST {HOMES[home]}/batch/update": 1}
+        assert made.writes() - before == Counter({f"hubspot {HOMES[home]}": 1, "salesforce Branch__c": 1})
+        before = made.writes()
+        made.cycle()
+        made.cycle()
+        assert made.writes() == before
+
+
+@pytest.mark.parametrize("home", HOMES)
+def test_a_lost_answer_to_the_create_of_a_branch_doubles_nothing(tmp_path: Path, home: str) -> None:
+    """The write is applied and its answer lost, then the same of its links: one branch, linked, in the end."""
+    with town(tmp_path, home) as made:
+        board = made.servers["hubspot"].board
+        board.add(Fault(match="batch/upsert", kind="lost"))
+        board.add(Fault(match="associations/", kind="lost", times=3))
+        for _ in range(6):
+            made.cycle()
+            made.wait_is_over()
+        made.settle()
+        (branch,) = kept(made, HOMES[home])
+        assert list(made.hubspot.linked(HOMES[home], branch["hs_object_id"], "companies")) == [company(made)]
+        assert list(made.hubspot.linked(HOMES[home], branch["hs_object_id"], "contacts")) == [contact(made)]
+
+
+def test_a_contact_who_moves_to_another_branch_is_linked_to_that_one_only(tmp_path: Path) -> None:
+    with town(tmp_path) as made:
+        add_branch(made, "S2", "Works Gary", street="7 Lake Rd", city="Gary", postcode="46402", state="IN")
+        made.settle()
+        numbers = {row["syncd_ship_to_number"]: row["hs_object_id"] for row in kept(made, "branch")}
+        assert list(made.hubspot.linked("contacts", contact(made), "branch")) == [numbers["S1"]]
+        made.hubspot.edit(
+            "contacts", contact(made), {"address": "7 Lake Rd", "city": "Gary", "state": "IN", "zip": "46402"}
+        )
+        made.settle()
+        assert made.hubspot.linked("contacts", contact(made), "branch") == {numbers["S2"]: [LABEL]}
+        assert made.told(contact(made))["syncd_branch_city"] == "Gary"
+
+
+def test_a_child_company_that_syncd_made_is_nobodys_account(tmp_path: Path) -> None:
+    """It is read as a branch and never as a company: no account of its own, no twin, after a sweep too."""
+    with town(tmp_path, "child_companies") as made:
+        made.settle()
+        made.cycle(sweeping=True)
+        branch = kept(made, "companies")[0]["hs_object_id"]
+        stored = made.stored("hubspot")
+        assert (stored["companies"], stored["branch"]) == ([company(made)], [branch])
+        assert made.problems() == []
+
+
+def test_contact_only_leaves_hubspot_without_branches(tmp_path: Path) -> None:
+    """By configuration branches are nothing but properties of the contact; the kind costs no call and no question."""
+    with town(tmp_path, setting="contact_only") as made:
+        made.settle()
+        made.calls()
+        made.cycle()
+        assert set(made.calls()["hubspot"]) == {"POST contacts/search", "POST companies/search"}
+        assert kept(made, "branch") == []
+        assert made.told(contact(made))["syncd_branch_number"] == "S1"
+        assert made.problems() == []
+
+
+def test_a_company_that_comes_later_gets_its_branches(tmp_path: Path) -> None:
+    with town(tmp_path) as made:
+        made.hubspot.archive("companies", company(made))
+        made.settle()
+        (branch,) = kept(made, "branch")
+        assert made.hubspot.linked("branch", branch["hs_object_id"], "companies") == {}
+        late = made.hubspot.seed("companies", [{"name": "Works Inc", "domain": "works.example"}])[0]
+        made.settle()
+        assert list(made.hubspot.linked("branch", branch["hs_object_id"], "companies")) == [late]
+
+
+def test_a_branch_that_leaves_the_erp_is_marked_and_stays(tmp_path: Path) -> None:
+    """In both systems; nothing else of it is touched."""
+    with town(tmp_path) as made:
+        made.settle()
+        with made.erp.begin() as connection:
+            connection.execute(sa.text("delete from ship_to"))
+        add_branch(made, "S2", "Works Gary", street="7 Lake Rd", city="Gary", postcode="46402", state="IN")
+        made.cycle(sweeping=True)
+        made.settle()
+        there = {row["syncd_ship_to_number"]: row for row in kept(made, "branch")}
+        assert {number: row["syncd_vanished"] for number, row in there.items()} == {"S1": "true", "S2": "false"}
+        assert there["S1"]["name"] == "Works Chicago"
+        assert list(made.hubspot.linked("branch", there["S1"]["hs_object_id"], "companies")) == [company(made)]
+        marked = {row["Ship_To__c"]: row["Vanished__c"] for row in made.salesforce.all("Branch__c")}
+        assert marked == {"S1": True, "S2": False}
+
+
+def test_a_thousand_branches_are_loaded_in_few_calls(tmp_path: Path) -> None:
+    """10 upserts of 100 and 1 call for 1,000 links, besides the looks that come first; then 1 call for 1 change."""
+    with town(tmp_path) as made:
+        for number in range(2, 1001):
+            add_branch(made, f"S{number}", f"Works {number}", street=f"{number} Mill Rd")
+        made.calls()
+        made.settle()
+        calls = made.calls()["hubspot"]
+        assert calls["POST branch/batch/upsert"] == 10
+        assert calls["POST associations/branch/companies/batch/associate/default"] == 1
+        assert len(kept(made, "branch")) == 1000
+        change_in_erp(made, phone="312 555 0199")
+        made.settle()
+        calls = {name: n for name, n in made.calls()["hubspot"].items() if "search" not in name}
+        assert calls == {"POST branch/batch/update": 1}
