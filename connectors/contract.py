@@ -13,7 +13,9 @@ from enum import Enum
 from typing import Any, Protocol, TypeAlias
 
 RawValue: TypeAlias = Any
-Cursor: TypeAlias = Mapping[str, Any]  # JSON-able; opaque to everyone but the connector that made it
+# JSON-able; opaque to everyone but the connector that made it. Under `kept` it may tell an operator, in words, where
+# the system keeps this kind.
+Cursor: TypeAlias = Mapping[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -96,7 +96,7 @@ class HubSpotConnector:
         moved = [one for one in readings if one.kind == BRANCH and self._has_moved(one)]
         try:
             for page in self._reader.changes([one for one in readings if one not in moved], seen):
-                yield page if page.kind != BRANCH else replace(page, cursor={**page.cursor, _HOME: self._home.value})
+                yield page if page.kind != BRANCH else replace(page, cursor={**page.cursor, **self._told()})
         except ConnectorError as error:
             if moved and error.kinds:
                 error.kinds = (*error.kinds, BRANCH)
@@ -116,6 +116,9 @@ class HubSpotConnector:
     @property
     def _home(self) -> Home:
         return self._client.branches.choose(self._client).home
+
+    def _told(self) -> dict[str, str]:
+        return {_HOME: self._home.value, "kept": self._client.branches.choose(self._client).words()}
 
     def _has_moved(self, reading: Reading) -> bool:
         """Tell whether branches were kept elsewhere when they were last read: ids there say nothing here."""

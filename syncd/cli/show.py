@@ -7,7 +7,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,12 +19,14 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
     from syncd.health import Health
+    from syncd.store.prospects import BuyingBranch, LeadAtBranch
     from syncd.web.figures import Figures
 
 READY_SECONDS = 90.0
 SETTLE_SECONDS = 120.0
 SYSTEMS = 3
 LINE_EVERY = 10.0
+SHOWN = 5  # rows of each list that the demo prints
 
 
 def run_demo(config: Path, state: Path, people: int, seconds: float | None) -> int:
@@ -123,7 +126,7 @@ def _tell(
             click.echo(f"first lead handed over {time.monotonic() - began:.1f} s after the start")
         if not settled and _is_settled(figures, began):
             settled = True
-            click.echo(_summary(figures, url, _prospects(engine)))
+            click.echo(_summary(figures, url, _read_story(engine)))
             last, said = counts, time.monotonic()
         elif counts != last and time.monotonic() - said > (LINE_EVERY if settled else 1.0):
             click.echo(_line(counts, last))
@@ -159,16 +162,46 @@ def _line(counts: Mapping[str, int], before: Mapping[str, int]) -> str:
     return time.strftime("%H:%M:%S  ") + ", ".join(parts)
 
 
-def _prospects(engine: Engine) -> int:
-    """Return at how many branches that buy nobody is known."""
+@dataclass(frozen=True, kw_only=True)
+class _Story:
+    """A few leads of the reps' at branches, the first branches where nobody is known, and how many those are."""
+
+    leads: Sequence[LeadAtBranch]
+    branches: Sequence[BuyingBranch]
+    prospects: int
+
+    def lines(self) -> list[str]:
+        told = ["", click.style("A rep's lead list, with the branch and its last shipment", bold=True)]
+        told += [
+            f"  {_cut(one.company)}  {_cut(one.branch)}  {_cut(one.city, 18)}  {one.last_shipment or '-'}"
+            for one in self.leads
+        ]
+        told += ["", click.style("Branches that buy and where nobody is known", bold=True)]
+        told += [
+            f"  {_cut(one.account_name)}  {_cut(one.name)}  {_cut(one.city, 18)}  {one.last_shipment}"
+            for one in self.branches
+        ]
+        return [*told, f"  and {max(0, self.prospects - len(self.branches)):,} more: syncd report branches"]
+
+
+def _cut(text: str | None, width: int = 32) -> str:
+    return f"{(text or '-')[:width]:<{width}}"
+
+
+def _read_story(engine: Engine) -> _Story:
     from syncd.store.figures import reads_only
-    from syncd.store.prospects import count_buying
+    from syncd.store.prospects import buying_branches, count_buying, leads_at_branches
 
+    since = (datetime.now(UTC) - timedelta(days=365)).date().isoformat()
     with reads_only(engine) as connection:
-        return count_buying(connection, (datetime.now(UTC) - timedelta(days=365)).date().isoformat())[1]
+        return _Story(
+            leads=leads_at_branches(connection, SHOWN),
+            branches=buying_branches(connection, since, limit=SHOWN),
+            prospects=count_buying(connection, since)[1],
+        )
 
 
-def _summary(figures: Figures, url: str | None, prospects: int) -> str:
+def _summary(figures: Figures, url: str | None, story: _Story) -> str:
     lines = [
         "",
         click.style("What happened", bold=True),
@@ -181,12 +214,17 @@ def _summary(figures: Figures, url: str | None, prospects: int) -> str:
         lines.append(f"           {one.leads:7,}  {one.label} ({lacks}); {one.who} can fill it")
     lines += [
         f"  {figures.branches:7,}  ship-to branches read from the ERP",
-        f"  {figures.branches_placed:7,}  of them matched to an account; under it in Salesforce unless blocked",
+        f"  {figures.branches_placed:7,}  of them matched to an account; written under it unless blocked: "
+        + ", ".join(f"{count:,} in {system}" for system, count in sorted(figures.branches_written.items())),
+        *(f"           {system}: {words}" for system, words in figures.kept.items()),
         f"  {figures.leads_with_branch:7,}  people found to sit at one of them",
-        f"  {prospects:7,}  branches buy and nobody is known there: syncd report branches -c config.example.yaml",
+        f"  {story.prospects:7,}  branches buy and nobody is known there: syncd report branches -c config.example.yaml",
         f"  {figures.open_problems:7,}  questions for a person (syncd problems -c config.example.yaml)",
+        *story.lines(),
         "",
         f"  status page: {url}" if url else "",
+        f"  prospects:   {url.rstrip('/')}/branches" if url else "",
+        "  marketing:   in HubSpot, list the branches, or the contacts with the label 'Sits at this branch'",
         "  one lead:    .venv/bin/syncd explain -c config.example.yaml hubspot:contacts:ID",
         "",
         "Now marketers in the sandbox fill in missing facts and reps accept and reject. Ctrl-C stops.",

@@ -148,6 +148,7 @@ def status_words(told: Mapping[str, Any]) -> str:
         state = one["trouble"] or f"last read {_when(one['last_poll'])}"
         forecast = f", at this rate spent at {one['spent_at'][11:16]} UTC" if one["spent_at"] else ""
         lines.append(f"  {one['name']:<12} {state}, {one['calls_today']:,}{budget} calls today{forecast}")
+    lines += [f"  {system:<12} {words}" for system, words in told["kept"].items()]
     lines += ["", "leads"]
     for label, name in _LEAD_LINES:
         lines.append(f"  {told[name]:7,}  {label}")

@@ -33,9 +33,11 @@ from syncd.edits.force import Running
 from syncd.edits.passing import Folder
 from syncd.health import Health
 from syncd.lead.decision import Fate
+from syncd.lead.definition import EntityKind
 from syncd.log import logger
 from syncd.mapping.model import Create, KindMap, Mappings
 from syncd.pipeline import Brake, decide_batch, send_batch, settle_leftovers, store_decisions, take_in
+from syncd.pipeline.succession import RANK
 from syncd.store import handoff, inbox, intake, systems, workers
 from syncd.store.database import from_ms, new_id, now_ms
 
@@ -74,6 +76,7 @@ class Work:
     _well: set[str] = field(default_factory=set)  # systems about which the inbox asks nothing
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _brake: Brake | None = None
+    _looks_for: set[EntityKind] = field(default_factory=set)  # of what is to be made once its like were read again
     _blind: bool = False  # where leads are made could not be read just now
 
     def __post_init__(self) -> None:
@@ -184,8 +187,9 @@ class Work:
         """Return whether leads wait to be created there, which takes a fresh look at what is there."""
         if system not in self.destinations or not self._makes(system):
             return False
+        ranks = {RANK[one.entity] for one in self._makes(system)}
         with self.engine.begin() as connection:
-            return handoff.count_due(connection) > 0
+            return handoff.count_due(connection, ranks=ranks) > 0
 
     def _read(self, system: str, source: Source, started: int) -> tuple[int, ConnectorError | None]:
         """Read all kinds; return (entities that became due, the trouble if any: its kinds were not read to the end)."""
@@ -297,6 +301,7 @@ class Work:
         )
         fates += Counter({Fate.DEFERRED.value: dark} if dark else {})
         waits = sum(one.looks_first for one in decisions)
+        self._looks_for = {one.kind for one in decisions if one.looks_first}
         return {"batch": batch, "fates": dict(fates), "started": now, "unseen": waits}
 
     def look_before_creating(self) -> None:
@@ -307,7 +312,7 @@ class Work:
         began = now_ms()
         with self.running.unit():
             for system in self.destinations:
-                if self._makes(system):
+                if any(one.entity in self._looks_for for one in self._makes(system)):
                     self.poll(system)
             with self.engine.connect() as connection:
                 looks = self._may_create(connection, now_ms())

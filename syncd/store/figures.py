@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, func, select
 
 from syncd.lead.definition import EntityKind
-from syncd.store.tables import cursor, due, entity, problem, run, verdict
+from syncd.store.tables import cursor, due, entity, link, problem, run, verdict
 
 
 @contextmanager
@@ -77,6 +77,24 @@ def polled_at(connection: Connection) -> dict[str, int]:
     """Return system -> start of the latest complete read (ms) of the kind that is furthest behind."""
     query = select(cursor.c.system, func.min(cursor.c.polled_at)).group_by(cursor.c.system)
     return {system: int(at) for system, at in connection.execute(query)}
+
+
+def kept_where(connection: Connection) -> dict[str, str]:
+    """Return system -> what its connector tells of where it keeps a kind of record."""
+    words = cursor.c.position["kept"].as_string()
+    query = select(cursor.c.system, words.label("words")).where(words.is_not(None)).order_by(cursor.c.kind)
+    return {row.system: row.words for row in connection.execute(query)}
+
+
+def count_written_branches(connection: Connection) -> dict[str, int]:
+    """Return system -> how many branches have a record there that syncd made."""
+    query = (
+        select(link.c.system, func.count())
+        .join(entity, entity.c.id == link.c.entity)
+        .where(entity.c.kind == EntityKind.BRANCH.value, link.c.rule.in_(("created", "own key")))
+        .group_by(link.c.system)
+    )
+    return {system: int(count) for system, count in connection.execute(query)}
 
 
 def open_facts(connection: Connection) -> Iterator[list[dict[str, str]]]:

@@ -39,8 +39,10 @@ def next_due(connection: Connection, now: int, limit: int) -> dict[str, int]:
     return {row.entity: row.since for row in rows if row.rank == rows[0].rank}
 
 
-def count_due(connection: Connection, now: int | None = None) -> int:
+def count_due(connection: Connection, now: int | None = None, ranks: Iterable[int] | None = None) -> int:
     query = select(func.count()).select_from(due)
+    if ranks is not None:
+        query = query.where(due.c.rank.in_(list(ranks)))
     if now is not None:
         query = query.where(due.c.not_before <= now)
     return int(connection.execute(query).scalar_one())

@@ -82,6 +82,34 @@ def count_buying(connection: Connection, since: str) -> tuple[int, int, int]:
     )
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LeadAtBranch:
+    """A lead that was handed over and sits at a branch."""
+
+    company: str | None
+    branch: str | None
+    city: str | None
+    last_shipment: str | None
+
+
+def leads_at_branches(connection: Connection, limit: int) -> list[LeadAtBranch]:
+    """Return leads that reps have and that sit at a branch, the latest shipment first."""
+    branch = entity.alias("branch")
+    shown = {name: branch.c["values"][name].as_string() for name in ("name", "city", "last_shipment")}
+    query = (
+        select(_of("company").label("company"), *(value.label(name) for name, value in shown.items()))
+        .select_from(entity)
+        .join(branch, branch.c.id == _of("branch"))
+        .where(entity.c.kind == EntityKind.LEAD.value, entity.c.state["handed_at"].as_string().is_not(None))
+        .order_by(func.coalesce(shown["last_shipment"], "").desc(), entity.c.id)
+        .limit(limit)
+    )
+    return [
+        LeadAtBranch(company=row.company, branch=row.name, city=row.city, last_shipment=row.last_shipment)
+        for row in connection.execute(query)
+    ]
+
+
 # ---------------------------------------------------------------------------------------------------------------------
 
 _SHOWN = ("account", "name", "customer", "ship_to", "street", "city", "state", "country", "last_shipment", "volume")

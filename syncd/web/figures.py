@@ -6,7 +6,7 @@ The queries are syncd.store's; wording is left to whoever shows the figures.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -103,6 +103,8 @@ class Figures:
     problems: tuple[ProblemFigures, ...]
     fates: Mapping[str, int]
     runs: tuple[RunFigures, ...]
+    kept: Mapping[str, str] = field(default_factory=dict)  # system -> where it keeps branches, in words
+    branches_written: Mapping[str, int] = field(default_factory=dict)  # system -> branches that syncd made there
 
     @property
     def troubled(self) -> tuple[SystemFigures, ...]:
@@ -145,6 +147,8 @@ def read_figures(engine: Engine, health: Health | None, now: int | None = None) 
             problems=_problems(connection),
             fates=_largest_first(inbox.fates_since(connection, at - DAY_MS)),
             runs=_runs(connection),
+            kept=figures.kept_where(connection),
+            branches_written=figures.count_written_branches(connection),
         )
 
 

@@ -218,7 +218,7 @@ def _is_silent(town: Town) -> None:
     for _ in range(2):
         assert not town.cycle()
     assert town.writes() == before
-    assert town.calls() - calls <= 2 * 3
+    assert town.calls() - calls <= 2 * 4
 
 
 def _was_told_once(town: Town, case: Case, quiet: Quiet) -> None:

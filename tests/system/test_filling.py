@@ -83,7 +83,11 @@ def test_a_newly_mapped_field_is_read_for_all_and_nothing_else_is(made: World) -
         made.cycle()
         made.calls()
         made.cycle()
-        assert made.calls()["hubspot"] == {"POST contacts/search": 1, "POST companies/search": 1}
+        assert made.calls()["hubspot"] == {
+            "POST contacts/search": 1,
+            "POST companies/search": 1,
+            "POST branch/search": 1,
+        }
 
 
 def test_only_where_a_value_appeared_is_a_lead_looked_at(made: World) -> None:
@@ -107,7 +111,11 @@ def test_a_field_taken_out_of_the_mapping_costs_no_call(made: World) -> None:
     with made.running():
         made.calls()
         assert made.cycle().fates == {"unchanged": 20}
-        assert made.calls()["hubspot"] == {"POST contacts/search": 1, "POST companies/search": 1}
+        assert made.calls()["hubspot"] == {
+            "POST contacts/search": 1,
+            "POST companies/search": 1,
+            "POST branch/search": 1,
+        }
 
 
 def test_it_goes_on_where_it_was_interrupted(made: World) -> None:

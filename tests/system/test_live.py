@@ -396,6 +396,7 @@ def test_only_the_leads_whose_values_an_edited_line_changes_are_decided(made: Wo
     assert {name: n for name, n in calls["hubspot"].items() if not name.startswith("GET")} == {
         "POST contacts/search": 1,
         "POST companies/search": 1,
+        "POST branch/search": 1,
     }
 
 

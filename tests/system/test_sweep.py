@@ -245,7 +245,13 @@ def test_a_sweep_costs_a_call_per_page_and_a_quiet_one_reads_no_record(made: Wor
             for name, count in made.calls()[system].items()
             if "describe" not in name and "propert" not in name
         }
-        assert told == {"hubspot": {"GET contacts": 4, "GET companies": 2}, "salesforce": {"POST composite": 4}}[system]
+        assert (
+            told
+            == {
+                "hubspot": {"GET contacts": 4, "GET companies": 2, "GET branch": 2},
+                "salesforce": {"POST composite": 4},
+            }[system]
+        )
 
 
 def test_a_sweep_is_due_every_six_hours_and_not_before(made: World) -> None:
