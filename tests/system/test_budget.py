@@ -54,12 +54,12 @@ def test_another_workers_calls_count_at_once(tmp_path: Path, sqlite_url: str) ->
 
 def test_reading_stops_at_the_reserve_and_handoffs_go_on(tmp_path: Path, sqlite_url: str) -> None:
     """Nine tenths spent: HubSpot is not read any more, and is still told what became of its leads."""
-    with world(tmp_path, sqlite_url, {HUBSPOT_BUDGET: "budget: {per_day: 40}"}) as made:
+    with world(tmp_path, sqlite_url, {HUBSPOT_BUDGET: "budget: {per_day: 50}"}) as made:
         contact = made.contact()
         made.work.poll("hubspot")
-        left = 36 - spent(made)
+        left = 45 - spent(made)
         with made.app.engine.begin() as connection:
-            systems.spend(connection, "hubspot", left, now_ms(), 40, None)
+            systems.spend(connection, "hubspot", left, now_ms(), 50, None)
         made.work.poll("hubspot")  # learns of it
         made.calls()
         made.cycle()
@@ -70,7 +70,7 @@ def test_reading_stops_at_the_reserve_and_handoffs_go_on(tmp_path: Path, sqlite_
         assert made.told(contact)["syncd_handoff_status"] == "handed over"
         (problem,) = made.problems()
         assert "hubspot is not read:" in problem
-        assert "of the budget of 40 calls a day are spent, and the rest is kept for handoffs" in problem
+        assert "of the budget of 50 calls a day are spent, and the rest is kept for handoffs" in problem
 
 
 def test_a_spent_budget_costs_no_call(tmp_path: Path, sqlite_url: str) -> None:
