@@ -206,6 +206,23 @@ class Deferred:
 WriteResult: TypeAlias = Written | Rejected | Deferred
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Person:
+    """Somebody who can own records. `email` is None for a queue; `active`: may be given records now."""
+
+    id: str
+    email: str | None
+    active: bool
+
+
+class Peopled(Protocol):
+    """What a Source does besides where its records have owners."""
+
+    def people(self) -> Sequence[Person]:
+        """Return everybody who can own records or could, each once."""
+        ...
+
+
 class Source(Protocol):
     """A system that can be read."""
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Engine, or_, select
 
-from syncd.edits.pair import made_by
+from syncd.edits.pair import known_owners, made_by
 from syncd.lead.decision import Decision
 from syncd.lead.definition import EntityKind
 from syncd.mapping.model import Mappings
@@ -35,7 +35,7 @@ class NotFound(Exception):
 def tell(engine: Engine, mappings: Mappings, name: str) -> Story:
     """Follow one entity; `name` is its id, a record id of any system, or an e-mail address. Raises NotFound."""
     with engine.execution_options(syncd_reads_only=True).connect() as connection:
-        found = find_entity(connection, name)
+        found, mappings = find_entity(connection, name), known_owners(connection, mappings)
         made = made_by(mappings, {})
         decisions = decide_batch(connection, mappings, [found], now_ms(), made)
         return Story(decision=decisions[0], history=read_history(connection, found))

@@ -20,7 +20,8 @@ from syncd.mapping.cases import run_cases
 from syncd.mapping.definition_file import condition_types, none_answers
 from syncd.mapping.expr import compile_condition
 from syncd.mapping.loader import load
-from syncd.mapping.model import BadValue, Conflict, KindMap, Mappings
+from syncd.mapping.model import BadValue, Conflict, FieldMap, KindMap, Mappings
+from syncd.mapping.owners import bind, people_of
 from syncd.mapping.reference import put_into
 from syncd.mapping.schema import json_schemas
 from syncd.mapping.transforms import KINDS, STEPS
@@ -178,6 +179,41 @@ def test_a_line_of_the_page_reads_and_writes_as_it_says(
         else:
             assert one.write is not None
             assert same(told(one.write(canonical)), wanted), line
+
+
+PEOPLE = people_of(
+    [
+        ("hubspot", "700101", "ann@acme.example", True),
+        ("hubspot", "700102", "bob@acme.example", True),
+        ("hubspot", "700103", "cid@acme.example", True),
+        ("salesforce", "0055A001", "ann@acme.example", True),
+        ("salesforce", "0055A002", "bob@acme.example", False),
+        ("salesforce", "0055A003", "cid@acme.example", True),
+        ("salesforce", "0055A004", "cid@acme.example", True),
+    ]
+)
+
+
+@pytest.mark.parametrize("row", rows(MAPPINGS, "line of", "line", "their owner", "ours"), ids=lambda row: f"{row.line}")
+def test_an_owner_is_read_as_the_page_says(bench: tuple[Path, dict[str, str]], row: Row) -> None:
+    one = owner_line(*bench, row)
+    assert one.read is not None
+    assert told(one.read({one.reads[0]: yaml_value(code(row.cells["their owner"]))})) == expected(row.cells["ours"])
+
+
+@pytest.mark.parametrize("row", rows(MAPPINGS, "line of", "line", "ours", "their owner"), ids=lambda row: f"{row.line}")
+def test_an_owner_is_written_as_the_page_says(bench: tuple[Path, dict[str, str]], row: Row) -> None:
+    one = owner_line(*bench, row)
+    assert one.write is not None
+    assert told(one.write(code(row.cells["ours"]))) == expected(row.cells["their owner"])
+
+
+def owner_line(folder: Path, systems: Mapping[str, str], row: Row) -> FieldMap:
+    """Return the row's line, bound to the people of the page; `contact` is the page's field for an owner."""
+    system, line = row.cells["line of"], code(row.cells["line"]).replace("owner:", "contact:", 1)
+    compiled(folder, systems, line)
+    loaded = bind(load(folder / "mappings", systems), PEOPLE)
+    return next(iter(loaded.systems[system].kinds.values())).fields["contact"]
 
 
 def written_rows() -> list[tuple[str, Row]]:

@@ -16,6 +16,7 @@ from connectors.contract import (
     FieldInfo,
     FieldWanted,
     Page,
+    Person,
     Readiness,
     Reading,
     Record,
@@ -141,6 +142,9 @@ class HubSpotConnector:
 
     def ids(self, kind: str) -> Iterator[Roll]:
         return self._reader.ids(kind)
+
+    def people(self) -> Sequence[Person]:
+        return self._reader.people()
 
     def find(self, kind: str, field: str, values: Sequence[str], fields: Sequence[str]) -> Sequence[Record]:
         return self._reader.find(kind, field, values, fields)

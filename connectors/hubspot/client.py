@@ -30,6 +30,7 @@ BATCH = 100  # inputs of a batch call
 LINKS = 2000  # inputs of a batch call for associations
 UNLINKS = 100  # records whose associations one call takes away
 PAGE = 200  # rows of a search
+OWNERS = 100  # rows of a list of owners
 IN_VALUES = 100  # values of one IN or NOT_IN
 SEARCH_BODY = 3000  # characters of a search body
 REMEDY = "create a new token in HubSpot (service key or private app), set access_token to it and start again"
@@ -88,6 +89,7 @@ class HubSpotClient:
         self._property_groups = crm.properties.groups_api
         self._schemas = crm.schemas.core_api
         self._links, self._link_labels = crm.associations.v4.batch_api, crm.associations.v4.schema.definitions_api
+        self._owners_api = crm.owners.owners_api
 
     def search(self, kind: str, body: Mapping[str, Any]) -> Found:
         """Run one search of at most SEARCH_BODY characters."""
@@ -231,6 +233,20 @@ class HubSpotClient:
         for start in range(0, len(pairs), UNLINKS):
             rows = [{"from": {"id": a}, "to": [{"id": b}]} for a, b in pairs[start : start + UNLINKS]]
             self._links.archive(*ends, {"inputs": rows}, _preload_content=False)
+
+    def owners(self, after: str | None, *, archived: bool) -> tuple[Sequence[Mapping[str, Any]], str | None]:
+        """Return up to OWNERS owners, and where to go on; deactivated users are only among the archived ones."""
+        more = {"after": after} if after else {}
+        answer = self._asked(
+            "owners",
+            lambda: self._owners_api.get_page(limit=OWNERS, archived=archived, _preload_content=False, **more),
+        )
+        paging = answer.get("paging")
+        told = paging.get("next") if isinstance(paging, dict) else None
+        then = str(told.get("after") or "") if isinstance(told, dict) else ""
+        if then and then == after:
+            raise ContractBroken("HubSpot's list of owners does not go on", system=self.session.system)
+        return _rows(answer), then or None
 
     def account(self) -> Mapping[str, Any]:
         """Return the account's own description: the cheapest call that any token may make."""

@@ -17,7 +17,7 @@ from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from connectors.contract import Page, Reading, Record, Roll, Seen
+from connectors.contract import Page, Person, Reading, Record, Roll, Seen
 from connectors.errors import ConfigProblem, ConnectorError, ContractBroken, joined
 from connectors.hubspot.client import BATCH, IN_VALUES, PAGE, SEARCH_BODY, Found, HubSpotClient, body_length
 from connectors.hubspot.place import END, Loading, Pass, Place, Range, last_id, look_again, place_of, top_of
@@ -61,6 +61,22 @@ class HubSpotReader:
                 yield Roll(alive=(), deleted=found) if archived else Roll(alive=found)
                 if after is None:
                     break
+
+    def people(self) -> list[Person]:
+        """Return all owners; one who was deactivated and taken back is in one list only."""
+        found: dict[str, Person] = {}
+        for archived in (True, False):
+            after: str | None = None
+            while True:
+                rows, after = self._client.owners(after, archived=archived)
+                for row in rows:
+                    person = row.get("type", "PERSON") == "PERSON"
+                    email = str(row.get("email") or "").lower() or None
+                    one = Person(id=str(row["id"]), email=email if person else None, active=not archived and person)
+                    found[one.id] = one
+                if after is None:
+                    break
+        return list(found.values())
 
     def find(self, kind: str, field: str, values: Sequence[str], fields: Sequence[str]) -> list[Record]:
         """Return every record with one of the values, ignoring case; a change of the last seconds may be missing."""

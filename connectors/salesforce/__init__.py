@@ -16,6 +16,7 @@ from connectors.contract import (
     FieldInfo,
     FieldWanted,
     Page,
+    Person,
     Readiness,
     Reading,
     Record,
@@ -119,6 +120,9 @@ class SalesforceConnector:
 
     def ids(self, kind: str) -> Iterator[Roll]:
         return self._reader.ids(self._parts.narrowed(kind))
+
+    def people(self) -> Sequence[Person]:
+        return self._reader.people()
 
     def find(self, kind: str, field: str, values: Sequence[str], fields: Sequence[str]) -> Sequence[Record]:
         return self._reader.find(self._parts.narrowed(kind), field, values, fields)

@@ -5,9 +5,10 @@ What changed since the last read is polling.py's.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
-from connectors.contract import FieldInfo, Record, Roll
+from connectors.contract import FieldInfo, Person, Record, Roll
 from connectors.salesforce import soql
 from connectors.salesforce.client import LISTS, Client
 from connectors.salesforce.records import columns, field_info, is_full, read_records, rows_of
@@ -45,6 +46,25 @@ class Reader:
             body = {"ids": wanted[start : start + PAGE], "fields": _once(asked)}
             rows = self._client.call("POST", f"composite/sobjects/{soql.object_of(kind)}", body, what=kind)
             found += read_records([row for row in rows if row is not None], fields)
+        return found
+
+    def people(self) -> list[Person]:
+        """Return all users of the org, also inactive ones; a queue owns records too and has nobody's address."""
+        found: list[Person] = []
+        last, more = "", True
+        while more:
+            where = f"Id > {soql.quote(last)}" if last else ""
+            users = soql.select("User", ("Id", "Email", "IsActive", "UserType"), where, "Id ASC", PAGE)
+            texts = [users] if last else [users, soql.select("Group", ("Id",), "Type = 'Queue'", "Id ASC", PAGE)]
+            answers, _ = self._client.queries(texts, deleted_too=False)
+            for answer in answers:
+                if not answer.ok:
+                    raise refused_call(self._client.name, answer.status, answer.body, "User")
+            rows = rows_of(answers[0])
+            found += [_person(row) for row in rows]
+            found += [Person(id=row["Id"], email=None, active=False) for one in answers[1:] for row in rows_of(one)]
+            more = bool(rows) and is_full(answers[0])
+            last = rows[-1]["Id"] if rows else last
         return found
 
     def ids(self, kind: str) -> Iterator[Roll]:
@@ -96,6 +116,12 @@ class Reader:
 
 
 # ---------------------------------------------------------------------------------------------------------------------
+
+
+def _person(row: Mapping[str, Any]) -> Person:
+    """Only users of the standard kind own leads; others share their e-mail addresses with nobody that matters."""
+    owns = bool(row.get("IsActive")) and row.get("UserType") == "Standard"
+    return Person(id=row["Id"], email=str(row.get("Email") or "").lower() or None, active=owns)
 
 
 def _once(names: Sequence[str]) -> list[str]:

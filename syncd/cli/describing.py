@@ -17,6 +17,8 @@ from syncd.store.systems import Described
 from syncd.wiring import state_is_there
 
 if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
     from syncd.config import Config
     from syncd.mapping.model import Mappings, SystemMap
 
@@ -53,15 +55,20 @@ def keep_descriptions(config: Config, seen: Mapping[str, Mapping[str, Sequence[L
 
 def last_seen(config: Config) -> Seen:
     """Return the descriptions that the state holds."""
-    seen = Seen()
     if not state_is_there(config.state):
-        return seen
+        return Seen()
     engine = open_store(config.state)
     try:
-        with engine.begin() as connection:
-            stored = systems.read_descriptions(connection)
+        return seen_in(engine)
     finally:
         engine.dispose()
+
+
+def seen_in(engine: Engine) -> Seen:
+    """Return the same of a state that is open."""
+    seen = Seen()
+    with engine.execution_options(syncd_reads_only=True).connect() as connection:
+        stored = systems.read_descriptions(connection)
     for (system, kind), one in stored.items():
         fields = [info for name, plain in one.fields.items() if (info := SeenField.of_json(name, plain)) is not None]
         if fields:

@@ -23,7 +23,7 @@ _GRAVE = frozenset({"cleared", "created", "no longer passed", "newly passed", "s
 def plan_page(told: Mapping[str, Any]) -> str:
     """Return a plan's JSON as a page; what can be opened opens without a script."""
     title = f"syncd plan {told['id']}"
-    parts = [f"<h1>{escape(title)}</h1>", *(f"<p>{escape(line)}</p>" for line in head_words(told))]
+    parts = [f"<h1>{escape(title)}</h1>", *_head(head_words(told))]
     edited = [one for one in told["groups"] if one["edited"]]
     anyway = [one for one in told["groups"] if not one["edited"]]
     for heading, groups in (("What the edit changes", edited), ("What would be done without it too", anyway)):
@@ -42,6 +42,20 @@ def plan_page(told: Mapping[str, Any]) -> str:
 
 
 # ---------------------------------------------------------------------------------------------------------------------
+
+
+def _head(lines: Sequence[str]) -> list[str]:
+    """Return what the terminal shows above the groups: lists where it indents, the verdict in colour."""
+    found: list[str] = []
+    for line in lines:
+        if not line.startswith("  "):
+            bad = ' class="grave"' if line.startswith("would be") else ""
+            found.append(f"<p{bad}>{escape(line)}</p>")
+        elif found and found[-1].endswith("</ul>"):
+            found[-1] = f"{found[-1].removesuffix('</ul>')}<li><code>{escape(line.strip())}</code></li></ul>"
+        else:
+            found.append(f"<ul><li><code>{escape(line.strip())}</code></li></ul>")
+    return found
 
 
 def _group(one: Mapping[str, Any]) -> str:

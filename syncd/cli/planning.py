@@ -32,6 +32,7 @@ MOST_PROCESSES = 4
 @click.option("--lead", help="Only this lead, account or branch, named as for `explain`.")
 @click.option("--all", "whole", is_flag=True, help="Also every single change.")
 @click.option("--everyone", is_flag=True, help="Decide for everyone, also whom the edit does not reach.")
+@click.option("--live", is_flag=True, help="Compare the files with the live systems, not with how they were last seen.")
 @click.option("--html", type=click.Path(path_type=Path, dir_okay=False), help="Write one page to mail into this FILE.")
 def plan(
     config: Path,
@@ -41,11 +42,11 @@ def plan(
     lead: str | None,
     whole: bool,
     everyone: bool,
+    live: bool,
     html: Path | None,
 ) -> int:
     """Show what the edited files (or a held plan, by its ID) would do: every change with its line; changes nothing."""
     from syncd.cli.plan_page import plan_page
-    from syncd.edits.passing import beyond
     from syncd.edits.words import plan_words
 
     app = open_app(config)
@@ -69,7 +70,7 @@ def plan(
         )
     if only is None and not everyone and running.digest != edited.digest:
         _remember(app, made, edited)
-    told = {**made.as_json(), "held": beyond(made, limits_of(app))}
+    told = {**made.as_json(), **_verdict(app, made, running, edited, live)}
     if html is not None:
         html.write_text(plan_page(told), encoding="utf-8")
         click.echo(f"wrote {html}", err=True)
@@ -77,7 +78,7 @@ def plan(
         click.echo(dump_json(told))
     elif html is None:
         click.echo(plan_words(told, whole=whole))
-    return 0
+    return 2 if told["wrong"] else 0
 
 
 @contextmanager
@@ -125,6 +126,31 @@ def _versions(app: App, named: str | None) -> tuple[Mappings, Mappings]:
             f"force; `syncd plan` shows what the files would do now"
         )
     return app.mappings, target
+
+
+def _verdict(app: App, made: Plan, running: Mappings, edited: Mappings, live: bool) -> dict[str, list[str]]:
+    """Return what the daemon would say to the files: what is wrong with them, and why it would hold the edit."""
+    from syncd.cli.describing import seen_in
+    from syncd.edits.checking import ask, failing_cases, lacking_in_systems
+    from syncd.edits.difference import Kind
+    from syncd.edits.passing import beyond
+
+    seen, unknown = seen_in(app.engine).fields, set()
+
+    def describe(key: Kind) -> Any:
+        kinds = seen.get(key[0], {})
+        found = ask(app.sources, key) if live else kinds if key[1] in kinds else None
+        unknown.update([" ".join(key)] if found is None else [])
+        return found
+
+    wrong = [str(one) for one in lacking_in_systems(running, edited, made.edit, describe)]
+    why = "does not answer now" if live else "was never described (--live asks it)"
+    cases = failing_cases(edited) if running.digest != edited.digest else []
+    return {
+        "wrong": wrong,
+        "held": [*beyond(made, limits_of(app)), *(f"{one.place}: {one.message}" for one in cases)],
+        "compared_not": [f"{name} {why}" for name in sorted(unknown)],
+    }
 
 
 def _only(app: App, lead: str) -> set[str]:

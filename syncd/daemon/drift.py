@@ -290,8 +290,8 @@ def _gap_of(kind_map: KindMap, findings: Sequence[Finding], seen: Collection[str
                 choices.setdefault(one.field, set()).add(one.choice)
             case Lack.REQUIRED | Lack.KEY:
                 creates = True
-            case Lack.LENGTH | Lack.READING:
-                pass  # only the values that are longer, or cannot be read, are refused, each by itself
+            case Lack.LENGTH | Lack.READING | Lack.OPTIONS:
+                pass  # only the values that do not fit, or cannot be read, are refused, each by itself
     return Gap(
         unread=frozenset(unread),
         unwritten=frozenset(unwritten),
@@ -337,6 +337,8 @@ def _consequence(one: Finding, gap: Gap) -> str:
             return "No such record is made meanwhile: they wait. All else goes on, and this by itself once mended"
         case Lack.READING:
             return "It is read on, and each value that cannot be read counts as missing"
+        case Lack.OPTIONS:
+            return "Values that are none of its options are refused one by one"
     return "Values that are longer are refused one by one"
 
 

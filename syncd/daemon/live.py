@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
-from connectors.contract import FieldInfo, Source
-from connectors.errors import ConfigProblem, ConnectorError
+from connectors.contract import Source
 from syncd.config.yaml import Place, Problem, Problems
 from syncd.edits import passing
-from syncd.edits.checking import failing_cases, lacking_in_systems
-from syncd.edits.difference import Kind, compare_versions
+from syncd.edits.checking import ask, failing_cases, lacking_in_systems
+from syncd.edits.difference import compare_versions
 from syncd.edits.force import Running
 from syncd.edits.passing import Folder, NotPassed
 from syncd.edits.plan import Plan, Unread, make_plan
@@ -104,7 +104,7 @@ class Live:
             self._agree(edited, running)
             return True
         edit = compare_versions(running, edited)
-        wrong = lacking_in_systems(running, edited, edit, self._describe)
+        wrong = lacking_in_systems(running, edited, edit, partial(ask, self._sources))
         if wrong:
             self._tell(wrong)
             return True
@@ -221,15 +221,6 @@ class Live:
         return []
 
     # --- what is wrong with it
-
-    def _describe(self, key: Kind) -> dict[str, Sequence[FieldInfo]] | None:
-        source = self._sources.get(key[0])
-        try:
-            return {key[1]: source.fields(key[1])} if source is not None else None
-        except ConfigProblem:
-            return {}
-        except ConnectorError:
-            return None
 
     def _tell(self, problems: Sequence[Problem]) -> None:
         """Say what is wrong with the files, as one problem; what waited before is out of date."""

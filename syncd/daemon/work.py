@@ -27,9 +27,11 @@ from syncd.daemon.budgets import Budgets
 from syncd.daemon.drift import PATIENCE_MS, Drift
 from syncd.daemon.filling import Filler
 from syncd.daemon.live import Live
+from syncd.daemon.people import Staff
 from syncd.daemon.sweep import Sweeper
 from syncd.daemon.unfit import tell_unfit
 from syncd.edits.force import Running
+from syncd.edits.pair import known_owners
 from syncd.edits.passing import Folder
 from syncd.health import Health
 from syncd.lead.decision import Fate
@@ -82,6 +84,7 @@ class Work:
     def __post_init__(self) -> None:
         self.health.expect(self.polls)
         self.drift = Drift(self.engine, self.running, self.sources)
+        self.staff = Staff(self.engine, self.running, self.sources)
         self.accounts = Accounts(self.engine, self.sources, self.account_settings)
         self.budgets = Budgets(self.engine, self.sources)
         self.filler = Filler(self.engine, self.running, self.sources, self.stopping)
@@ -153,6 +156,7 @@ class Work:
             except ConnectorError as refused:
                 return 0, refused
             self.drift.look_when_due(system, started)
+            self.staff.look_when_due(system, started)
             news, error = self._read(system, source, started)
             if isinstance(error, ConfigProblem) and self.running.give_up_ahead(system):
                 more, error = self._read(system, source, started)
@@ -285,7 +289,7 @@ class Work:
         looked_at, dark = self._next_due(connection, now)
         if not looked_at:
             return {"batch": None, "fates": {}}
-        mappings = self.drift.mappings()
+        mappings = known_owners(connection, self.drift.mappings())
         concerned = set(handoff.kinds_of(connection, looked_at).values())
         fresh = {
             key: at

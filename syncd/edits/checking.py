@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from connectors.contract import FieldInfo, Source
+from connectors.errors import ConfigProblem, ConnectorError
 from syncd.config.yaml import Problem, Problems
 from syncd.edits.difference import Edit, Kind
 from syncd.mapping.cases import run_cases_of
@@ -32,6 +34,17 @@ def lacking_in_systems(running: Mappings, edited: Mappings, edit: Edit, describe
         told = [one for one in compare_kind(after, infos) if (one.lack, one.field, one.choice) not in known]
         found += [one.problem for one in told]
     return found
+
+
+def ask(sources: Mapping[str, Source], key: Kind) -> Mapping[str, Sequence[FieldInfo]] | None:
+    """Describe one kind by asking its system; what Describe is to return."""
+    source = sources.get(key[0])
+    try:
+        return {key[1]: source.fields(key[1])} if source is not None else None
+    except ConfigProblem:
+        return {}
+    except ConnectorError:
+        return None
 
 
 def failing_cases(edited: Mappings) -> list[Problem]:

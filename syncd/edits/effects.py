@@ -22,6 +22,16 @@ from syncd.mapping.model import FieldMap, Mappings
 MOMENTS = frozenset({"stage_since", "handed_over_at"})
 
 
+# Which sections of the definition decide on what of a lead, the nearest first.
+_JUDGED = ("handoff", "placeholders", "stages", "score", "markets")
+_SECTIONS = {
+    "stage": ("stages", "score", "markets", "reasons"),
+    "score": ("score", "markets"),
+    "market": ("markets",),
+    **dict.fromkeys(("handoff", "handoff_status", "refusal"), _JUDGED),
+}
+
+
 class Risk(StrEnum):
     """What a change is to those who work over there, the gravest first."""
 
@@ -233,7 +243,7 @@ class _Reader:
             new=new,
             source="",
             rule="",
-            line=self._some_place() if edited else "",
+            line=self._some_place(what) if edited else "",
             edited=edited,
         )
 
@@ -248,7 +258,11 @@ class _Reader:
         read = self.edit.place_of(source["system"], source["kind"], line.name) if source is not None else None
         if read is not None:
             return str(read)
-        return str(line.place) if source is not None or not self.edit.lines else self._some_place() or str(line.place)
+        return (
+            str(line.place)
+            if source is not None or not self.edit.lines
+            else self._some_place(line.name) or str(line.place)
+        )
 
     def _reading_line(self, name: str, source: Mapping[str, Any] | None) -> str:
         if source is None:
@@ -263,8 +277,12 @@ class _Reader:
         named = [one for one in self.edit.lines if name and one.what.endswith(f".{name}")]
         changed = {one.field for one in self.decision.changes}
         through = [one for one in self.edit.lines if one.what.rpartition(".")[2] in changed]
+        sections = [f"definition {one}" for one in _SECTIONS.get(name, ())]
+        judged = sorted(
+            (one for one in self.edit.lines if one.what in sections), key=lambda one: sections.index(one.what)
+        )
         told = [one for one in self.edit.lines if one.what.startswith("definition")]
-        found = named or told or through or list(self.edit.lines)
+        found = named or judged or through or told or list(self.edit.lines)
         return str(found[0].place) if found else ""
 
     def _lines(self, write: Write) -> dict[str, FieldMap]:

@@ -18,8 +18,9 @@ from syncd.lead.decision import Decision
 from syncd.lead.definition import EntityKind
 from syncd.mapping.gaps import Gap, Gaps, narrow
 from syncd.mapping.model import Create, Mappings
+from syncd.mapping.owners import bind, people_of
 from syncd.pipeline import Stored, decide_stored, load_stored
-from syncd.store import systems
+from syncd.store import people, systems
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,6 +79,11 @@ class Pair:
 
     def _under(self, connection: Connection, mappings: Mappings, stored: Stored) -> list[Decision]:
         return decide_stored(connection, mappings, stored, self.now, made_by(mappings, self.gaps))
+
+
+def known_owners(connection: Connection, mappings: Mappings) -> Mappings:
+    """Return the mappings going by who can own records, as last read."""
+    return bind(mappings, people_of(people.read_people(connection))) if mappings.owned else mappings
 
 
 def read_gaps(connection: Connection) -> Gaps:

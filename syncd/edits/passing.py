@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Engine
 
 from syncd.edits.effects import Risk
 from syncd.edits.force import load_version
+from syncd.edits.pair import known_owners
 from syncd.edits.plan import Plan, Progress, make_plan
 from syncd.edits.reach import kinds_of_all, reached_by
 from syncd.edits.shares import Sharing
@@ -145,7 +146,8 @@ def put_in_force(
         keep_plan(connection, plan, edited, systems, versions.APPLIED, by)
         drop_waiting(connection)
         versions.put_in_force(connection, edited.digest, previous=plan.base, how=how, by=by, plan_id=plan.id, now=now)
-        reached = reached_by(connection, plan.edit, running, edited)
+        versions_of = (known_owners(connection, one) for one in (running, edited))
+        reached = reached_by(connection, plan.edit, *versions_of)
         mark_later(connection, reached, now, "an edit of the mappings")
     return len(reached)
 

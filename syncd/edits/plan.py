@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Engine, select
 
 from syncd.edits.difference import Edit, compare_versions
 from syncd.edits.effects import Risk
-from syncd.edits.pair import Pair, read_gaps
+from syncd.edits.pair import Pair, known_owners, read_gaps
 from syncd.edits.reach import count_entities, due_now, kinds_of_all, reached_by, unread
 from syncd.edits.shares import Sharing, crew_for
 from syncd.edits.tally import Closer, Group, Tally, effect_json
@@ -125,6 +125,7 @@ def make_plan(
         engine.execution_options(syncd_reads_only=True).connect() as connection,
     ):
         crew.join(connection)
+        running, edited = (known_owners(connection, one) for one in (running, edited))
         now, gaps, due = now_ms(), read_gaps(connection), due_now(connection, now_ms())
         reached = reached_by(connection, plan.edit, running, edited)
         plan.unread = _unread(connection, running, edited)

@@ -14,7 +14,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine
 
-from syncd.edits.pair import Pair
+from syncd.edits.pair import Pair, known_owners
 from syncd.edits.tally import Closer, Tally
 from syncd.mapping.loader import compile_files
 from syncd.store.database import hold_snapshot, join_snapshot, open_store
@@ -124,6 +124,7 @@ def _work(pipe: Pipe) -> None:
             join_snapshot(connection, pipe.recv())
             pipe.send(True)
             parts, closer = pipe.recv()
+            running, edited = (known_owners(connection, one) for one in (running, edited))
             pair = Pair(running=running, edited=edited, **parts)
             while True:
                 pipe.send(pair.tally(connection, pipe.recv(), closer))

@@ -49,16 +49,10 @@ def head_words(told: Mapping[str, Any]) -> list[str]:
         lines.append(f"costs {calls} in calls, about {_seconds(told['seconds'])}, with all that is due")
     lines += [f"not read yet, so nothing can be told of it: {text}" for text in told["unread"]]
     lines += [f"cannot be foreseen: {text}" for text in told["unforeseen"]]
-    if told["from"] != told["to"]:
-        lines += [verdict_words(told["held"])] if "held" in told else []
+    if told["from"] != told["to"] and "held" in told:
+        lines += [f"not compared with the system: {text}" for text in told["compared_not"]]
+        lines += _verdict(told["wrong"], told["held"])
     return lines
-
-
-def verdict_words(held: Sequence[str]) -> str:
-    """Return what the daemon would do with the edit. `held`: why it would not let it through by itself."""
-    if not held:
-        return "within what `edits` lets through: the daemon puts it in force as soon as it sees it"
-    return f"would be held for approval: {'; '.join(held)}"
 
 
 def foot_words(told: Mapping[str, Any]) -> list[str]:
@@ -94,6 +88,15 @@ def pair(old: Any, new: Any) -> str:
 
 
 # ---------------------------------------------------------------------------------------------------------------------
+
+
+def _verdict(wrong: Sequence[str], held: Sequence[str]) -> list[str]:
+    """Return what the daemon would say to the edit."""
+    if wrong:
+        return ["would be refused, nothing of it would take effect:", *(f"  {one}" for one in wrong)]
+    if held:
+        return [f"would be held for approval: {'; '.join(held)}"]
+    return ["within what `edits` lets through: the daemon puts it in force as soon as it sees it"]
 
 
 def _group(one: Mapping[str, Any]) -> list[str]:

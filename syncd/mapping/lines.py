@@ -29,6 +29,7 @@ from syncd.mapping import readers, transforms
 from syncd.mapping.files import FileSet
 from syncd.mapping.formulas import Formulas
 from syncd.mapping.model import BESIDE, BadValue, Conflict, FieldMap, Method, ReadField
+from syncd.mapping.owners import OWNER, unbound
 from syncd.mapping.schema import NAME, FieldMapSection
 from syncd.mapping.tables import inline_table, read_table
 from syncd.mapping.transforms import KINDS, REGIONAL, STEPS, STYLES, Style, Wanted
@@ -42,6 +43,7 @@ class Context(Protocol):
     definition: Definition
     document: Document
     files: FileSet
+    system: str
     connector: str
     tables: dict[str, object]
 
@@ -127,6 +129,8 @@ class Lines:
         field = target.field
         if field.type is FieldType.REFERENCE:
             return self._reference(name, section, field)
+        if OWNER in (section.as_ or ()):
+            return self._owner(name, section, field)
         wanted = self._wanted(name, section, field)
         if wanted is None:
             return None
@@ -153,6 +157,7 @@ class Lines:
             choices=_raw_choices(wanted),
             longest=transforms.longest(wanted),
             plain=section.from_ is not None and section.values is None and field.type is not FieldType.CHOICE,
+            free=field.type is FieldType.TEXT and name not in HANDOFF_FACTS and _is_free(section),
             identifies=field.identifies or name == "key",
             yes_holds=field.merge is Merge.ANY,
             when=self.formulas.condition(section.when, (*self.path, name, "when")) if section.to else None,
@@ -274,6 +279,32 @@ class Lines:
             holds=FieldType.REFERENCE,
         )
 
+    def _owner(self, name: str, section: FieldMapSection, field: SharedField) -> FieldMap | None:
+        """Return a line that travels as an id of each system's people; who they are is bound later."""
+        alone = {"from", "from_", "to", "as", "as_", "conflict", "method"}
+        beside = section.model_dump(exclude_unset=True).keys() - alone
+        if beside or section.as_ != [OWNER] or len(section.from_ or [OWNER]) > 1:
+            hint = "keep 'from' one field, 'to', 'conflict' and 'method'"
+            self._say((name, "as"), f"{OWNER!r} takes nothing beside it", hint)
+            return None
+        if field.type is not FieldType.EMAIL:
+            self._say((name, "as"), f"{OWNER!r} does not give {field.type.value}", "an owner is an e-mail address here")
+            return None
+        names = (*(section.from_ or ()),)
+        return FieldMap(
+            name=name,
+            place=self.context.document.key_place((*self.path, name)),
+            rule=_rule(section),
+            reads=names,
+            writes=section.to,
+            conflict=Conflict(section.conflict or Conflict.THEIRS.value),
+            method=Method(section.method) if section.method else self.method,
+            type=field.type,
+            holds=FieldType.REFERENCE,
+            owner=True,
+            **unbound(self.context.system, names, section.to),
+        )
+
     def _wanted(self, name: str, section: FieldMapSection, field: SharedField) -> Wanted | None:
         table = self._table(name, section, field)
         kind, steps, ok = self._transforms(name, section, field)
@@ -304,7 +335,7 @@ class Lines:
 
     def _transforms(self, name: str, section: FieldMapSection, field: SharedField) -> tuple[str, tuple[str, ...], bool]:
         kind, steps, ok = "", [], True
-        known = [*KINDS, *STEPS, "part 1", "last part", "join", "link ..."]
+        known = [*KINDS, *STEPS, "part 1", "last part", "join", "link ...", OWNER]
         for i, one in enumerate(section.as_ or []):
             path = (name, "as", i) if (*self.path, name, "as", i) in self.context.document.values else (name, "as")
             step = transforms.step_of(one, section.separator or ";")
@@ -466,6 +497,10 @@ def _rule(section: FieldMapSection) -> str:
     if section.values is not None:
         parts.append("values " + (section.values if isinstance(section.values, str) else "of its own table"))
     return ", ".join(parts)
+
+
+def _is_free(section: FieldMapSection) -> bool:
+    return section.values is None and section.constant is None and section.value is None
 
 
 def _type_of(constant: Any) -> FieldType:

@@ -10,6 +10,7 @@ from copy import deepcopy
 from typing import Any
 
 from syncd.lead.definition import HANDOFF_FACTS, SALES_FACTS, Definition, EntityKind
+from syncd.mapping.owners import OWNER
 from syncd.mapping.reality import LiveField
 from syncd.mapping.schema import json_schemas
 from syncd.mapping.transforms import KINDS, STEPS
@@ -30,6 +31,8 @@ def live_schema(
         schema["properties"][section] = {"$ref": f"#/$defs/{section} kind"}
     return schema
 
+
+_TRANSFORMS = sorted({*KINDS, *STEPS, "join", OWNER})
 
 # ---------------------------------------------------------------------------------------------------------------------
 
@@ -56,7 +59,7 @@ def _kind(
         "line": line,
         "readable": _suggest(fields),
         "writable": _suggest([one for one in fields if one.writable]),
-        "transform": {"anyOf": [{"type": "string", "enum": sorted({*KINDS, *STEPS, "join"})}, {"type": "string"}]},
+        "transform": {"anyOf": [{"type": "string", "enum": _TRANSFORMS}, {"type": "string"}]},
     }
 
 

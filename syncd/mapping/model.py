@@ -127,6 +127,8 @@ class FieldMap:
     longest: int | None = None  # characters that it may write, where that is bounded
     plain: bool = False  # read by its type alone: no table, no formula
     identifies: bool = False  # no two of ours have the same value
+    free: bool = False  # it may write any text
+    owner: bool = False  # an id of one of the system's people, and their e-mail address here
     yes_holds: bool = False  # `merge: any`: a yes of any side is written over every no
     when: Condition | None = None  # over our values: written only where it holds
     derive: Callable[[Mapping[str, Any]], Any] | None = None  # our values -> what is written in place of our own
@@ -296,6 +298,18 @@ class Mappings:
     def kind(self, system: str, kind: str) -> KindMap | None:
         found = self.systems.get(system)
         return found.kinds.get(kind) if found else None
+
+    @cached_property
+    def owned(self) -> Sequence[tuple[str, str]]:
+        """Return (system, kind) of the records of which a line says who owns them."""
+        kinds = [kind for one in self.systems.values() for kind in one.kinds.values()]
+        return [(kind.system, kind.kind) for kind in kinds if any(line.owner for line in kind.fields.values())]
+
+    @cached_property
+    def owner_names(self) -> frozenset[str]:
+        """Our fields that say who owns a record."""
+        lines = [line for system, kind in self.owned for line in self.systems[system].kinds[kind].fields.values()]
+        return frozenset(line.name for line in lines if line.owner)
 
     def of_entity(self, entity: EntityKind) -> list[KindMap]:
         """Return all record kinds that are this entity, in the order of the files."""

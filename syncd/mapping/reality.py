@@ -27,6 +27,7 @@ class Lack(StrEnum):
     LENGTH = "length"
     REQUIRED = "required"  # a field that no line writes and without which nothing can be created
     KEY = "key"  # the key is not unique
+    OPTIONS = "options"  # any text is written where few values are allowed
     READING = "reading"  # what it holds can never be read
 
 
@@ -189,10 +190,16 @@ def _unfit(kind: KindMap, live: Mapping[str, LiveField]) -> Iterable[Finding]:
 
 def _unfit_for(kind: KindMap, line: FieldMap, info: LiveField) -> Iterable[Finding]:
     held, name = info.type.value, info.name
+    if line.owner and held == "choice":
+        return  # HubSpot's owner field: its options are the owners
     if held not in _FITS.get(line.holds, _TEXTS):
         words = f"holds {held}, and {line.name} writes {line.holds.value}"
         remedy = "write it 'as: text' into a text field, or choose another field"
         yield _finding(kind, line.place, Lack.TYPE, name, words, remedy, of_field=True)
+    if line.free and info.restricted and info.choices:
+        words = f"takes only its {len(info.choices)} options, and {line.name} writes any text"
+        remedy = "give the line a table (values: tables/....csv), or write it into a text field"
+        yield _finding(kind, line.place, Lack.OPTIONS, name, words, remedy, of_field=True)
     allowed = set(info.choices) if info.restricted and info.choices else set(line.choices)
     for raw in line.choices:
         if raw not in allowed:

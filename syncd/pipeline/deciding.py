@@ -20,7 +20,7 @@ from syncd.lead.decision import (
     Write,
 )
 from syncd.lead.definition import SALES_FACTS, EntityKind
-from syncd.mapping.model import Create, FieldMap, Mappings
+from syncd.mapping.model import BadValue, Create, FieldMap, Mappings
 from syncd.pipeline.batch import Batch, with_references, with_related
 from syncd.pipeline.placing import fill_from_account, place_branch, place_lead
 from syncd.pipeline.unanswered import keep, own_up
@@ -198,7 +198,10 @@ def _decide_lead(
     )
     passed = bool(facts["handoff.passed"]) and not alone
     waiting = passed and state.handed_at is None and bool(batch.crm)
-    writes, reads, asks = _plan(batch, view, {**values, **facts}, provenance, allowed=passed, waiting=waiting)
+    # An owner whom nobody knows is written nowhere, and no record is made that would fall to somebody else.
+    unknown = {name: BadValue(bad[name]) for name in batch.mappings.owner_names if name in bad}
+    held = {**values, **unknown, **facts}
+    writes, reads, asks = _plan(batch, view, held, provenance, allowed=passed, waiting=waiting)
     if passed and _buried(batch, view):
         asks.append(_ask_buried(view))
     spoke = (state.outcome, state.refused, state.cycle) != (before.outcome, before.refused, before.cycle)

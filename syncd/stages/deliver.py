@@ -15,6 +15,8 @@ from syncd.mapping.model import ABSENT, BadValue, Conflict, Create, FieldMap, Ki
 # Written again so often within a day, somebody over there disagrees by machine.
 MOST_FLIPS = 5
 
+_LEFT_ALONE = (Conflict.THEIRS, Conflict.FILL)
+
 Translate = Callable[[FieldMap, str], str | None]  # (line with a reference, entity id) -> record id over there
 
 
@@ -43,6 +45,8 @@ def plan_update(
             if base is None or base[0] != ours or (len(base) > 2 and _is_frozen(base)):
                 equal[name] = ours
             continue
+        if line.owner and theirs not in (None, "") and line.conflict in _LEFT_ALONE:
+            continue  # nobody loses a record unless the mapping says so
         raw, ours = _raw(line, ours, translate, asks, kind_map)
         if raw is ABSENT or theirs is ABSENT:
             continue

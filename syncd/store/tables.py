@@ -196,6 +196,16 @@ verdict = Table(
     Index("verdict_open", "outcome", "released_at"),
 )
 
+# Who can own records, as each system last told: its id, e-mail address in lower case (none for a queue), still active.
+person = Table(
+    "person",
+    metadata,
+    Column("system", String(64), primary_key=True),
+    Column("id", String(64), primary_key=True),
+    Column("email", String(320)),
+    Column("active", Boolean, nullable=False),
+)
+
 # Who let which lead pass without which facts (none named: any), until when; one ended early has `ended_by`.
 waiver = Table(
     "waiver",

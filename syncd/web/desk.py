@@ -17,10 +17,9 @@ from dataclasses import dataclass, field, replace
 from sqlalchemy import Connection, Engine
 
 from connectors.contract import FieldInfo, Source
-from connectors.errors import ConfigProblem, ConnectorError
 from syncd.config.yaml import Problem, Problems
 from syncd.edits import disk, passing
-from syncd.edits.checking import failing_cases, lacking_in_systems
+from syncd.edits.checking import ask, failing_cases, lacking_in_systems
 from syncd.edits.difference import Kind, compare_versions
 from syncd.edits.passing import Folder, NotPassed
 from syncd.edits.plan import Plan, make_plan
@@ -317,16 +316,9 @@ class Desk:
         known = self._described.get(key)
         if known is not None and time.monotonic() - known[0] < DESCRIBED_SECONDS:
             return known[1]
-        source = self.sources.get(key[0])
-        if source is None:
-            return None
-        try:
-            found: Mapping[str, Sequence[FieldInfo]] = {key[1]: source.fields(key[1])}
-        except ConfigProblem:
-            found = {}
-        except ConnectorError:
-            return None
-        self._described[key] = (time.monotonic(), found)
+        found = ask(self.sources, key)
+        if found is not None:
+            self._described[key] = (time.monotonic(), found)
         return found
 
     def _bytes(self, draft: Draft, files: FileSet) -> bytes:

@@ -112,6 +112,12 @@ def test_a_mapping_that_fits_has_no_problems(system: SystemMap) -> None:
             "allowed: Manufacturing, Oil & Gas",
         ),
         (
+            (Info("LastName", Type.CHOICE, choices=("Lee", "Roe"), restricted=True),),
+            "",
+            "salesforce.yaml:8:5: salesforce Lead.LastName takes only its 2 options, and name writes any text; "
+            "give the line a table (values: tables/....csv), or write it into a text field",
+        ),
+        (
             (Info("Phone", length=10),),
             "",
             "salesforce.yaml:11:5: salesforce Lead.Phone takes 10 characters, and phone may have 16; "

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from support.commands import process_as_before, say
 from support.world import COMPLETE, ROOT, World, laid_out, world
 
-from syncd.store.tables import entity, in_force, intent, plan
+from syncd.store.tables import entity, in_force, intent, plan, record
 
 __all__ = ["process_as_before"]
 pytestmark = [pytest.mark.system, pytest.mark.usefixtures("process_as_before")]
@@ -118,6 +118,60 @@ def test_two_swapped_fields_are_held_for_what_they_overwrite_however_few_records
     (problem,) = made.problems()
     assert "; 24 values overwritten (at once: 20). Nothing of the edit is in force" in problem
     assert {(lead["FirstName"], lead["LastName"]) for lead in made.leads()} == before
+
+
+def test_a_misspelt_field_shows_in_the_plan_by_what_was_last_seen_and_by_asking(
+    made: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Before anybody saves the files; --live knows a field that was made since the systems were last described."""
+    config = ("--config", str(made.config))
+    edit(made, "hubspot.yaml", TITLE, "title: {from: jobtitel}")
+    untold = say(capsys, "plan", *config).out
+    assert "not compared with the system: hubspot contacts was never described (--live asks it)" in untold
+    say(capsys, "check", *config)  # keeps what the systems described
+    shown = say(capsys, "plan", *config)
+    line = (
+        f"{made.folder}/mappings/hubspot.yaml:12:5: hubspot contacts has no field 'jobtitel'; did you mean 'jobtitle'?"
+    )
+    assert (shown.code, line in shown.out) == (2, True)
+    assert "would be refused, nothing of it would take effect" in shown.out
+    made.hubspot.define_property("contacts", "jobtitel", "string")
+    assert "would be refused" in say(capsys, "plan", *config).out
+    assert say(capsys, "plan", "--live", *config).code == 0
+
+
+def test_going_back_to_a_field_that_is_stored_no_more_reads_it_anew_and_clears_nothing(
+    made: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The version between did not read it, so a record that changed meanwhile came without it."""
+    contact = made.contact(email="ann@works99.example", mobilephone="312 555 9999", city="Chicago")
+    made.settle()
+    with made.app.engine.connect() as connection:
+        first = connection.execute(sa.select(in_force.c.version)).scalar_one()
+    edit(made, "hubspot.yaml", "    city: {from: city}\n", "")
+    made.settle()
+    made.hubspot.edit("contacts", contact, {"jobtitle": "Plant manager"})
+    made.settle()
+    assert (stored_fields(made, contact).keys() & {"city"}, cities(made)) == (set(), {"Chicago"})
+    made.calls()
+    assert say(capsys, "rollback", first, "--write", "--config", str(made.config)).code == 0
+    for _ in range(3):
+        made.cycle()
+        assert cities(made) == {"Chicago"}
+    assert stored_fields(made, contact)["city"] == "Chicago"
+    with made.app.engine.connect() as connection:
+        values = connection.execute(sa.select(entity.c["values"]).where(entity.c.kind == "lead")).scalars()
+        assert {one.get("city") for one in values} == {"Chicago", None}
+
+
+def stored_fields(made: World, contact: str) -> dict[str, str]:
+    with made.app.engine.connect() as connection:
+        query = sa.select(record.c.fields).where(record.c.system == "hubspot", record.c.id == contact)
+        return dict(connection.execute(query).scalar_one())
+
+
+def cities(made: World) -> set[str]:
+    return {lead["City"] for lead in made.leads() if lead.get("City")}
 
 
 def test_widening_the_gate_is_held_for_the_leads_it_would_pass(made: World) -> None:
