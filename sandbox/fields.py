@@ -118,10 +118,15 @@ _TEXTS: dict[str, dict[str, tuple[str, int]]] = {
 }
 
 
-def define_hubspot(sim: HubSpot) -> None:
-    """Give the contact its custom properties, and branches their place: an object of their own if the plan has it."""
+def define_contact(sim: HubSpot) -> None:
+    """Give the contact its custom properties, and branches no place."""
     for name, (kind, field_type, options) in (_MARKETING | _FEEDBACK).items():
         sim.define_property("contacts", name, kind, field_type, options=options)
+
+
+def define_hubspot(sim: HubSpot) -> None:
+    """Give the contact its custom properties, and branches their place: an object of their own if the plan has it."""
+    define_contact(sim)
     place = "branch" if sim.access.custom_objects else "companies"
     if place == "branch":
         sim.define_object(place, "companies", "contacts")

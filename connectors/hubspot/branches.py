@@ -6,6 +6,7 @@ parent company; properties are called alike in both. Reading and writing them is
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -16,8 +17,12 @@ from connectors.errors import ConfigProblem
 BRANCH = "branch"
 COMPANIES = ("companies", "company", "0-2")
 KEY = "syncd_key"
+ASK_AGAIN_SECONDS = 600.0  # whether it is set up by now; a poll must not pay for what is not there
 LABEL, INVERSE_LABEL = "Sits at this branch", "Works here"
-_NO_OBJECT = "HubSpot has no place for branches yet; run `syncd setup hubspot`, or set branches: contact_only"
+_NO_OBJECT = (
+    "HubSpot has no place for branches yet; run `syncd setup hubspot` (seen within ten minutes), or set branches: "
+    "contact_only"
+)
 
 
 class Home(Enum):
@@ -54,11 +59,12 @@ class Account(Protocol):
 
 
 class Branches:
-    """The choice of one account, asked for when it is first needed and again for as long as it is not set up."""
+    """The choice of one account, asked for when it is first needed, and now and then while it is not set up."""
 
     def __init__(self, setting: str) -> None:
         self._setting = setting
         self._choice: Choice | None = None
+        self._asked = 0.0
         self.mapped = False  # a mapping names them; otherwise nothing is asked
 
     @property
@@ -69,6 +75,7 @@ class Branches:
     def choose(self, account: Account, *, again: bool = False) -> Choice:
         if self._choice is None or again:
             self._choice = self._choose(account)
+            self._asked = time.monotonic()
         return self._choice
 
     def object_of(self, account: Account, kind: str) -> str:
@@ -76,7 +83,8 @@ class Branches:
         if kind != BRANCH:
             return kind
         choice = self.choose(account)
-        choice = choice if choice.ready else self.choose(account, again=True)
+        if not choice.ready and time.monotonic() - self._asked > ASK_AGAIN_SECONDS:
+            choice = self.choose(account, again=True)
         if not choice.ready:
             raise ConfigProblem(_NO_OBJECT)
         return choice.object or COMPANIES[0]

@@ -41,7 +41,7 @@ from syncd.mapping.model import Create, KindMap, Mappings
 from syncd.pipeline import Brake, decide_batch, send_batch, settle_leftovers, store_decisions, take_in
 from syncd.pipeline.succession import RANK
 from syncd.store import handoff, inbox, intake, systems, workers
-from syncd.store.database import from_ms, new_id, now_ms
+from syncd.store.database import from_ms, new_id, now_ms, serialise_intake
 
 # A system in trouble is asked again after these seconds, the last for as long as it lasts.
 PAUSES = (5.0, 15.0, 60.0, 300.0)
@@ -223,7 +223,19 @@ class Work:
         if error is None or error.kinds:
             done = [kind for kind in kinds if error is None or kind not in error.kinds]
             self._mark_read(system, done, asked, started)
+            self._open_for(system, [kind for kind in done if kind not in cursors or not cursors[kind][3]])
         return news, error
+
+    def _open_for(self, system: str, kinds: Sequence[str]) -> None:
+        """Let handoff look at all that may be made there, of kinds that were read to their end for the first time."""
+        made = {one.entity for one in self._makes(system) if one.kind in kinds} - {
+            EntityKind.LEAD
+        }  # these wait by turns
+        if made:
+            with self.engine.begin() as connection:
+                serialise_intake(connection)
+                for entity in made:
+                    intake.mark_all_due(connection, entity.value, RANK[entity], now_ms(), f"{system} takes them now")
 
     def _mark_read(self, system: str, kinds: Sequence[str], asked: Mapping[str, Sequence[str]], started: int) -> None:
         with self.engine.begin() as connection:

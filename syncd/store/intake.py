@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, and_, func, select, update
+from sqlalchemy import Connection, Engine, and_, func, insert, literal, select, update
 
 from syncd.store.database import to_ms
 from syncd.store.rows import chunks, execute_many, insert_missing, upsert
@@ -189,6 +189,13 @@ def retire_records(connection: Connection, system: str, kind: str, gone: Mapping
 
 def save_touches(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
     insert_missing(connection, touch, rows)
+
+
+def mark_all_due(connection: Connection, kind: str, rank: int, now: int, why: str) -> None:
+    """Ask handoff to look at every account, branch or lead there is."""
+    told = [literal(rank), literal(now), literal(why), literal(0), literal(0)]
+    missing = select(entity.c.id, *told).where(entity.c.kind == kind, entity.c.id.not_in(select(due.c.entity)))
+    connection.execute(insert(due).from_select(["entity", "rank", "since", "why", "attempts", "not_before"], missing))
 
 
 def mark_due(connection: Connection, entities: Mapping[str, int], now: int, why: str, not_before: int = 0) -> None:

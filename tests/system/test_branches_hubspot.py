@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from support.world import World, add_branch, world
 
+from sandbox.fields import define_contact, define_hubspot
 from sandbox.wire import Fault
-from tests.support.world import World, add_branch, world
 
 SITE = {"address": "100 W Main St", "city": "Chicago", "state": "IL", "zip": "60601"}
 LABEL = "Sits at this branch"
@@ -53,6 +54,29 @@ def change_in_erp(made: World, **changes: Any) -> None:
     with made.erp.begin() as connection:
         table = sa.Table("ship_to", sa.MetaData(), autoload_with=connection)
         connection.execute(sa.update(table).where(table.c.ship_to_no == "S1").values(values))
+
+
+@pytest.mark.parametrize("home", HOMES)
+def test_where_no_place_is_set_up_a_poll_pays_nothing_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, home: str
+) -> None:
+    """It is asked about once; leads go on, the branch's place is asked for, and ten minutes later looked for again."""
+    monkeypatch.setattr("support.world.define_hubspot", define_contact)
+    with town(tmp_path, home) as made:
+        made.cycle()
+        assert made.calls()["hubspot"]["GET schemas"] == 1
+        made.settle()
+        assert len(made.leads()) == 1
+        assert any("run `syncd setup hubspot`" in words for words in made.problems())
+        made.calls()
+        made.cycle()
+        assert made.calls()["hubspot"] == {"POST contacts/search": 1, "POST companies/search": 1}
+        define_hubspot(made.hubspot)
+        monkeypatch.setattr("connectors.hubspot.branches.ASK_AGAIN_SECONDS", 0.0)
+        made.wait_is_over()
+        made.settle()
+        made.cycle()
+        assert [row["name"] for row in kept(made, HOMES[home])] == ["Works Chicago"]
 
 
 @pytest.mark.parametrize("home", HOMES)

@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-from tests.support.world import ROOT, World, add_branch, laid_out
+from support.world import ROOT, World, add_branch, laid_out
 
 SITE = {"address": "100 W Main St", "city": "Chicago", "state": "IL", "zip": "60601"}
 SECTION = (ROOT / "docs" / "examples" / "salesforce-child-accounts.yaml").read_text(encoding="utf-8")
