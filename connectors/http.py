@@ -180,7 +180,11 @@ class Session(requests.Session):
         try:
             return retrying(self._once, verb, address, lane, with_token, args, kwargs)
         except _Again as again:
+            self._wait_no_more(lane)
             raise Unavailable(again.wait.reason, system=self.system, retry_after=again.wait.seconds) from again
+        except Unavailable:
+            self._wait_no_more(lane)
+            raise
 
     def json(self, method: str, url: str, **kwargs: Any) -> Any:
         """Send and return the parsed JSON body; an answer that is no JSON is Unavailable (an error page in between)."""
@@ -334,6 +338,12 @@ class Session(requests.Session):
         if left > self.settings.longest_wait:
             raise Unavailable(reason, system=self.system, retry_after=left)
         self._sleep(left)
+
+    def _wait_no_more(self, lane: str | None) -> None:
+        """Give up a call: this thread has not waited for the quiet that was asked for, so its next call has to."""
+        until, waits, reason = self._quiet.get(lane, (0.0, 0, ""))
+        if waits == threading.get_ident():
+            self._quiet[lane] = (until, 0, reason)
 
     def _check_day(self, today: date) -> None:
         """Raise when the day's calls are spent: for reading, when only the reserve is left."""

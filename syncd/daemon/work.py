@@ -79,7 +79,7 @@ class Work:
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _brake: Brake | None = None
     _looks_for: set[EntityKind] = field(default_factory=set)  # of what is to be made once its like were read again
-    _blind: bool = False  # where leads are made could not be read just now
+    _blind: set[EntityKind] = field(default_factory=set)  # where these are made could not be read just now
 
     def __post_init__(self) -> None:
         self.health.expect(self.polls)
@@ -228,9 +228,8 @@ class Work:
 
     def _open_for(self, system: str, kinds: Sequence[str]) -> None:
         """Let handoff look at all that may be made there, of kinds that were read to their end for the first time."""
-        made = {one.entity for one in self._makes(system) if one.kind in kinds} - {
-            EntityKind.LEAD
-        }  # these wait by turns
+        made = {one.entity for one in self._makes(system) if one.kind in kinds}
+        made.discard(EntityKind.LEAD)  # those that could not be made wait for a later try by themselves
         if made:
             with self.engine.begin() as connection:
                 serialise_intake(connection)
@@ -284,7 +283,7 @@ class Work:
     def start_handoff(self) -> None:
         """Begin a run: its brakes are fresh."""
         self._brake = None
-        self._blind = False
+        self._blind = set()
         self.drift.refresh()
 
     def decide(self, connection: Connection) -> dict[str, Any]:
@@ -302,15 +301,13 @@ class Work:
         if not looked_at:
             return {"batch": None, "fates": {}}
         mappings = known_owners(connection, self.drift.mappings())
-        concerned = set(handoff.kinds_of(connection, looked_at).values())
-        fresh = {
-            key: at
-            for key, at in self._may_create(connection, now).items()
-            if (one := mappings.kind(*key)) is not None and one.entity.value in concerned
+        kinds = handoff.kinds_of(connection, looked_at)
+        fresh = self._may_create(connection, now)
+        seen = self._last_looks(fresh)
+        unseen = {one for one, since in looked_at.items() if since > seen.get(EntityKind(kinds[one]), since)}
+        makes = {
+            key for key in fresh if not unseen or self.mappings.systems[key[0]].kinds[key[1]].entity not in self._blind
         }
-        looked = min(fresh.values(), default=0)
-        unseen = {one for one, since in looked_at.items() if since > looked} if fresh else set()
-        makes = {} if self._blind and unseen else fresh
         decisions = decide_batch(connection, mappings, list(looked_at), now, makes, unseen)
         batch, fates = store_decisions(
             connection, self.mappings, decisions, looked_at, now, self._running_brake(connection)
@@ -331,8 +328,16 @@ class Work:
                 if any(one.entity in self._looks_for for one in self._makes(system)):
                     self.poll(system)
             with self.engine.connect() as connection:
-                looks = self._may_create(connection, now_ms())
-        self._blind = min(looks.values(), default=0) < began
+                seen = self._last_looks(self._may_create(connection, now_ms()))
+        self._blind = {kind for kind in self._looks_for if seen.get(kind, 0) < began}
+
+    def _last_looks(self, fresh: Mapping[tuple[str, str], int]) -> dict[EntityKind, int]:
+        """Return since when nobody looked, in any place where such an entity may be made; `fresh` as of _may_create."""
+        found: dict[EntityKind, int] = {}
+        for (system, kind), at in fresh.items():
+            entity = self.mappings.systems[system].kinds[kind].entity
+            found[entity] = min(at, found.get(entity, at))
+        return found
 
     def _next_due(self, connection: Connection, now: int) -> tuple[dict[str, int], int]:
         """Return (what to decide next, how many were put off because a field of theirs cannot be read)."""

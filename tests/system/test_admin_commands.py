@@ -39,7 +39,7 @@ def test_offline_goes_by_what_was_last_seen(
     with world(tmp_path, sqlite_url) as made:
         made.cycle()
         config = str(made.config)
-        assert say(capsys, "check", "-c", config).out == "files and systems are in order\n"
+        assert say(capsys, "check", "-c", config).out.endswith("files and systems are in order\n")
         mend(made, "hubspot.yaml", "{from: jobtitle}", "{from: jobtitel}")
         live = say(capsys, "check", "-c", config)
         for server in made.servers.values():
