@@ -40,7 +40,7 @@ __all__ = [
 ]
 
 # A limit is counted where calls arrive: one that was sent a second after another may arrive sooner after it.
-LATENESS = 0.2
+LATENESS = 0.25
 
 
 @dataclass(frozen=True, kw_only=True)
