@@ -224,12 +224,19 @@ _SAMPLES: Mapping[str, Any] = {
 def _unreadable(kind: KindMap, live: Mapping[str, LiveField]) -> Iterable[Finding]:
     for line in kind.fields.values():
         for name in line.reads if line.plain else ():
-            sample = _SAMPLES.get(live[name].type.value) if name in live else None
+            sample = _sample(line, live[name]) if name in live else None
             why = _read_alone(line, name, sample) if sample is not None else None
             if why is not None:
                 words = f"holds {live[name].type.value}, and {line.name} reads {line.type.value}: {why}"
                 remedy = "read another field, or say 'as:'"
                 yield _finding(kind, line.place, Lack.READING, name, words, remedy, of_field=True)
+
+
+def _sample(line: FieldMap, info: LiveField) -> Any:
+    """Return a value as such a field holds it; many databases have no yes and no but 1 and 0."""
+    if line.type is FieldType.BOOLEAN and info.type.value == "number":
+        return 1
+    return _SAMPLES.get(info.type.value)
 
 
 def _read_alone(line: FieldMap, name: str, raw: Any) -> str | None:

@@ -209,3 +209,11 @@ def test_a_stored_description_says_the_same_as_the_live_one(system: SystemMap) -
     ]
     assert SeenField.of_json("Email", {**stored["Email"], "gone": 5}) is None
     assert SeenField.of_json("Email", {"type": "text", "label": "Email"}) is None
+
+
+def test_yes_and_no_may_stand_as_one_and_nought(tmp_path: Path) -> None:
+    """As in every database without a type for them; a day is no such answer."""
+    text = "system: erp\nrow:\n  is: lead\n  table: {query: select 1, id: k}\n  fields:\n    opted_out: {from: flag}\n"
+    system = load(write(tmp_path, erp=text), SYSTEMS).systems["erp"]
+    assert compare(system, {"row": [Info("flag", Type.NUMBER), Info("k")]}) == []
+    assert len(compare(system, {"row": [Info("flag", Type.DATE), Info("k")]})) == 1
