@@ -15,18 +15,11 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from support.commands import process_as_before, say  # noqa: F401 - a fixture
-from support.world import World, add_branch, world
+from support.twins import seed_twins
+from support.world import World, world
 
 from syncd.store.tables import due, entity, link, pairing, problem
 
-BILLED: dict[str, Any] = {
-    "BillingStreet": "400 North Industrial Road",
-    "BillingCity": "Peoria",
-    "BillingState": "IL",
-    "BillingPostalCode": "61604",
-    "BillingCountry": "US",
-}
-ADDRESS = {"street": "400 N Industrial Rd", "city": "Peoria", "state": "IL", "postcode": "61604"}
 BRANCH = "C9/S1"
 
 pytestmark = pytest.mark.usefixtures("process_as_before")
@@ -36,9 +29,7 @@ pytestmark = pytest.mark.usefixtures("process_as_before")
 def made(tmp_path: Path, sqlite_url: str) -> Iterator[World]:
     """A branch that may be of either of two accounts."""
     with world(tmp_path, sqlite_url) as one:
-        for name in ("Voltaform Castings Inc", "Voltaform Casting LLC"):
-            one.salesforce.seed("Account", [{"Name": name, **BILLED}])
-        add_branch(one, "S1", "Voltaforn Casting", customer="C9", **ADDRESS)
+        seed_twins(one)
         one.settle()
         yield one
 

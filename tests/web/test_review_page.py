@@ -9,25 +9,16 @@ import urllib.request
 from collections.abc import Iterator
 from html import unescape
 from pathlib import Path
-from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from support.world import World, add_branch, world
+from support.twins import seed_twins
+from support.world import World, world
 
 from syncd.cli.common import make_desk
 from syncd.health import Health
 from syncd.store.tables import entity, link, pairing
 from syncd.web.serve import Running, start
-
-BILLED: dict[str, Any] = {
-    "BillingStreet": "400 North Industrial Road",
-    "BillingCity": "Peoria",
-    "BillingState": "IL",
-    "BillingPostalCode": "61604",
-    "BillingCountry": "US",
-}
-ADDRESS = {"street": "400 N Industrial Rd", "city": "Peoria", "state": "IL", "postcode": "61604"}
 
 
 class Reviewer:
@@ -77,9 +68,7 @@ class Reviewer:
 def reviewer(tmp_path: Path, sqlite_url: str) -> Iterator[Reviewer]:
     """A branch that may be of either of two accounts."""
     with world(tmp_path, sqlite_url) as made:
-        for name in ("Voltaform Castings Inc", "Voltaform <i>Casting</i> LLC"):
-            made.salesforce.seed("Account", [{"Name": name, **BILLED}])
-        add_branch(made, "S1", "Voltaforn Casting", customer="C9", **ADDRESS)
+        seed_twins(made, "Voltaform <i>Casting</i> LLC")
         made.settle()
         server = start(made.app.engine, Health(), "127.0.0.1", 0, make_desk(made.app))
         try:
