@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 from support.browser import BROWSER, DRIVER, MISSING, Browser, browser
+from support.twins import ADDRESS, BILLED
 from support.world import World, add_branch, world
-from test_review_page import ADDRESS, BILLED, Reviewer
+from test_review_page import Reviewer
 
 from syncd.cli.common import make_desk
 from syncd.health import Health
