@@ -215,6 +215,10 @@ class _NotWhole(Unavailable):
     """There are files, but each is still being written."""
 
 
+class _NoTime(Exception):
+    """A row's column of the time of change holds something else."""
+
+
 class _Rows:
     """One kind's rows, read from the start each time; of several files the latest row of an id counts."""
 
@@ -232,7 +236,7 @@ class _Rows:
         return self._sheet(*self._files[-1]).header
 
     def all(self) -> Iterator[Row]:
-        """Yield every row that can be taken, note the others; raise ConfigProblem with the line of what is no row."""
+        """Yield every row that can be taken, and note the others."""
         if not self._looked:  # which of its rows share an id is known at the end of a file only
             for found, path in self._files:
                 self._find_doubles(found, path)
@@ -252,11 +256,19 @@ class _Rows:
         columns = pick_columns(self._source.name, self._kind.kind, list(dict.fromkeys(wanted)), sheet.header)
         places = {name: sheet.header.index(column) for name, column in columns.items()}
         for cells, line in sheet.rows():
+            at = f"{found.name}, line {line}"
+            if len(cells) != len(sheet.header):
+                what = f"{at} has {len(cells)} cells where the first line names {len(sheet.header)} columns"
+                self.unfit.unreadable(what, [found.name, line, *cells])
+                continue
             try:
-                row = self._row(sheet, places, cells, line, touched)
+                row = self._row(places, cells, touched)
             except NoId as error:
-                what = f"{found.name}, line {line} has no value in the id column {error}"
-                self.unfit.lacking(what, [found.name, line, *cells])
+                self.unfit.lacking(f"{at} has no value in the id column {error}", [found.name, line, *cells])
+                continue
+            except _NoTime:
+                what = f"{at}: {self._kind.modified} is no ISO 8601 time"
+                self.unfit.unreadable(what, [found.name, line, *cells])
                 continue
             if row.record.id not in self.unfit.found:
                 yield row
@@ -268,6 +280,8 @@ class _Rows:
         places = [sheet.header.index(columns[name]) for name in self._kind.ids]
         lines: dict[str, int] = {}
         for cells, line in sheet.rows():
+            if len(cells) != len(sheet.header):
+                continue
             with suppress(NoId):
                 id = join_id(self._source.name, self._kind, [cells[place] for place in places])
                 if id in lines:
@@ -285,9 +299,7 @@ class _Rows:
             delimiter=self._source.settings.delimiter,
         )
 
-    def _row(
-        self, sheet: sheets.Sheet, places: Mapping[str, int], cells: Sequence[Any], line: int, touched: datetime
-    ) -> Row:
+    def _row(self, places: Mapping[str, int], cells: Sequence[Any], touched: datetime) -> Row:
         ids = [cells[places[name]] for name in self._kind.ids]
         at = touched
         if self._kind.modified:
@@ -295,7 +307,7 @@ class _Rows:
             if value is not None and str(value).strip():
                 found = parse_time(value)
                 if found is None:
-                    raise sheet.wrong(f"line {line}: {self._kind.modified} is no ISO 8601 time")
+                    raise _NoTime
                 at = found
         fields = {name: None if cells[places[name]] == "" else cells[places[name]] for name in self._fields}
         return make_row(self._source.name, self._kind, ids, at, fields)

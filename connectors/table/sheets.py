@@ -9,6 +9,7 @@ import csv
 import re
 from collections.abc import Iterator, Sequence
 from datetime import datetime, time
+from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol
 from zipfile import BadZipFile
@@ -24,7 +25,7 @@ class Sheet(Protocol):
     header: list[str]
 
     def rows(self) -> Iterator[tuple[Sequence[Any], int]]:
-        """Yield the cells below the header, as many as it has, and their line."""
+        """Yield the cells of each row below the header, and its line; those of a CSV may be too few or too many."""
         ...
 
     def wrong(self, what: str) -> ConfigProblem:
@@ -103,14 +104,7 @@ class _Csv(_File):
         raise self._empty()
 
     def rows(self) -> Iterator[tuple[Sequence[Any], int]]:
-        for number, (cells, line) in enumerate(self._lines()):
-            if number == 0:
-                continue
-            if len(cells) != len(self.header):
-                raise self.wrong(
-                    f"line {line} has {len(cells)} cells where the first line names {len(self.header)} columns"
-                )
-            yield cells, line
+        return islice(self._lines(), 1, None)
 
     def _lines(self) -> Iterator[tuple[list[str], int]]:
         """Yield the cells and the number of each line that is not blank."""

@@ -1,4 +1,4 @@
-"""Rows that cannot be taken as they are, without an id or several with one: they wait, and their kind goes on."""
+"""Rows that cannot be taken as they are, without an id, several with one, unreadable: they wait, their kind goes on."""
 
 from __future__ import annotations
 
@@ -31,11 +31,12 @@ class Unfits:
 
     def lacking(self, what: str, cells: Iterable[Any], at: Any = None) -> None:
         """Note a row without an id; `what` says in which column and where, `cells` tell it from others like it."""
-        mark = blake2b(orjson.dumps([json_value(cell) for cell in cells]), digest_size=8).hexdigest()
-        message = (
-            f"{what}; give it one, leave such rows out of the source, or name other columns under `id`. It is not taken"
-        )
-        self._add(Unfit(key=mark, message=f"{self._where}{message}. {_REST}"), at)
+        remedy = "give it one, leave such rows out of the source, or name other columns under `id`"
+        self._nameless(f"{what}; {remedy}", cells, at)
+
+    def unreadable(self, what: str, cells: Iterable[Any]) -> None:
+        """Note a row of which nobody can say what its cells mean; `what` says why and where."""
+        self._nameless(f"{what}; mend it there", cells, None)
 
     def doubled(self, id: str, what: str, at: Any = None) -> None:
         """Note an id that several rows have."""
@@ -58,6 +59,10 @@ class Unfits:
             raise ConfigProblem(f"{nameless.message}. Until then nothing counts as deleted", system=self._system)
         return [one.id for one in self.found.values() if one.id is not None]
 
+    def _nameless(self, what: str, cells: Iterable[Any], at: Any) -> None:
+        mark = blake2b(orjson.dumps([json_value(cell) for cell in cells]), digest_size=8).hexdigest()
+        self._add(Unfit(key=mark, message=f"{self._where}{what}. It is not taken. {_REST}"), at)
+
     def _add(self, one: Unfit, at: Any) -> None:
         self.found[one.key] = one
         time = parse_time(at)
@@ -65,7 +70,7 @@ class Unfits:
             self.since, self._since = at, time
         if len(self.found) > MOST:
             raise ConfigProblem(
-                f"{self._where}more than {MOST} rows have no id, or share one with another. Mend the source or `id`; "
+                f"{self._where}more than {MOST} rows cannot be taken. Mend the source, or `id`; "
                 f"the whole kind waits until then. One of them: {one.message.partition(';')[0]}",
                 system=self._system,
             )

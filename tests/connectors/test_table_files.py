@@ -125,8 +125,6 @@ def test_a_field_asked_for_anew_is_read_from_an_untouched_file(tmp_path: Path) -
 @pytest.mark.parametrize(
     ("text", "word"),
     [
-        ("no,name\n1,a\n2\n", "line 3 has 1 cells .* 2 columns"),
-        ("no,name\n1,a,x\n", "line 2 has 3 cells"),
         ("no,name,name\n1,a,b\n", "names the column name twice"),
         ("no,name,\n1,a,b\n", "column 3 has no name"),
         ("nr,name\n1,a\n", "no column no"),
@@ -140,10 +138,29 @@ def test_a_file_with_one_wrong_line_is_refused_whole_with_its_place(tmp_path: Pa
     assert source(tmp_path).check().problems
 
 
-def test_a_wrong_time_names_its_line(tmp_path: Path) -> None:
-    write(tmp_path / "plants.csv", "no,name,at\n1,a,last week\n")
-    with pytest.raises(ConfigProblem, match="line 2: at is no ISO 8601 time"):
-        poll(source(tmp_path, modified="at"))
+@pytest.mark.parametrize(
+    ("line", "word"),
+    [
+        ("2,b", "plants.csv, line 3 has 2 cells where the first line names 3 columns"),
+        ("2,b,2026-05-01,x", "plants.csv, line 3 has 4 cells"),
+        ("2,b,last week", "plants.csv, line 3: at is no ISO 8601 time"),
+    ],
+)
+def test_a_line_that_cannot_be_read_waits_and_the_others_come(tmp_path: Path, line: str, word: str) -> None:
+    """Whose line it is nobody can say, so that meanwhile none counts as deleted."""
+    write(tmp_path / "plants.csv", f"no,name,at\n1,a,2026-05-01\n{line}\n3,c,2026-05-01\n")
+    pages, cursor = poll(source(tmp_path, modified="at"))
+    assert rows(pages) == [("1", "a"), ("3", "c")]
+    (told,) = pages[-1].unfit or ()
+    assert word in told.message
+    assert "It is not taken. The other rows go on" in told.message
+    assert source(tmp_path, modified="at").check().problems == (told.message,)
+    with pytest.raises(ConfigProblem, match="nothing counts as deleted"):
+        list(source(tmp_path, modified="at").ids("plant"))
+    write(tmp_path / "plants.csv", "no,name,at\n1,a,2026-05-01\n2,b,2026-05-01\n3,c,2026-05-01\n", at=OLD + 60)
+    pages, _ = poll(source(tmp_path, modified="at"), cursor)
+    assert ("2", "b") in rows(pages)
+    assert pages[-1].unfit == []
 
 
 def test_a_missing_or_empty_file_waits_in_a_run_and_stops_a_start(tmp_path: Path) -> None:
