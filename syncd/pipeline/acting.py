@@ -301,6 +301,7 @@ def _send(
     try:
         return destination.write(requests), None
     except ConnectorError as error:
+        error.system = error.system or system
         wait = getattr(error, "retry_after", None) or 0.0
         return [Deferred(error.message, wait)] * len(rows), error
 

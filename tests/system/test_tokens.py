@@ -144,3 +144,23 @@ def test_a_log_in_refused_for_good_pauses_salesforce_alone(tmp_path: Path, sqlit
             (lead,) = made.leads()
             assert lead["Problem__c"] == "Scrap on line 4"
             assert made.problems() == []
+
+
+def test_a_token_refused_while_writing_is_one_question_that_closes(made: World) -> None:
+    """HubSpot's token is taken away between the poll and the feedback: one problem, of that system, closed by itself."""
+    handle, refused = made.hubspot.handle, [True]
+
+    def no_writes(request: Request) -> Response:
+        if refused[0] and request.path.endswith("/batch/update"):
+            return Response(401, {"status": "error", "category": "INVALID_AUTHENTICATION", "message": "no"})
+        return handle(request)
+
+    made.hubspot.handle = no_writes  # type: ignore[method-assign]
+    contact = made.contact()
+    assert set(made.cycle().troubles) == {"hubspot"}
+    (problem,) = made.problems()
+    assert problem.startswith("hubspot cannot be used: the token was refused")
+    refused[0] = False
+    made.settle()
+    assert made.problems() == []
+    assert made.told(contact)["syncd_handoff_status"] == "handed over"
