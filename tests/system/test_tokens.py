@@ -147,7 +147,7 @@ def test_a_log_in_refused_for_good_pauses_salesforce_alone(tmp_path: Path, sqlit
 
 
 def test_a_token_refused_while_writing_is_one_question_that_closes(made: World) -> None:
-    """HubSpot's token is taken away between the poll and the feedback: one problem, of that system, closed by itself."""
+    """HubSpot's token is taken away between the poll and the feedback: one problem, of that system, that closes."""
     handle, refused = made.hubspot.handle, [True]
 
     def no_writes(request: Request) -> Response:
