@@ -14,13 +14,15 @@ from syncd.matching.alike import Overlap, overlap
 from syncd.matching.evidence import SITE, Band, Comparison, Hold, Purpose, Rules, Sign
 from syncd.matching.frequency import Frequencies
 from syncd.matching.party import Form, Party, form_of
-from syncd.matching.place import NOWHERE, Place
+from syncd.matching.place import NOWHERE, SHORT, Place
 
 ANYWHERE = Frequencies()
+_OWN = 2  # a telephone that more records share is no one site's
 _AGREES = 0.55  # share of a name's bits that must be common for it to speak for a link
 _HALF = 0.35  # enough when street, house number and town all agree: "Vogel Bakery" and "Vogel Foods" at one door
 _HALF_LEAST = -6.0
 _SAME = 0.75
+_NEIGHBOURS = frozenset({Sign.HOUSE_OTHER, Sign.PHONE_OTHER})
 _STREET_AGREES = frozenset({Sign.STREET_SAME, Sign.STREET_CLOSE})
 # Kinds of evidence that outweigh two addresses which contradict each other: people and firms move.
 _WHEREVER = frozenset({"number", "email", "phone", "born"})
@@ -54,6 +56,9 @@ class _Tally:
     kinds: set[str] = field(default_factory=set)
     holds: list[Hold] = field(default_factory=list)
     half: bool = False  # a name that would do at a place that agrees in every part
+    headed: bool = False  # one of them begins with a word of the other
+    conflict: bool = False  # each name has words that the other lacks
+    switchboard: bool = False  # the telephone is that of several
     elsewhere: bool = False
 
     def add(self, sign: Sign, weight: float, kind: str = "") -> None:
@@ -69,7 +74,7 @@ class _Tally:
             self.holds.append(Hold.NOBODY)
         if rules.purpose is Purpose.SITE and not self.kinds & {"place", "phone", "number"}:
             self.holds.append(Hold.NOT_THE_PLACE)
-        if self.elsewhere and self.kinds.isdisjoint(_WHEREVER):
+        if self._is_elsewhere():
             self.holds.append(Hold.OTHER_PLACE)
         self.signs.append((Sign.CHANCE, -self.frequencies.prior))
         weight = 0.0
@@ -80,6 +85,15 @@ class _Tally:
         return Comparison(
             band=Band.REVIEW if hold else band, weight=round(weight, 3), signs=tuple(self.signs), hold=hold
         )
+
+    def _is_elsewhere(self) -> bool:
+        wherever = self.kinds & _WHEREVER
+        if self.rules.purpose is not Purpose.SITE:
+            return self.elsewhere and not wherever
+        said = {sign for sign, _ in self.signs}
+        if self.conflict or self.switchboard:  # the headquarters' number, given for every one of its sites
+            wherever = wherever - {"phone"}
+        return (self.elsewhere or said >= _NEIGHBOURS) and not wherever
 
 
 def _company_name(left: Form, right: Form, tally: _Tally) -> None:
@@ -95,10 +109,12 @@ def _company_name(left: Form, right: Form, tally: _Tally) -> None:
         both = overlap(one or left.words, other or right.words, bits, rarest)
     rules = tally.rules
     weight = _name_weight(both, rules)
+    tally.conflict = bool(both.left and both.right)
     if both.share < _AGREES:
         tally.add(Sign.NAME_OTHER if both.share < 0.2 else Sign.NAME_PART, weight)
         tally.holds += [Hold.NAMES_DIFFER] if both.share < _HALF else []
         tally.half = both.share >= _HALF and weight >= _HALF_LEAST
+        tally.headed = left.words[0] in right.words or right.words[0] in left.words
         return
     if both.numbers_differ:
         tally.add(Sign.NAME_NUMBER, -4.0)
@@ -110,10 +126,20 @@ def _company_name(left: Form, right: Form, tally: _Tally) -> None:
 
 def _without_place(mine: Form, other: Form) -> list[str]:
     here, there, words = mine.place, other.place, other.words
-    return [word for word in mine.words if word in words or not (here.has(word) or there.has(word))]
+    kept = []
+    for word in mine.words:
+        short = SHORT.get(word, word)
+        if word in words:
+            if not (short in here.city and short in there.city):
+                kept.append(word)
+        elif not (here.has(short) or there.has(short)):
+            kept.append(word)
+    return kept
 
 
 def _name_sign(both: Overlap, left: Form, right: Form) -> Sign:
+    if both.left and both.right:
+        return Sign.NAME_MIXED
     if both.left or both.right:
         return Sign.NAME_PART if both.share < _SAME or both.exact else Sign.NAME_CLOSE
     if not both.exact:
@@ -190,6 +216,7 @@ def _identifiers(left: Form, right: Form, tally: _Tally) -> None:
     if left.phone and right.phone:
         same = left.phone.endswith(right.phone) or right.phone.endswith(left.phone)
         rarity = log2(max(1, shared[left.phone]))
+        tally.switchboard = same and shared[left.phone] > _OWN
         tally.add(
             Sign.PHONE_SAME if same else Sign.PHONE_OTHER,
             rules.phone[0] - rarity if same else rules.phone[1],
@@ -233,6 +260,7 @@ def _place(left: Place, right: Place, tally: _Tally) -> None:
     if weight > most:
         tally.signs[before:] = [(sign, one * most / weight) for sign, one in tally.signs[before:]]
     tally.elsewhere = tally.elsewhere or _contradict(street, house, zone, city, tally.rules)
+    said = {sign for sign, _ in tally.signs}
     here = (street > 0) + (house > 0 or bool(left.box and left.box == right.box)) + (zone > 0 or city > 0)
     enough = tally.rules.purpose is Purpose.COMPANY or (
         tally.rules.town_suffices
@@ -241,7 +269,7 @@ def _place(left: Place, right: Place, tally: _Tally) -> None:
     )
     if weight >= tally.rules.place_counts and (here >= 2 or enough):
         tally.kinds.add("place")
-        if tally.half and here == 3:
+        if tally.half and here == 3 and (tally.headed or zone > 0) and Sign.PHONE_OTHER not in said:
             tally.kinds.add("name")
 
 
@@ -250,6 +278,8 @@ def _contradict(street: float, house: float, zone: float, city: float, rules: Ru
     if rules.purpose is Purpose.COMPANY:
         return False
     if zone <= 0 and city <= 0 and (zone < 0 or city < 0):  # the same street in two cities
+        return True
+    if street < 0 and house <= rules.house[1]:
         return True
     return zone <= 0 and (house <= rules.house[1] or street < 0)
 

@@ -41,6 +41,7 @@ class Sign(Enum):
     NAME_BUT_LEGAL = "name agrees but for the legal form"
     NAME_CLOSE = "name is spelled alike"
     NAME_PART = "name agrees in part"
+    NAME_MIXED = "name agrees in part, and each has words of its own"
     NAME_OTHER = "other name"
     NAME_NUMBER = "other number in the name"
     LEGAL_OTHER = "other legal form"
@@ -85,6 +86,7 @@ class Hold(Enum):
     OTHER_COUNTRY = "the countries differ"
     HOUSEHOLD = "first names differ, as in one household or office"
     NOBODY = "neither name nor e-mail address says who it is"
+    OUTDONE = "another record has the name without words of its own"
     TIE = "a second candidate is about as likely"
 
 
@@ -143,6 +145,10 @@ class Comparison:
     @property
     def reasons(self) -> tuple[Reason, ...]:
         return tuple(Reason(sign=sign, weight=round(weight, 2)) for sign, weight in self.signs)
+
+    @property
+    def mixed(self) -> bool:
+        return any(sign is Sign.NAME_MIXED for sign, _ in self.signs)
 
     def held(self, hold: Hold) -> Comparison:
         return replace(self, band=Band.REVIEW, hold=hold) if self.band is Band.LINK else self

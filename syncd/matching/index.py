@@ -91,16 +91,15 @@ class Index:
 
     def pairs(self) -> Iterator[tuple[str, str, Comparison]]:
         """Yield each two records of the index that may be one, once; unlikely pairs are left out."""
-        seen: set[tuple[str, str]] = set()
+        found: dict[tuple[str, str], Comparison] = {}
         for form in self._forms:
             for other in self._near(form, every=True):
                 pair = (form.id, other.id) if form.id < other.id else (other.id, form.id)
-                if pair in seen:
-                    continue
-                seen.add(pair)
-                found = weigh(form, other, self.rules, self.frequencies)
-                if found.band is not Band.NO:
-                    yield (*pair, found)
+                if pair not in found:
+                    found[pair] = weigh(form, other, self.rules, self.frequencies)
+        for pair, comparison in _outdone_held(found).items():
+            if comparison.band is not Band.NO:
+                yield (*pair, comparison)
 
     def _near(self, form: Form, *, every: bool = False) -> list[Form]:
         """Return the records that share the most keys; those that share few are left out once some share many."""
@@ -155,6 +154,24 @@ class Index:
 
 
 _rarity = itemgetter(0, 1)
+
+
+def _outdone_held(found: Mapping[tuple[str, str], Comparison]) -> dict[tuple[str, str], Comparison]:
+    """Hold the links of which each name has words of its own while one of the two has a likelier link without such.
+
+    So "Vogel Bar" is one with the other "Vogel Bar" at its door, and not with the "Vogel Bakery" there.
+    """
+    best: dict[str, float] = {}
+    for pair, one in found.items():
+        if one.band is Band.LINK and not one.mixed:
+            for record in pair:
+                best[record] = max(best.get(record, one.weight), one.weight)
+    return {
+        pair: one.held(Hold.OUTDONE)
+        if one.mixed and any(best.get(record, one.weight) > one.weight for record in pair)
+        else one
+        for pair, one in found.items()
+    }
 
 
 def choose(

@@ -35,7 +35,8 @@ _OTHER = {
     "third": "3rd", "fourth": "4th", "fifth": "5th", "sixth": "6th", "seventh": "7th", "eighth": "8th", "ninth": "9th",
     "tenth": "10th", "springs": "spgs", "village": "vlg", "station": "sta", "ridge": "rdg", "valley": "vly",
 }  # fmt: skip
-_SHORT = (
+# Words of addresses as people write them out -> as they are compared.
+SHORT = (
     {long: short for short, longs in _TYPES.items() for long in longs.split()}
     | {long: short for short, long in _WAYS.items()}
     | _OTHER
@@ -151,7 +152,7 @@ def _plain(text: str | None) -> str:
 def _words(text: str | None) -> tuple[str, ...]:
     if not text:
         return ()
-    return tuple(dict.fromkeys(_SHORT.get(word, word) for word in tokens(join_letters(fold(text)))))
+    return tuple(dict.fromkeys(SHORT.get(word, word) for word in tokens(join_letters(fold(text)))))
 
 
 @lru_cache(maxsize=1 << 14)
@@ -190,9 +191,9 @@ def _street_parts(text: str) -> tuple[tuple[str, ...], tuple[str, ...], tuple[st
             number, rest = _NUMBER.match(word).groups()  # type: ignore[union-attr]
             numbers.append(number.lstrip("0") or "0")
             if rest:  # "4161Butterfield Rd"
-                words.append(_SHORT.get(rest, rest))
+                words.append(SHORT.get(rest, rest))
         else:
-            words.append(_SHORT.get(word, word))
+            words.append(SHORT.get(word, word))
     if len(numbers) > 1:
         numbers = sorted(set(numbers))
     return tuple(numbers), units, tuple(dict.fromkeys(words)), box

@@ -1,0 +1,103 @@
+"""What stands close together and is not one: tenants of one door, sites of one company, houses of one street.
+
+No postcode, no country, sometimes no telephone, as in the lists that towns and guides publish.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from syncd.matching import Band, Hold, Index, Party, Sign, compare
+
+BAR = Party(
+    id="bar", name="Harbour Lantern Court", street="3570 Quay Blvd", city="Wexmouth", phone="+13125550101"
+)  # fmt: skip
+DEPOT = Party(id="d", name="Tannhill Freight Kedzie", street="2610 N Alder Ave", city="Wexmouth", phone="+13125550110")
+
+
+def linked(*rows: Party) -> set[frozenset[str]]:
+    return {frozenset((one, other)) for one, other, said in Index(rows).pairs() if said.band is Band.LINK}
+
+
+def test_half_a_name_and_another_telephone_at_one_door_is_another_tenant() -> None:
+    """A casino holds a Palace Court and an Empress Court; without the telephones nobody could tell."""
+    court = replace(BAR, name="Lantern Court", postcode="60614")
+    other = replace(court, name="Meadow Court", phone="+13125550102")
+    assert compare(court, other).band is not Band.LINK
+    assert compare(court, replace(other, phone=None)).band is Band.LINK
+
+
+def test_without_postcodes_a_name_agrees_by_half_only_when_it_begins_alike() -> None:
+    """The word that names a company stands first: Vogel Bakery and Vogel Foods, not Vogel Foods and Sommer Foods."""
+    bakery = Party(name="Voltaform Bakery", street="12 Alder St", city="Wexmouth")
+    assert compare(bakery, replace(bakery, name="Voltaform Confectionery")).band is Band.LINK
+    assert compare(bakery, replace(bakery, name="Sommerwind Bakery")).band is not Band.LINK
+
+
+def test_the_name_of_the_town_makes_two_companies_no_more_alike() -> None:
+    """Every second shop of a town is called after it, in brackets or not."""
+    one = Party(name="Lantern (East Wexmouth)", street="3200 Quay Blvd", city="East Wexmouth")
+    other = Party(name="Saffron (East Wexmouth)", street="3500 Quay Blvd", city="East Wexmouth")
+    assert compare(one, other).band is Band.NO
+    assert compare(one, replace(one, name="Lantern")).band is Band.LINK
+
+
+@pytest.mark.parametrize("name", ["Tannhill Freight Kedzie", "Tannhill Freight Fullerton"])
+def test_a_switchboards_number_says_nothing_of_the_place(name: str) -> None:
+    """Headquarters give one number for all their sites; so it does not outweigh another street and house."""
+    sites = [replace(DEPOT, id=str(n), street=f"{n}75 Birch Rd", name=f"Tannhill Freight {n}") for n in range(3)]
+    found = Index([DEPOT, *sites]).find(replace(DEPOT, id="new", name=name, street="3255 W Maple St"))
+    assert found.band is not Band.LINK
+
+
+def test_a_number_of_ones_own_holds_although_the_company_moved() -> None:
+    """The name is the same to the word and nobody else has the number: a new address, not a new site."""
+    moved = replace(DEPOT, id="new", street="3255 W Maple St")
+    assert Index([DEPOT]).find(moved).band is Band.LINK
+    assert compare(DEPOT, replace(moved, name="Tannhill Freight Fullerton")).hold is Hold.OTHER_PLACE
+
+
+def test_another_house_and_another_telephone_are_another_site() -> None:
+    """Chains stand twice in one street; one sign alone may be a slip, and two are not."""
+    depot = replace(DEPOT, postcode="60614")
+    next_door = replace(depot, street="2690 N Alder Ave", phone="+13125550119")
+    assert compare(depot, next_door).hold is Hold.OTHER_PLACE
+    assert compare(depot, replace(next_door, phone=None)).band is Band.LINK
+
+
+def test_neighbouring_postcodes_are_no_slip_where_street_and_house_differ() -> None:
+    """In a city most postcodes are one digit apart."""
+    depot = replace(DEPOT, postcode="60623", city=None)
+    other = replace(depot, name="Tannhill Freight Fullerton", street="3443 N Maple St", postcode="60629")
+    assert compare(depot, other).hold is Hold.OTHER_PLACE
+    assert compare(depot, replace(depot, postcode="60629")).band is Band.LINK
+
+
+def test_tenants_of_one_name_are_paired_with_their_own_doubles_only() -> None:
+    """A hotel's café, its dining room, and each once more as somebody else wrote it; the number is the hotel's."""
+    hotel = Party(street="3434 Alder Rd", city="Wexmouth", phone="+13125550120")
+    cafe, room = (
+        replace(hotel, id="a", name="Grand Lantern Cafe Wexmouth"),
+        replace(hotel, id="b", name="Grand Lantern Ballroom Wexmouth"),
+    )
+    again = [
+        replace(cafe, id="a2", name="Cafe, Grand Lantern (Wexmouth)"),
+        replace(room, id="b2", name="Ballroom, Grand Lantern"),
+    ]
+    assert linked(cafe, room, *again) == {frozenset(("a", "a2")), frozenset(("b", "b2"))}
+    asked = {said.hold for _, _, said in Index([cafe, room, *again]).pairs() if said.hold}
+    assert asked == {Hold.OUTDONE}
+
+
+def test_words_that_each_name_has_for_itself_are_said() -> None:
+    found = compare(replace(BAR, name="Harbour Lantern Bakery"), BAR)
+    assert Sign.NAME_MIXED in {reason.sign for reason in found.reasons}
+    assert Sign.NAME_PART in {reason.sign for reason in compare(replace(BAR, name="Harbour Lantern"), BAR).reasons}
+
+
+def test_three_copies_of_one_row_are_all_paired() -> None:
+    """What is only shorter or longer is outdone by nobody."""
+    rows = (BAR, replace(BAR, id="b", name="Harbour Lantern"), replace(BAR, id="c"))
+    assert len(linked(*rows)) == 3
