@@ -26,7 +26,7 @@ def sql(made: World, statement: str) -> None:
 
 def cycle(made: World) -> list[str]:
     """A cycle that waits for nothing; return the systems in trouble."""
-    made.work._troubles.clear()
+    made.work.troubles.forget()
     made.wait_is_over()
     return sorted(made.cycle().troubles)
 

@@ -259,7 +259,8 @@ def place(folder: Path, changes: Mapping[str, str] | None = None, *, history: bo
             _set_clocks(world, clock)
             _make_email_optional(folder / "mappings" / "definition.yaml")
             town = _town(world, clock, history=history)
-            patch.setattr("syncd.daemon.work.logger", lambda: _Log(town.said))
+            for module in ("work", "trouble"):
+                patch.setattr(f"syncd.daemon.{module}.logger", lambda: _Log(town.said))
             world.hubspot.save(folder / "empty-hubspot.json")
             world.salesforce.save(folder / "empty-salesforce.json")
             shutil.copy(folder / "erp.db", folder / "empty-erp.db")
@@ -301,9 +302,14 @@ def _take_over(patch: pytest.MonkeyPatch, clock: Clock) -> None:
         return replace(found, connect=lambda system, settings: found.connect(system, settings, sleep=clock.sleep))
 
     patch.setattr(registry, "find", sleepless)
-    for module in ("connectors.http", "connectors.salesforce.client", "connectors.salesforce.lookback"):
+    clocked = (
+        "connectors.http",
+        "connectors.salesforce.client",
+        "connectors.salesforce.lookback",
+        "syncd.daemon.trouble",
+    )
+    for module in clocked:
         patch.setattr(f"{module}.time", _Time(clock))
-    patch.setattr("syncd.daemon.work.time", _Time(clock))
 
 
 class _Log:

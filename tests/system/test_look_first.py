@@ -59,6 +59,6 @@ def test_a_crm_that_cannot_be_read_gets_nothing_new(made: World) -> None:
     assert made.leads() == []
     fault.times = 0
     made.wait_is_over()
-    made.work._troubles.clear()
+    made.work.troubles.forget()
     made.cycle()
     assert len(made.leads()) == 1

@@ -152,7 +152,7 @@ def test_a_column_with_a_new_name_pauses_what_reads_it_and_nothing_else(
     monkeypatch.setattr("syncd.daemon.drift.PATIENCE_MS", 0)
     ship_to(shop, 41, "customer,number,name,street_1,zip", OLD + 60)
     for _ in range(3):
-        shop.work._troubles.clear()
+        shop.work.troubles.forget()
         shop.wait_is_over()
         shop.cycle()
     assert alive(shop) == 41
@@ -161,7 +161,7 @@ def test_a_column_with_a_new_name_pauses_what_reads_it_and_nothing_else(
     assert "street_1" in problem
     ship_to(shop, 41, at=OLD + 120)
     for _ in range(2):
-        shop.work._troubles.clear()
+        shop.work.troubles.forget()
         shop.wait_is_over()
         shop.cycle()
     assert not [one for one in shop.problems() if "street" in one]

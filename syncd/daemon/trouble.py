@@ -1,0 +1,149 @@
+"""The one place that decides what follows trouble with a system: how long it is left alone, and who is told."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+from sqlalchemy import Engine
+
+from connectors.errors import (
+    AuthExpired,
+    ConfigProblem,
+    ConnectorError,
+    ContractBroken,
+    ReadingRests,
+    Unavailable,
+)
+from syncd.health import Health
+from syncd.log import logger
+from syncd.store import inbox, systems
+from syncd.store.database import from_ms, now_ms
+
+# A system in trouble is asked again after these seconds, the last for as long as it lasts.
+PAUSES = (5.0, 15.0, 60.0, 300.0)
+# A pause that a system asks for is kept to, also by sends, and told to a person when it is as long as LONG_PAUSE.
+LONG_PAUSE = 600.0
+LONGEST_PAUSE = 86_400.0
+# While reading rests for the sake of handoffs, it is seen this often whether these need a look at what is there.
+REST = 60.0
+
+
+class Paused(Unavailable):
+    """A pause that is under way already."""
+
+
+class Troubles:
+    """The systems that are in trouble; safe to use from any thread."""
+
+    def __init__(self, engine: Engine, health: Health) -> None:
+        self._engine, self._health = engine, health
+        self._lock = threading.Lock()
+        self._met: dict[str, tuple[int, float]] = {}  # system -> (times in a row, not before, monotonic)
+        self._closed: dict[str, float] = {}  # system -> until when it asked to be left alone (monotonic)
+        self._partly: dict[str, str] = {}  # system -> why some of its kinds cannot be read
+        self._well: set[str] = set()  # systems about which the inbox asks nothing
+
+    def rests(self, system: str, *, even_if_paused: bool = False) -> bool:
+        """Return whether a poll must wait; the pause that the system itself asked for holds in any case."""
+        until = 0.0 if even_if_paused else self._met.get(system, (0, 0.0))[1]
+        return time.monotonic() < max(until, self._closed.get(system, 0.0))
+
+    def closed(self, system: str) -> Paused | None:
+        """Return why nothing at all may be asked of the system now, or None."""
+        left = self._closed.get(system, 0.0) - time.monotonic()
+        return Paused(f"{system} asked for a pause", system=system, retry_after=left) if left > 0 else None
+
+    def forget(self) -> None:
+        """Let every system be asked again at once."""
+        self._met.clear()
+        self._closed.clear()
+
+    def met(self, system: str, error: ConnectorError) -> None:
+        """Pause a system for a while; a person is asked where waiting will not mend it."""
+        told = getattr(error, "retry_after", None) or 0.0
+        rests = isinstance(error, ReadingRests)
+        with self._lock:
+            times = self._met.get(system, (0, 0.0))[0]
+            pause = REST if rests else max(PAUSES[min(times, len(PAUSES) - 1)], min(told, LONGEST_PAUSE))
+            self._met[system] = (times + 1, time.monotonic() + pause)
+            if pause >= LONG_PAUSE:
+                self._closed[system] = time.monotonic() + pause
+        self._well.discard(system)
+        reason = error.message.removeprefix(f"{system}: ")
+        if self._health.troubled(system, type(error).__name__, reason):
+            logger().warning(
+                "a system cannot be used; the others go on",
+                action="pause",
+                system=system,
+                kind=type(error).__name__,
+                reason=reason,
+                request_id=error.request_id,
+            )
+        if _needs_a_person(error, told, times):
+            when = f"at {from_ms(now_ms() + int(1000 * told)):%Y-%m-%d %H:%M} UTC"
+            self._ask(
+                system,
+                "system",
+                f"{system} {'is not read' if rests else 'cannot be used'}: {reason}. Its data waits, nothing is lost; "
+                f"it goes on by itself {when if told >= LONG_PAUSE else 'once this is mended'}",
+            )
+
+    def met_in_part(self, system: str, error: ConnectorError) -> None:
+        """Leave out the kinds of record that cannot be read; the system's others go on."""
+        self._well.discard(system)
+        names = ", ".join(error.kinds)
+        reason = error.message.removeprefix(f"{system}: ")
+        if self._partly.get(system) != error.message:
+            self._partly[system] = error.message
+            logger().warning(
+                "some kinds of record cannot be read; the others go on",
+                action="pause",
+                system=system,
+                kinds=names,
+                reason=reason,
+            )
+        self._ask(
+            system,
+            "mapping",
+            f"{system} {names} cannot be read: {reason}. Their data waits, nothing is lost; the other kinds go on, and "
+            f"these do by themselves once this is mended",
+        )
+
+    def answered(self, system: str, *, calls: int, budget: int | None, spent_today: int) -> None:
+        """Note that a system can be used, all of it or in part."""
+        was = self._health.polled(system, calls=calls, budget=budget, spent_today=spent_today)
+        with self._lock:
+            had = self._met.pop(system, None)
+        if was or had:
+            logger().info("a system can be used again", action="resume", system=system)
+
+    def is_whole(self, system: str) -> None:
+        """Close what was asked about a system; at the first poll also what an earlier process asked."""
+        if self._partly.pop(system, None) is not None:
+            logger().info("all kinds of record can be read again", action="resume", system=system)
+        if system in self._well:
+            return
+        self._well.add(system)
+        with self._engine.begin() as connection:
+            if systems.is_open(connection, f"system|{system}"):
+                inbox.close_problems(connection, key=f"system|{system}")
+                systems.wake_waiting(connection, now_ms())
+
+    def _ask(self, system: str, kind: str, message: str) -> None:
+        with self._engine.begin() as connection:
+            inbox.open_problem(
+                connection, key=f"system|{system}", kind=kind, system=system, message=message, now=now_ms()
+            )
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def _needs_a_person(error: ConnectorError, told: float, times: int) -> bool:
+    """`told`: the seconds that the system asked for; `times`: how often in a row it had been in trouble before."""
+    if isinstance(error, ReadingRests):
+        return times == 0
+    if isinstance(error, Unavailable):
+        return told >= LONG_PAUSE or times >= len(PAUSES)
+    return isinstance(error, (AuthExpired, ConfigProblem, ContractBroken))
