@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,10 +14,12 @@ from support.world import COMPLETE, world
 from connectors.contract import Deferred, Page, Policy, Reading, Record, WriteRequest, Written
 from connectors.errors import AuthExpired, Unavailable
 from connectors.salesforce import SalesforceConnector, Settings, connect
+from connectors.salesforce.records import columns
 from sandbox.salesforce import Salesforce
 from sandbox.wire import Fault, Server
 
 ROWS = 6_000
+FIELDS = ("LastName", "City")
 READS = ("POST jobs/query", "GET jobs/query/{id}", "GET jobs/query/{id}/results", "DELETE jobs/query/{id}")
 WRITES = (
     "POST jobs/ingest",
@@ -71,7 +74,7 @@ class Box:
         self.cursor = dict(page.cursor)
 
     def poll(self) -> None:
-        reading = Reading(kind="Lead", fields=("LastName", "City"), after=self.cursor)
+        reading = Reading(kind="Lead", fields=FIELDS, after=self.cursor)
         for page in self.sf.changes([reading], self):
             self.take(page)
 
@@ -125,6 +128,33 @@ def test_calls_of_a_query_job_that_fail_for_long_lose_nothing(call: str, rows: i
         made.poll()
         assert set(made.records) == set(seeded)
         assert made.server.board.calls["POST jobs/query"] == calls
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Fault("status", "query/{id}/results", status=200, body={"state": "JobComplete"}),
+        Fault(
+            "status",
+            "query/{id}/results",
+            status=200,
+            body=",".join(columns("Lead", FIELDS)).encode() + b"\n",
+            headers={"Content-Type": "text/csv", "Sforce-NumberOfRecords": "5000", "Sforce-Locator": "MTAw"},
+        ),
+    ],
+    ids=["no table", "a table that lacks rows"],
+)
+def test_a_part_that_is_not_what_it_should_be_is_fetched_again_by_the_next_poll(answer: Fault) -> None:
+    """It neither counts as read nor as a sign that Bulk cannot read the object: the job is gone on with."""
+    with box() as made:
+        seeded = made.seed(ROWS)
+        met = made.server.board.add(replace(answer))
+        with pytest.raises(Unavailable):
+            made.poll()
+        made.poll()
+        assert met.fired == 1
+        assert sorted(made.given) == sorted(seeded)
+        assert made.server.board.calls["POST jobs/query"] == 1
 
 
 def test_a_log_in_that_is_refused_for_good_while_a_job_runs_stops_and_goes_on_later() -> None:
