@@ -60,7 +60,8 @@ _ROW_WORDS = {
     "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST": "a value is not among those of a restricted picklist; add it there, or "
     "translate it with `values` in the mapping",
     "FIELD_FILTER_VALIDATION_EXCEPTION": "a lookup filter of the org forbids the reference",
-    "FIELD_INTEGRITY_EXCEPTION": "a value does not fit the org's lists or the parent (often state and country)",
+    "FIELD_INTEGRITY_EXCEPTION": "a value does not fit the org's lists or the parent; with state and country picklists "
+    "write StateCode and CountryCode, or the names as the org lists them (`as: state name`)",
     "INVALID_CROSS_REFERENCE_KEY": "a record referred to is missing, deleted or invisible to the integration user",
     "INSUFFICIENT_ACCESS_ON_CROSS_REFERENCE_ENTITY": "the integration user may not see a record referred to",
     "INVALID_FIELD_FOR_INSERT_UPDATE": "a field may not be written by the integration user; grant it, or unmap it",

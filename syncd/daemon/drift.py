@@ -313,7 +313,9 @@ def _tell(kind_map: KindMap, one: Finding, fields: Fields, gap: Gap, missing: st
     key = f"drift|{kind_map.system}|{kind_map.kind}|{one.lack}|{one.field}|{one.choice}"
     known = fields.get(one.field, {})
     hint = f"the new field {known['heir']!r} may be it" if known.get("heir") else one.problem.hint
-    what = f"{kind_map.system}: {missing}" if missing and one.lack is Lack.KIND else one.problem.message
+    what = one.problem.message
+    if missing and one.lack is Lack.KIND:
+        what = f"{kind_map.system}: {missing.removeprefix(f'{kind_map.system}: ')}"
     words = f"{one.problem.place}: {what}" + (f"; {hint}" if hint and not missing else "")
     return key, f"{words}. {_consequence(one, gap)}"
 

@@ -17,6 +17,7 @@ from connectors.contract import Deferred, Destination, Policy, Rejected, WriteRe
 from connectors.errors import ConnectorError
 from syncd.lead.decision import Decision, Fate, LackingFact, LeadState, Write
 from syncd.lead.definition import EntityKind
+from syncd.log import logger
 from syncd.mapping.model import BESIDE, Mappings
 from syncd.pipeline.asking import tell_questions
 from syncd.pipeline.resembling import keep_keys
@@ -130,7 +131,10 @@ def send_batch(
         by_system.setdefault(system, []).extend(rows)
     for system, rows in by_system.items():
         results, trouble = _send(destinations.get(system), system, rows)
-        troubles += [trouble] if trouble is not None else []
+        if trouble is not None:
+            troubles.append(trouble)
+        else:
+            _say_put_off(system, results)
         with engine.begin() as connection:
             outcomes += _settle(connection, rows, results, now_ms())
     return outcomes, troubles
@@ -304,6 +308,11 @@ def _send(
         error.system = error.system or system
         wait = getattr(error, "retry_after", None) or 0.0
         return [Deferred(error.message, wait)] * len(rows), error
+
+
+def _say_put_off(system: str, results: Sequence[WriteResult]) -> None:
+    for reason, count in Counter(one.reason for one in results if isinstance(one, Deferred)).most_common():
+        logger().warning("writes were put off", action="retry", system=system, writes=count, reason=reason)
 
 
 def _settle(connection: Connection, rows: Sequence[Any], results: Sequence[WriteResult], now: int) -> Counter[str]:

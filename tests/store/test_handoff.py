@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 from seam import ANN, Seam
 from support.builders import polled
@@ -10,7 +13,7 @@ from support.clock import MINUTE, NOW, SECOND
 from connectors.contract import Deferred, Policy, Rejected, WriteRequest, WriteResult, Written
 from connectors.errors import Unavailable
 from syncd.lead.decision import Fate
-from syncd.pipeline import Brake, decide_batch, store_decisions
+from syncd.pipeline import Brake, acting, decide_batch, store_decisions
 from syncd.store import handoff
 from syncd.store.tables import agreed, due, entity, ledger, problem, stage_event, verdict
 
@@ -215,6 +218,19 @@ def test_a_deferred_row_is_due_again_when_the_system_said(seam: Seam, told: floa
     seam.until_quiet()
     assert seam.intents()[:2] == ["deferred", "done"]
     assert len({one.key for one in created(seam)}) == 1
+
+
+def test_why_rows_were_put_off_is_said_once(seam: Seam, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A count alone would not tell an operator what to look at."""
+    said: list[tuple[Any, ...]] = []
+    monkeypatch.setattr(
+        acting, "logger", lambda: SimpleNamespace(warning=lambda _, **of: said.append(tuple(of.values())))
+    )
+    seam.crm.answer = lambda _: Deferred("row lock")
+    seam.contact("51")
+    seam.contact("52", {"email": "bob@plant.example"})
+    assert seam.turn() == {"deferred": 2}
+    assert said == [("retry", "crm", 2, "row lock")]
 
 
 def test_a_system_in_trouble_defers_its_rows_and_only_those(seam: Seam) -> None:

@@ -139,6 +139,8 @@ def test_an_object_that_is_gone_pauses_itself(made: World, impatient: None) -> N
     made.settle()
     assert lead(made)["Title"] == "Plant manager"
     (problem,) = made.problems()
+    assert ": salesforce: there is no object Account that syncd's user may see" in problem
+    assert "salesforce: salesforce" not in problem
     assert "Nothing of this kind is read or written meanwhile" in problem
     made.salesforce.org.types["account"] = hidden
     made.settle()
