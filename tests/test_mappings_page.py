@@ -314,7 +314,7 @@ def outcome(kind: KindMap, agreed: str | None, theirs: str, ours: str, *, ours_l
         modified=100,
         deleted=False,
         survivor=None,
-        agreed={} if agreed is None else {"title": (agreed, "w")},
+        agreed={} if agreed is None else {"x": (agreed, "w")},
     )
     source = {"title": {"at": 200 if ours_later else 50}}
     write, _, asks = plan_update(kind, record, {"title": ours}, source, lambda line, entity: None)

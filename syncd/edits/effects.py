@@ -285,10 +285,9 @@ class _Reader:
         found = named or judged or through or told or list(self.edit.lines)
         return str(found[0].place) if found else ""
 
-    def _lines(self, write: Write) -> dict[str, FieldMap]:
+    def _lines(self, write: Write) -> Mapping[str, FieldMap]:
         kind_map = self.mappings.kind(write.system, write.kind)
-        lines = kind_map.fields.values() if kind_map is not None else ()
-        return {line.writes: line for line in lines if line.writes is not None}
+        return kind_map.writers if kind_map is not None else {}
 
     def _is_moment(self, write: Write, field: str) -> bool:
         line = self._lines(write).get(field)

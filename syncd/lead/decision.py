@@ -81,7 +81,11 @@ class Verdict:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SourceRecord:
-    """A linked record as stored, with what was last agreed with it. `agreed`: field -> [value, "w" or "r"]."""
+    """A linked record as stored, with what was last agreed with it.
+
+    `agreed`: their field -> [our value, "w" or "r"], and of those that were written more than once or are held in
+    another form over there [.., .., times written again, value before, ms, their value].
+    """
 
     system: str
     kind: str
@@ -102,6 +106,11 @@ class SourceRecord:
         if len(names) == 1:
             return changed.get(names[0], first)
         return max((changed.get(name, first) for name in names), default=first)
+
+
+def agreed_raw(agreed: Sequence[Any]) -> Any:
+    """Return what was agreed as the system held it then."""
+    return agreed[5] if len(agreed) > 5 else agreed[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +196,7 @@ class Write:
     kind: str
     record_id: str | None  # None: create
     fields: Mapping[str, Any]
-    agrees: Mapping[str, Any]  # our field -> canonical value
+    agrees: Mapping[str, Any]  # their field -> canonical value
     key: tuple[str, str] | None = None
     overwrites: bool = False  # a value that was there, and not one of our own facts, is replaced
 

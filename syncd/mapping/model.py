@@ -161,12 +161,16 @@ class FieldMap:
 
 
 class Voice(NamedTuple):
-    """What a merge must know of a mapping line. `insists`: a change made over there wins."""
+    """What a merge must know of a mapping line.
+
+    `insists`: a change made over there wins. `field`: theirs, of which it may have been agreed what it holds.
+    """
 
     method: int
     rule: str
     reads: tuple[str, ...]
     insists: bool
+    field: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -212,7 +216,11 @@ class KindMap:
         """With what weight this kind speaks of each of our fields."""
         return {
             name: Voice(
-                one.method.rank, one.rule, one.reads, one.writes is not None and one.conflict is Conflict.THEIRS
+                method=one.method.rank,
+                rule=one.rule,
+                reads=one.reads,
+                insists=one.writes is not None and one.conflict is Conflict.THEIRS,
+                field=one.writes or next(iter(one.reads), ""),
             )
             for name, one in self.fields.items()
         }
@@ -222,6 +230,11 @@ class KindMap:
         """Our fields that are written to this kind, and how the system's value of each is read back."""
         lines = self.fields.values()
         return [(one.name, one.read_back, one) for one in lines if one.writes is not None and one.read_back is not None]
+
+    @cached_property
+    def writers(self) -> Mapping[str, FieldMap]:
+        """Their fields that are written, each by one line."""
+        return {one.writes: one for one in self.fields.values() if one.writes is not None}
 
     @cached_property
     def linked(self) -> Sequence[FieldMap]:

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Engine
 
 from connectors.contract import Deferred, Destination, Policy, Rejected, WriteRequest, WriteResult, Written
 from connectors.errors import ConnectorError
-from syncd.lead.decision import Decision, Fate, LackingFact, LeadState, Write
+from syncd.lead.decision import Decision, Fate, LackingFact, LeadState, Write, agreed_raw
 from syncd.lead.definition import EntityKind
 from syncd.log import logger
 from syncd.mapping.model import BESIDE, Mappings
@@ -359,7 +359,7 @@ def _remember_written(connection: Connection, written: Sequence[tuple[Any, Writt
                 "system": row.system,
                 "kind": row.kind,
                 "record_id": result.id,
-                "values": _agree(agreed.get((row.system, row.kind, result.id), {}), row.request["agrees"], now),
+                "values": _agree(agreed.get((row.system, row.kind, result.id), {}), row.request, now),
             }
             for row, result in written
         ],
@@ -392,20 +392,21 @@ def _remember_written(connection: Connection, written: Sequence[tuple[Any, Writt
     inbox.close_problems(connection, entities=sorted(settled), kinds=("rejected",))
 
 
-def _agree(before: Mapping[str, Any], agrees: Mapping[str, Any], now: int) -> dict[str, Any]:
-    """Return the agreements of one record after a write: field -> [value, "w", flips, value before, ms].
+def _agree(before: Mapping[str, Any], request: Mapping[str, Any], now: int) -> dict[str, Any]:
+    """Return the agreements of one record after a write, in the form of SourceRecord's.
 
     A flip is a value that was written before and had to be written again, within a day.
     """
     after = dict(before)
-    for name, value in agrees.items():
-        old = before.get(name)
+    for field, value in request["agrees"].items():
+        old, raw = before.get(field), request["fields"].get(field)
+        flips, earlier, at = old[2:5] if old is not None and len(old) >= 5 else (0, None, 0)
         if old is None:
-            after[name] = [value, "w"]
+            after[field] = [value, "w"] if raw == value else [value, "w", 0, None, 0, raw]
             continue
-        flips, earlier, at = old[2:5] if len(old) >= 5 else (0, None, 0)
-        again = value == old[0] or (len(old) >= 5 and value == earlier)
-        after[name] = [value, "w", flips + 1 if again and now - at < FLIP_WINDOW_MS else 0, old[0], now]
+        again = (value == old[0] and raw == agreed_raw(old)) or (len(old) >= 5 and value == earlier)
+        told = [value, "w", flips + 1 if again and now - at < FLIP_WINDOW_MS else 0, old[0], now]
+        after[field] = told if raw == value else [*told, raw]
     return after
 
 

@@ -294,7 +294,7 @@ def _plan(
         writes += [write] if write is not None else []
         asks += asked
         if equal:
-            agreed = {name: [value, "r"] for name, value in equal.items()}
+            agreed = {field: [value, "r"] for field, value in equal.items()}
             reads[(record.system, record.kind, record.id)] = {**record.agreed, **agreed}
     if allowed and not view.in_review:
         created, asked = _plan_creates(batch, view, values)

@@ -205,7 +205,7 @@ def _hand_down(
     taken: dict[str, Any] = {}
     for loser in losers:
         for name, agreed in known.get(loser, {}).items():
-            line = kind_map.fields.get(name)
+            line = kind_map.writers.get(name)
             if line is not None and line.read_back is not None and line.read_back(fields) == agreed[0]:
                 taken.setdefault(name, agreed)
     if taken:

@@ -48,7 +48,7 @@ def _owned(kind_map: KindMap, record: SourceRecord, doubts: Sequence[Doubt]) -> 
     agreed: dict[str, Any] = dict(record.agreed)
     for doubt in doubts:
         for name, value in doubt.agrees.items():
-            line = kind_map.fields.get(name)
+            line = kind_map.writers.get(name)
             if line is not None and line.beside and record.agreed.get(name, [None])[0] is None:
                 agreed[name] = [None, "w", 0, value, 0]  # linked perhaps: unlinked with the next change
             if line is None or line.read_back is None or line.read_back(record.fields) != value:

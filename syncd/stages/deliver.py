@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from syncd.lead.decision import Ask, SourceRecord, Write
+from syncd.lead.decision import Ask, SourceRecord, Write, agreed_raw
 from syncd.lead.definition import HANDOFF_FACTS, EntityKind
 from syncd.mapping.model import ABSENT, BadValue, Conflict, Create, FieldMap, KindMap
 
@@ -40,10 +40,10 @@ def plan_update(
             continue
         ours = values[name]
         theirs = read_back(held)
-        base = agreed.get(name)
+        base = agreed.get(str(line.writes))
         if theirs == ours and ours is not None and line.refers_to is None:
             if base is None or base[0] != ours or (len(base) > 2 and _is_frozen(base)):
-                equal[name] = ours
+                equal[str(line.writes)] = ours
             continue
         if line.owner and theirs not in (None, "") and line.conflict in _LEFT_ALONE:
             continue  # nobody loses a record unless the mapping says so
@@ -56,20 +56,20 @@ def plan_update(
             ours = _held(line, raw, ours)
         if theirs == ours or (ours is None and theirs in (None, "")):
             if base is None or base[0] != ours or _is_frozen(base):
-                equal[name] = ours
+                equal[str(line.writes)] = ours
             continue
         if _ours_wins(line, name, ours, theirs, base, provenance.get(name), record, asks):
             if _is_frozen(base):
                 asks.append(_ask_frozen(line, name, record))
                 continue
             fields[str(line.writes)] = raw
-            agrees[name] = ours
+            agrees[str(line.writes)] = ours
             overwrites = overwrites or (theirs not in (None, "") and name not in HANDOFF_FACTS)
     for line in kind_map.linked:
-        link = _link(line, values.get(line.name), agreed.get(line.name), translate)
+        link = _link(line, values.get(line.name), agreed.get(str(line.writes)), translate)
         if link is not None:
             fields[str(line.writes)] = link
-            agrees[line.name] = link[0]
+            agrees[str(line.writes)] = link[0]
     if not fields:
         return None, equal, asks
     return (
@@ -106,7 +106,7 @@ def plan_create(
         if raw is ABSENT or raw is None:
             continue
         fields[line.writes] = [raw, None] if line.beside else raw
-        agrees[name] = _held(line, raw, ours)
+        agrees[line.writes] = _held(line, raw, ours)
     if asks:
         return None, asks
     return (
@@ -207,8 +207,8 @@ def _ours_wins(
     if theirs in (None, ""):
         # Never filled, or emptied by a person since we agreed: the second is their say.
         return base is None or base[0] is None or base[0] != ours
-    if base is not None and base[0] == theirs:
-        return True  # we alone changed
+    if base is not None and (base[0] == theirs or agreed_raw(base) == record.fields.get(str(line.writes))):
+        return True  # we alone changed: what is said of the lead, or the line that writes it
     if base is not None and base[0] == ours:
         return line.conflict is Conflict.OURS  # they alone changed
     if line.conflict is Conflict.OURS:

@@ -16,7 +16,7 @@ IN_DOUBT = ("lapsed", "deferred")
 
 @dataclass(frozen=True, slots=True)
 class Doubt:
-    """A write that may have been applied. `record_id` is None for a create; `agrees`: field -> canonical value."""
+    """A write that may have been applied. `record_id`: None for a create; `agrees`: their field -> canonical value."""
 
     system: str
     kind: str

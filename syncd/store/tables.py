@@ -119,7 +119,7 @@ match_key = Table(
     Index("match_key_by_entity", "entity"),
 )
 
-# Per linked record and field the last value both sides held, and whether we wrote it ("w") or read it ("r").
+# Per linked record and field over there the last value both sides held, and whether we wrote it ("w") or read it ("r").
 agreed = Table(
     "agreed",
     metadata,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,19 @@ def line(file: str, name: str, text: str) -> Callable[[Files], None]:
         kept = [one for one in files[file].splitlines() if not one.startswith(f"    {name}: ")]
         place = next(at for at, one in enumerate(kept) if one.startswith("    "))
         files[file] = "\n".join([*kept[:place], *([f"    {name}: {text}"] if text else []), *kept[place:]]) + "\n"
+
+    return change
+
+
+def trade(file: str, one: str, other: str) -> Callable[[Files], None]:
+    """Have two lines exchange the fields over there that they read, write or both."""
+
+    def change(files: Files) -> None:
+        rows = [row for row in files[file].splitlines() if row.startswith((f"    {one}: ", f"    {other}: "))]
+        names = [re.findall(r"(?:from|to): (\w+)", row) for row in rows]
+        if len(rows) == 2 and all(names):
+            for row, (old, *_), (new, *_) in zip(rows, names, reversed(names), strict=True):
+                files[file] = files[file].replace(row, re.sub(rf"(from|to): {old}\b", rf"\1: {new}", row))
 
     return change
 
@@ -93,6 +107,10 @@ HUB_LINES = st.one_of(
         st.sampled_from(("ours", "theirs", "newest", "fill")),
     ),
 )
+TRADES = st.one_of(
+    st.builds(trade, st.just("hub.yaml"), *[st.sampled_from((*TEXTS, "budget", "phone"))] * 2),
+    st.builds(trade, st.just("crm.yaml"), *[st.sampled_from((*TEXTS, "budget", "email"))] * 2),
+)
 FORMS = ("{{to: {0}}}", "{{to: {1}}}", "{{to: {0}, truncate: 3}}", "{{from: {0}, to: {0}, conflict: {2}}}", "")
 CRM_LINES = st.builds(
     lambda name, form, who: line("crm.yaml", name, form.format(NATURAL.get(name, f"{name}__c"), f"{name}__c", who)),
@@ -123,13 +141,17 @@ SECTIONS: Mapping[str, Callable[[Files], None]] = {
     "read no more": line("hub.yaml", "budget", ""),
     "read in capitals": line("hub.yaml", "company", "{from: company, as: upper}"),
     "written elsewhere": line("crm.yaml", "city", "{to: city__c}"),
+    "written into each other's field": trade("crm.yaml", "last_name", "title"),
+    "read and written crosswise": trade("hub.yaml", "title", "company"),
+    "a number and a text change places": trade("crm.yaml", "budget", "title"),
+    "written to a field that is empty yet": line("crm.yaml", "title", "{to: title__c}"),
     "written no more": line("crm.yaml", "city", ""),
     "ours wins": line("crm.yaml", "company", "{from: Company, to: Company, conflict: ours}"),
     "a fact of syncd's is written": line("crm.yaml", "score", "{to: score__c}"),
     "the version only": swap("definition.yaml", "version: 1", "version: 2"),
 }
 EDITS = st.lists(
-    st.one_of(HUB_LINES, HUB_LINES, CRM_LINES, st.sampled_from(list(SECTIONS.values()))), min_size=1, max_size=3
+    st.one_of(HUB_LINES, HUB_LINES, CRM_LINES, TRADES, st.sampled_from(list(SECTIONS.values()))), min_size=1, max_size=3
 )
 TOWN = [
     {"email": "", "phone": "", "lastname": "Lee", "company": "Works", "jobtitle": "VP Operations", "city": "Chicago",

@@ -80,6 +80,19 @@ def test_what_both_hold_is_agreed_without_a_write(base: Any, theirs: Any, ours: 
     assert list(equal.values()) == list(noted.values())
 
 
+@pytest.mark.parametrize("policy", list(Conflict))
+@pytest.mark.parametrize("held", [["A", "w"], ["(a)", "w", 0, None, 0, "A"]])
+def test_what_was_agreed_is_the_field_s_whichever_line_writes_it(held: list[Any], policy: Conflict) -> None:
+    """Nobody over there changed it since, so a line that begins to write it does; its own name means nothing."""
+    mapped = replace(both("company", policy), reads=("theirs",), writes="theirs", read_back=lambda one: one["theirs"])
+    record = stored({"theirs": "A"}, first_modified=LATER, agreed={"theirs": held, "company": ["B", "w"]})
+    write, _, _ = plan_update(
+        kind_map(mapped), record, {"company": "B"}, {"company": came_from(SOONER)}, no_translation
+    )
+    assert write is not None
+    assert (write.fields, write.agrees, write.overwrites) == ({"theirs": "B"}, {"theirs": "B"}, True)
+
+
 def test_newest_keeps_theirs_when_theirs_is_the_younger_or_as_old() -> None:
     for at, changed in ((SOONER, LATER), (NOW, NOW)):
         assert plan(both("company", NEWEST), base="A", theirs="B", ours="C", at=at, changed=changed)[0] is None

@@ -104,13 +104,17 @@ def test_an_edit_beyond_the_limits_is_held_with_the_two_commands_that_help(tmp_p
         assert f"syncd approve {name}" in problem
 
 
+@pytest.mark.parametrize(
+    ("file", "how", "first", "last"),
+    [("hubspot.yaml", "from", "firstname", "lastname"), ("salesforce.yaml", "to", "FirstName", "LastName")],
+)
 def test_two_swapped_fields_are_held_for_what_they_overwrite_however_few_records_that_is(
-    made: World, capsys: pytest.CaptureFixture[str]
+    made: World, capsys: pytest.CaptureFixture[str], file: str, how: str, first: str, last: str
 ) -> None:
-    """`syncd plan` says so before anybody saves the files."""
+    """Swapped where they are read or where they are written; `syncd plan` says so before anybody saves the files."""
     before = {(lead["FirstName"], lead["LastName"]) for lead in made.leads()}
-    edit(made, "hubspot.yaml", "first_name: {from: firstname}", "first_name: {from: lastname}")
-    edit(made, "hubspot.yaml", "last_name: {from: lastname}", "last_name: {from: firstname}")
+    edit(made, file, f"first_name: {{{how}: {first}}}", f"first_name: {{{how}: {last}}}")
+    edit(made, file, f"last_name: {{{how}: {last}}}", f"last_name: {{{how}: {first}}}")
     shown = say(capsys, "plan", "--config", str(made.config)).out
     assert "24 values overwritten (at once: 20)" in shown
     assert "would be held for approval" in shown
@@ -118,6 +122,9 @@ def test_two_swapped_fields_are_held_for_what_they_overwrite_however_few_records
     (problem,) = made.problems()
     assert "; 24 values overwritten (at once: 20). Nothing of the edit is in force" in problem
     assert {(lead["FirstName"], lead["LastName"]) for lead in made.leads()} == before
+    assert say(capsys, "approve", held_plan(made), "--config", str(made.config)).code == 0
+    made.settle()
+    assert {(lead["LastName"], lead["FirstName"]) for lead in made.leads()} == before
 
 
 def test_a_misspelt_field_shows_in_the_plan_by_what_was_last_seen_and_by_asking(
