@@ -112,6 +112,8 @@ class FieldInfo:
     length: int | None = None  # characters, UTF-16 units
     choices: tuple[str, ...] = ()  # the values allowed
     restricted: bool = False  # values outside `choices` are refused
+    offered: tuple[str, ...] = ()  # those of `choices` that a record of ours may have, where that is only some:
+    offered_by: str = ""  # why: "the record type Ship_To"
     calculated: bool = False  # may change without moving the modified time
 
 

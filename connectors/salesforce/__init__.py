@@ -108,7 +108,7 @@ class SalesforceConnector:
         self._parts.note(kind)
 
     def fields(self, kind: str) -> Sequence[FieldInfo]:
-        return self._reader.fields(kind)
+        return self._reader.fields(kind, self._parts.record_type(kind))
 
     def changes(self, readings: Sequence[Reading], seen: Seen) -> Iterator[Page]:
         with self._parts.told():

@@ -54,6 +54,10 @@ class Parts:
             for one in wanted
         ]
 
+    def record_type(self, kind: str) -> str | None:
+        """Return the API name of the record type that records of a kind are made with, where one is set."""
+        return self._record_types.get(kind)
+
     def typed(self, requests: Sequence[WriteRequest], infos: Mapping[str, Mapping[str, str]]) -> list[WriteRequest]:
         """Give what is created its record type. `infos`: kind -> API name of a record type -> id."""
         return [

@@ -92,6 +92,18 @@ def field_info(told: Mapping[str, Any]) -> FieldInfo:
     )
 
 
+def own_record_type(told: Mapping[str, Any], name: str | None) -> Mapping[str, Any] | None:
+    """Return the record type of this API name from a describe answer, for None the one that new records get.
+
+    None also for the master, which leaves every option of every field.
+    """
+    infos: Sequence[Mapping[str, Any]] = told.get("recordTypeInfos") or ()
+    wanted = [
+        one for one in infos if (one.get("developerName") == name if name else one.get("defaultRecordTypeMapping"))
+    ]
+    return next((one for one in wanted if not one.get("master")), None)
+
+
 # ---------------------------------------------------------------------------------------------------------------------
 
 

@@ -6,12 +6,13 @@ What changed since the last read is polling.py's.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from connectors.contract import FieldInfo, Person, Record, Roll
 from connectors.salesforce import soql
 from connectors.salesforce.client import LISTS, Client
-from connectors.salesforce.records import columns, field_info, is_full, read_records, rows_of
+from connectors.salesforce.records import columns, field_info, is_full, own_record_type, read_records, rows_of
 from connectors.salesforce.soql import LONGEST_FILTERED, PAGE, QUERY_BYTES
 from connectors.salesforce.verdicts import refused_call
 
@@ -24,16 +25,42 @@ class Reader:
     def __init__(self, client: Client) -> None:
         self._client = client
 
-    def fields(self, kind: str) -> list[FieldInfo]:
-        """Describe an object as the integration user sees it: a field that nobody granted is not there."""
-        told = self._client.call("GET", f"sobjects/{soql.object_of(kind)}/describe", what=f"object {kind}")
-        return [field_info(field) for field in told["fields"]]
+    def fields(self, kind: str, record_type: str | None = None) -> list[FieldInfo]:
+        """Describe an object as the integration user sees it: a field that nobody granted is not there.
+
+        `record_type`: API name of the one that records of ours get; without it they get the user's own.
+        """
+        told = self._describe(kind)
+        infos = [field_info(field) for field in told["fields"]]
+        own = own_record_type(told, record_type)
+        offered = self._offered(kind, str(own["recordTypeId"])) if own is not None else {}
+        name = f"the record type {own['developerName']}" if own is not None else ""
+        return [
+            replace(one, offered=tuple(offered[one.name]), offered_by=name)
+            if one.restricted and one.name in offered and set(offered[one.name]) != set(one.choices)
+            else one
+            for one in infos
+        ]
 
     def record_types(self, kind: str) -> dict[str, str]:
         """Return the record types that the user may give to records of a kind: API name -> id."""
-        told = self._client.call("GET", f"sobjects/{soql.object_of(kind)}/describe", what=f"object {kind}")
-        infos = told.get("recordTypeInfos") or ()
+        infos = self._describe(kind).get("recordTypeInfos") or ()
         return {str(one["developerName"]): str(one["recordTypeId"]) for one in infos if one.get("available")}
+
+    def _describe(self, kind: str) -> Mapping[str, Any]:
+        told: Mapping[str, Any] = self._client.call(
+            "GET", f"sobjects/{soql.object_of(kind)}/describe", what=f"object {kind}"
+        )
+        return told
+
+    def _offered(self, kind: str, record_type: str) -> dict[str, list[str]]:
+        """Return the options that a record type leaves of each picklist; none where the org does not say."""
+        path = f"ui-api/object-info/{soql.object_of(kind)}/picklist-values/{record_type}"
+        answer = self._client.answer("GET", path)
+        if answer.status >= 500:
+            raise refused_call(self._client.name, answer.status, answer.body, f"object {kind}")
+        told = answer.body.get("picklistFieldValues") if answer.ok and isinstance(answer.body, Mapping) else None
+        return {name: [str(value["value"]) for value in one["values"]] for name, one in (told or {}).items()}
 
     def fetch(self, kind: str, ids: Sequence[str], fields: Sequence[str]) -> list[Record]:
         """Return the records by id, PAGE of them in a call; what cannot be an id belongs to no record."""

@@ -5,8 +5,10 @@ from __future__ import annotations
 from email.utils import formatdate
 from typing import Any
 
-from sandbox.salesforce.call import Call, object_of
+from sandbox.salesforce.call import Call, not_found, object_of
+from sandbox.salesforce.ids import full_id
 from sandbox.salesforce.org import Org
+from sandbox.salesforce.record_types import MASTER, kept, usual
 from sandbox.salesforce.schema import ID_TYPES, NUMBER_TYPES, READ_ONLY_OBJECTS, TEXT_TYPES, Field, ObjectType
 from sandbox.wire import Response
 
@@ -38,6 +40,31 @@ def basics(org: Org, call: Call) -> Response:
     """Answer GET sobjects/X."""
     type_ = object_of(org, call.parts[1])
     return Response(200, {"objectDescribe": _object(org, call, type_), "recentItems": []})
+
+
+def picklist_values(org: Org, call: Call) -> Response:
+    """Answer GET ui-api/object-info/X/picklist-values/RECORD_TYPE, as the vendor's User Interface API Guide has it."""
+    if call.method != "GET" or call.parts[1::2] != ("object-info", "picklist-values") or len(call.parts) != 5:
+        raise not_found()
+    type_, key = object_of(org, call.parts[2]), full_id(call.parts[4]) or ""
+    if key != MASTER and (org.row(key) or {}).get("SobjectType") != type_.name:
+        raise not_found()
+    found: dict[str, Any] = {}
+    for field in type_.visible():
+        if field.type not in ("picklist", "multipicklist"):
+            continue
+        options = kept(org, key, field.name)
+        found[field.name] = {
+            "controllerValues": {},
+            "defaultValue": None,
+            "url": f"{call.base}/ui-api/object-info/{type_.name}/picklist-values/{key}/{field.name}",
+            "values": [
+                {"attributes": None, "label": one["label"], "validFor": [], "value": one["value"]}
+                for one in _picklist(org, type_, field)
+                if options is None or one["value"] in options
+            ],
+        }
+    return Response(200, {"picklistFieldValues": found})
 
 
 # ----------------------------------------------------------------------------------------------------------------
@@ -175,17 +202,17 @@ def _record_types(org: Org, type_: ObjectType) -> list[dict[str, Any]]:
     master = {
         "active": True,
         "available": True,
-        "defaultRecordTypeMapping": True,
+        "defaultRecordTypeMapping": usual(org, type_) == MASTER,
         "developerName": "Master",
         "master": True,
         "name": "Master",
-        "recordTypeId": "012000000000000AAA",
+        "recordTypeId": MASTER,
     }
     own = [
         {
             "active": row.get("IsActive", False),
             "available": True,
-            "defaultRecordTypeMapping": False,
+            "defaultRecordTypeMapping": row["Id"] == usual(org, type_),
             "developerName": row["DeveloperName"],
             "master": False,
             "name": row["Name"],

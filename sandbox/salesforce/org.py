@@ -107,6 +107,15 @@ class Bulk:
     queries_a_day: int = 10_000
 
 
+@dataclass(kw_only=True)
+class Subset:
+    """The options that a record type leaves of picklists; `default`: rows of which none is said get it."""
+
+    object: str
+    default: bool = False
+    picklists: dict[str, list[str]] = field(default_factory=dict)
+
+
 class Org:
     """One org. Times are epoch seconds; nothing here checks permissions."""
 
@@ -127,6 +136,7 @@ class Org:
         self.features = Features()
         self.duplicate_rules: list[DuplicateRule] = []
         self.validation_rules: list[ValidationRule] = []
+        self.subsets: dict[str, Subset] = {}  # by the id of the record type
         self.locks: dict[str, Lock] = {}
         self.denied: dict[str, set[str]] = {}  # object -> read, create, edit, delete that the integration user may not
         self.page_limit = 2_000

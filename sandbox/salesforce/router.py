@@ -20,7 +20,7 @@ from sandbox.salesforce.jobs import spent_today
 from sandbox.salesforce.org import Org
 from sandbox.wire import Response
 
-_RESOURCES = ("sobjects", "query", "queryAll", "limits", "composite", "tooling", "jobs")
+_RESOURCES = ("sobjects", "query", "queryAll", "limits", "composite", "tooling", "jobs", "ui-api")
 
 
 class Router:
@@ -53,6 +53,8 @@ class Router:
             return definitions.serve(self.org, call)
         if first == "jobs":
             return bulk.serve(self.org, call)
+        if first == "ui-api":
+            return describe.picklist_values(self.org, call)
         if first == "limits" and call.method == "GET":
             return self._limits()
         if not first:

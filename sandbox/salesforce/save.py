@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sandbox.salesforce import addresses, objects
+from sandbox.salesforce import addresses, objects, record_types
 from sandbox.salesforce.errors import Problem, Refused, refused, request_refused
 from sandbox.salesforce.ids import full_id
 from sandbox.salesforce.org import DuplicateRule, Org
@@ -128,6 +128,7 @@ def check_right(org: Org, type_: ObjectType, right: str) -> None:
 
 def _settle(org: Org, caller: Caller, type_: ObjectType, row: Row, before: Row | None, changed: set[str]) -> None:
     _check_references(org, type_, row, changed)
+    record_types.settle(org, type_, row, changed)
     objects.check(org, type_.name, row, before)
     addresses.settle(org, type_, row, changed)
     objects.fill(org, type_.name, row, before, changed)

@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 from sandbox.salesforce import definitions, lifecycle, save, seeding, state
 from sandbox.salesforce.call import Call, split_path
 from sandbox.salesforce.errors import request_refused
-from sandbox.salesforce.org import DuplicateRule, Lock, Org, ValidationRule, Writes, add_user, furnish
+from sandbox.salesforce.org import DuplicateRule, Lock, Org, Subset, ValidationRule, Writes, add_user, furnish
 from sandbox.salesforce.router import Router
 from sandbox.salesforce.schema import Field, standard_objects
 from sandbox.salesforce.seeding import Moment
@@ -279,12 +279,25 @@ class Salesforce:
         with self.lock:
             return add_user(self.org, first, last, active=active)
 
-    def add_record_type(self, object: str, developer_name: str) -> str:
-        """Add a record type, which brings RecordTypeId to the object, and return its id."""
+    def add_record_type(
+        self,
+        object: str,
+        developer_name: str,
+        *,
+        picklists: Mapping[str, Sequence[str]] | None = None,
+        default: bool = False,
+    ) -> str:
+        """Add a record type, which brings RecordTypeId to the object, and return its id.
+
+        `picklists`: field -> the options it leaves of it. `default`: the integration user's rows get it.
+        """
         with self.lock:
             self._switch_on(["RecordTypeId"], only=object)
             row = {"Name": developer_name, "DeveloperName": developer_name, "SobjectType": object, "IsActive": True}
-            return self.org.insert("RecordType", row)
+            made = self.org.insert("RecordType", row)
+            kept = {name: list(values) for name, values in (picklists or {}).items()}
+            self.org.subsets[made] = Subset(object=object, default=default, picklists=kept)
+            return made
 
     def enable_states(self, countries: Mapping[str, tuple[str, Mapping[str, str]]]) -> None:
         """Switch on state and country picklists: code -> (integration value, {state code: integration value})."""

@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from sandbox.salesforce.org import Bulk, Cursor, DuplicateRule, Features, Lock, Org, People, Writes
+from sandbox.salesforce.org import Bulk, Cursor, DuplicateRule, Features, Lock, Org, People, Subset, Writes
 from sandbox.salesforce.schema import ObjectType
 from sandbox.salesforce.sessions import Sessions
 
@@ -36,6 +36,7 @@ def load(path: Path, org: Org, sessions: Sessions) -> None:
     org.people = People(**state["people"])
     org.features = Features(**state["features"])
     org.duplicate_rules = [DuplicateRule(**rule) for rule in state["duplicate_rules"]]
+    org.subsets = {key: Subset(**subset) for key, subset in state.get("subsets", {}).items()}
     org.locks = {key: Lock(**lock) for key, lock in state["locks"].items()}
     org.denied = {name: set(rights) for name, rights in state["denied"].items()}
     org.assigned_owner = state["assigned_owner"]
@@ -55,6 +56,7 @@ def _dump(org: Org, sessions: Sessions) -> dict[str, Any]:
         "people": asdict(org.people),
         "features": asdict(org.features),
         "duplicate_rules": [asdict(rule) for rule in org.duplicate_rules],
+        "subsets": {key: asdict(subset) for key, subset in org.subsets.items()},
         "locks": {key: asdict(lock) for key, lock in org.locks.items()},
         "denied": {name: sorted(rights) for name, rights in org.denied.items()},
         "assigned_owner": org.assigned_owner,

@@ -334,7 +334,10 @@ def _consequence(one: Finding, gap: Gap) -> str:
         case Lack.RIGHT | Lack.TYPE:
             return "It is not written meanwhile; all other fields are, and this by itself once mended"
         case Lack.CHOICE:
-            return "Records with this choice are written without it meanwhile; it is written by itself once mended"
+            return (
+                "Records with this choice, new ones too, are written without the field meanwhile; it is written by "
+                "itself once mended"
+            )
         case Lack.REQUIRED | Lack.KEY:
             return "No such record is made meanwhile: they wait. All else goes on, and this by itself once mended"
         case Lack.READING:

@@ -64,6 +64,10 @@ class LiveField(Protocol):
     @property
     def unique(self) -> bool: ...
     @property
+    def offered(self) -> Sequence[str]: ...
+    @property
+    def offered_by(self) -> str: ...
+    @property
     def calculated(self) -> bool: ...
 
 
@@ -99,6 +103,8 @@ class SeenField:
     length: int | None = None
     choices: tuple[str, ...] = ()
     restricted: bool = False
+    offered: tuple[str, ...] = ()
+    offered_by: str = ""
     calculated: bool = False
 
     @classmethod
@@ -108,7 +114,7 @@ class SeenField:
             return None
         known = {key: plain[key] for key in _STORED if key in plain}
         return cls(
-            **{**known, "choices": tuple(plain["choices"])},
+            **{**known, "choices": tuple(plain["choices"]), "offered": tuple(plain.get("offered", ()))},
             name=name,
             label=plain["label"],
             type=SeenType(plain["type"]),
@@ -120,13 +126,14 @@ class SeenType:
     value: str
 
 
-_STORED = ("writable", "required", "unique", "length", "choices", "restricted", "calculated")
+_STORED = ("writable", "required", "unique", "length", "choices", "restricted", "offered", "offered_by", "calculated")
 
 
 def as_json(info: LiveField) -> dict[str, Any]:
     """Return a described field as it is stored."""
     plain = {key: getattr(info, key) for key in _STORED}
-    return {"type": info.type.value, "label": info.label, **plain, "choices": list(info.choices)}
+    lists = {"choices": list(info.choices), "offered": list(info.offered)}
+    return {"type": info.type.value, "label": info.label, **plain, **lists}
 
 
 def compare(system: SystemMap, infos: Mapping[str, Sequence[LiveField]]) -> list[Problem]:
@@ -184,11 +191,19 @@ def _unfit(kind: KindMap, live: Mapping[str, LiveField]) -> Iterable[Finding]:
             remedy = "give syncd's user the right, or use 'from' only"
             yield _finding(kind, line.place, Lack.RIGHT, info.name, "cannot be written", remedy, of_field=True)
         else:
+            options, whose = _options(kind, info)
             for one in (line, *line.markets.values()):
-                yield from _unfit_for(kind, one, info)
+                yield from _unfit_for(kind, one, info, options, whose)
 
 
-def _unfit_for(kind: KindMap, line: FieldMap, info: LiveField) -> Iterable[Finding]:
+def _options(kind: KindMap, info: LiveField) -> tuple[Sequence[str], str]:
+    """Return the options that the field has for records that we make, and in what words, where they are but some."""
+    if info.offered_by and kind.create is not Create.NEVER:
+        return info.offered, f" in {info.offered_by}"
+    return info.choices, ""
+
+
+def _unfit_for(kind: KindMap, line: FieldMap, info: LiveField, options: Sequence[str], whose: str) -> Iterable[Finding]:
     held, name = info.type.value, info.name
     if line.owner and held == "choice":
         return  # HubSpot's owner field: its options are the owners
@@ -197,14 +212,14 @@ def _unfit_for(kind: KindMap, line: FieldMap, info: LiveField) -> Iterable[Findi
         remedy = "write it 'as: text' into a text field, or choose another field"
         yield _finding(kind, line.place, Lack.TYPE, name, words, remedy, of_field=True)
     if line.free and info.restricted and info.choices:
-        words = f"takes only its {len(info.choices)} options, and {line.name} writes any text"
+        words = f"takes only its {len(options)} options{whose}, and {line.name} writes any text"
         remedy = "give the line a table (values: tables/....csv), or write it into a text field"
         yield _finding(kind, line.place, Lack.OPTIONS, name, words, remedy, of_field=True)
-    allowed = set(info.choices) if info.restricted and info.choices else set(line.choices)
+    allowed = set(options) if info.restricted and info.choices else set(line.choices)
     for raw in line.choices:
         if raw not in allowed:
             hint = nearest(raw, allowed, what="allowed")
-            words = f"does not allow the choice {raw!r}"
+            words = f"does not allow the choice {raw!r}{whose}"
             yield _finding(kind, line.place, Lack.CHOICE, name, words, hint, of_field=True, choice=raw)
     if info.length is not None and line.longest is not None and line.longest > info.length:
         words = f"takes {info.length} characters, and {line.name} may have {line.longest}"

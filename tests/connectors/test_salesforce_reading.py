@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 from salesforce_sandbox import APP, people, sandbox
+from salesforce_wire import refusal, scripted
 
 from connectors.contract import FieldType, FieldWanted
 from connectors.errors import ConfigProblem
+from sandbox.wire import Response
 
 # --- records ---------------------------------------------------------------------------------------------------------
 
@@ -155,6 +157,40 @@ def test_find_leaves_out_deleted_records() -> None:
         ids = box.org.seed("Lead", people(2, Email="a@b.example"))
         box.org.delete("Lead", ids[0])
         assert [record.id for record in box.sf.find("Lead", "Email", ["a@b.example"], [])] == [ids[1]]
+
+
+def test_the_options_of_the_record_type_are_described_by_one_call_more() -> None:
+    """Of the one that records of ours get: the one that is set, else the user's own; the master leaves all."""
+    options = ["Retail", "Oil & Gas", "Banking"]
+    with sandbox() as box:
+        box.org.define_field("Lead", "Branch__c", "picklist", picklist=options, restricted=True)
+        box.org.define_field("Lead", "Many__c", "multipicklist", picklist=options, restricted=True)
+        box.org.add_record_type("Lead", "Plant", picklists={"Branch__c": ["Banking", "Oil & Gas"]})
+        before = box.calls()
+        box.sf.fields("Lead")
+        assert box.calls() - before == 1
+        box.org.add_record_type("Lead", "Shop", picklists={"Branch__c": [], "Many__c": ["Retail"]}, default=True)
+        before = box.calls()
+        shop = {field.name: field for field in box.sf.fields("Lead")}
+        assert box.calls() - before == 2
+        plant = {field.name: field for field in box.connect(record_types={"Lead": "Plant"}).fields("Lead")}
+    assert (shop["Branch__c"].offered, shop["Branch__c"].offered_by) == ((), "the record type Shop")
+    assert (shop["Many__c"].offered, shop["Many__c"].choices) == (("Retail",), tuple(options))
+    assert (plant["Branch__c"].offered, plant["Branch__c"].offered_by) == (
+        ("Oil & Gas", "Banking"),
+        "the record type Plant",
+    )
+    assert (plant["Many__c"].offered_by, plant["Industry"].offered_by) == ("", "")
+
+
+def test_where_the_org_tells_no_options_per_record_type_those_of_the_field_count() -> None:
+    infos = [{"developerName": "Shop", "recordTypeId": "012000000000001AAA", "defaultRecordTypeMapping": True}]
+    field = {"name": "A__c", "type": "picklist", "restrictedPicklist": True, "picklistValues": [{"value": "x"}]}
+    described = Response(200, {"fields": [field], "recordTypeInfos": infos})
+    with scripted() as (org, sf, _):
+        org.plain = lambda one: described if one.path.endswith("describe") else Response(403, refusal("FORBIDDEN"))
+        (told,) = sf.fields("Lead")
+    assert (told.choices, told.offered_by) == (("x",), "")
 
 
 def test_fields_are_described_in_shared_words() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
 
@@ -10,7 +10,7 @@ import pytest
 from mapping_folder import SYSTEMS, write
 
 from syncd.mapping.loader import load
-from syncd.mapping.model import SystemMap
+from syncd.mapping.model import Create, SystemMap
 from syncd.mapping.reality import SeenField, advise, as_json, compare
 
 MAPPING = """\
@@ -46,11 +46,21 @@ class Info:
     length: int | None = 255
     choices: tuple[str, ...] = ()
     restricted: bool = False
+    offered: tuple[str, ...] = ()
+    offered_by: str = ""
     unique: bool = False
     calculated: bool = False
     label: str = ""
 
 
+PLANT = Info(
+    "Industry",
+    Type.CHOICE,
+    choices=("Manufacturing", "Oil"),
+    restricted=True,
+    offered=("Manufacturing",),
+    offered_by="the record type Plant",
+)
 LIVE = {
     "Email": Info("Email"),
     "LastName": Info("LastName", required=True, length=80),
@@ -112,6 +122,12 @@ def test_a_mapping_that_fits_has_no_problems(system: SystemMap) -> None:
             "allowed: Manufacturing, Oil & Gas",
         ),
         (
+            (PLANT,),
+            "",
+            "salesforce.yaml:9:5: salesforce Lead.Industry does not allow the choice 'Oil' in the record type Plant; "
+            "allowed: Manufacturing",
+        ),
+        (
             (Info("LastName", Type.CHOICE, choices=("Lee", "Roe"), restricted=True),),
             "",
             "salesforce.yaml:8:5: salesforce Lead.LastName takes only its 2 options, and name writes any text; "
@@ -167,6 +183,15 @@ def test_a_disagreement_is_told_at_the_mapping_line(
 ) -> None:
     """What is wrong, where it was mapped, and what to do."""
     assert "\n".join(told(system, *changed, without=without)) == problem
+
+
+def test_what_a_record_type_leaves_counts_where_records_are_made(system: SystemMap) -> None:
+    """Records that are only updated may be of any type; and what was stored of it says the same offline."""
+    live = {**LIVE, "Industry": PLANT}
+    stored = [SeenField.of_json(name, as_json(one)) for name, one in live.items()]
+    assert len(compare(system, {"Lead": [one for one in stored if one is not None]})) == 1
+    only = replace(system.kinds["Lead"], create=Create.NEVER)
+    assert compare(replace(system, kinds={"Lead": only}), {"Lead": list(live.values())}) == []
 
 
 def test_an_unrestricted_choice_takes_anything(system: SystemMap) -> None:

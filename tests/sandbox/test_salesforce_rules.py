@@ -129,6 +129,28 @@ def test_a_currency_is_there_only_with_several_currencies(account: Account) -> N
     assert refusal(wrong) == (400, "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST")
 
 
+def test_a_record_type_leaves_some_options_of_a_picklist(account: Account) -> None:
+    """A restricted picklist refuses what the row's record type leaves out, be it named or the user's own."""
+    account.org.define_field("Account", "Size__c", "picklist", picklist=["S", "M", "L"], restricted=True)
+    small = account.org.add_record_type("Account", "Small", picklists={"Size__c": ["S", "M"]}, default=True)
+    large = account.org.add_record_type("Account", "Large", picklists={"Size__c": ["L"]})
+
+    def options(key: str) -> list[str]:
+        body = account.call("GET", f"ui-api/object-info/Account/picklist-values/{key}").json()
+        return [one["value"] for one in body["picklistFieldValues"]["Size__c"]["values"]]
+
+    assert [options(key) for key in (small, large, "012000000000000AAA")] == [["S", "M"], ["L"], ["S", "M", "L"]]
+    infos = account.call("GET", "sobjects/Account/describe").json()["recordTypeInfos"]
+    assert {one["developerName"] for one in infos if one["defaultRecordTypeMapping"]} == {"Small"}
+    wrong = [{"Size__c": "L"}, {"Size__c": "S", "RecordTypeId": large}]
+    for fields in wrong:
+        refused = account.call("POST", "sobjects/Account", {"Name": "A", **fields})
+        assert refusal(refused) == (400, "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST")
+    made = account.create("Account", Name="A", Size__c="L", RecordTypeId=large)
+    assert refusal(account.call("PATCH", f"sobjects/Account/{made}", {"Size__c": "S"}))[0] == 400
+    assert account.call("GET", "ui-api/object-info/Account/picklist-values/012000000000009AAA").status_code == 404
+
+
 def test_record_types_bring_their_field(account: Account) -> None:
     assert refusal(account.query("SELECT RecordTypeId FROM Account")) == (400, "INVALID_FIELD")
     branch = account.org.add_record_type("Account", "Branch")

@@ -203,6 +203,23 @@ def test_an_option_that_is_gone_is_left_out_of_the_write(made: World, impatient:
     assert any("salesforce Lead.Industry does not allow the choice 'Manufacturing'" in one for one in made.problems())
 
 
+def test_a_lead_is_made_without_an_option_that_its_record_type_leaves_out(made: World, impatient: None) -> None:
+    """No lead is lost for it: told once, with the record type, and written once the type has the option again."""
+    options = ["Manufacturing", "Banking"]
+    made.salesforce.define_field("Lead", "Industry", "picklist", picklist=options, restricted=True)
+    made.salesforce.add_record_type("Lead", "Inbound", picklists={"Industry": ["Banking"]}, default=True)
+    made.contact()
+    made.settle()
+    assert lead(made).get("Industry") is None
+    (problem,) = [one for one in made.problems() if "'Manufacturing'" in one]
+    assert "does not allow the choice 'Manufacturing' in the record type Inbound; allowed: Banking" in problem
+    assert "Records with this choice, new ones too, are written without the field meanwhile" in problem
+    made.salesforce.org.subsets.clear()
+    made.settle()
+    assert lead(made)["Industry"] == "Manufacturing"
+    assert not [one for one in made.problems() if "'Manufacturing'" in one or "Inbound" in one]
+
+
 # --- what it costs
 
 
