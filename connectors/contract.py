@@ -199,10 +199,14 @@ class Rejected:
 
 @dataclass(frozen=True, slots=True)
 class Deferred:
-    """Not written, or not known to be: try the same request again after `retry_after` seconds."""
+    """Not written, or not known to be: try the same request again after `retry_after` seconds.
+
+    `at_large`: the system could not be used, whatever the record.
+    """
 
     reason: str
     retry_after: float = 0.0
+    at_large: bool = False
 
 
 WriteResult: TypeAlias = Written | Rejected | Deferred

@@ -79,7 +79,7 @@ class HubSpotWriter:
                     raise
                 after = getattr(error, "retry_after", None) or 0.0
                 left = [line for each in batches[number:] for line in each]
-                answers |= {line.place: Deferred(error.message, after) for line in left}
+                answers |= {line.place: Deferred(error.message, after, at_large=True) for line in left}
                 break
         linked = [
             (place, answer.id, request)
@@ -169,7 +169,7 @@ class _Sending:
         except ConnectorError as error:
             if self._calls == 1:
                 raise
-            reason = Deferred(error.message, getattr(error, "retry_after", None) or 0.0)
+            reason = Deferred(error.message, getattr(error, "retry_after", None) or 0.0, at_large=True)
         else:
             reason = Deferred(
                 "HubSpot refused the batch that it was in; the rest of that batch is tried again by itself"

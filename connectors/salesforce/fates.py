@@ -29,7 +29,7 @@ class Work:
         wait = (error.retry_after or 0.0) if isinstance(error, Unavailable) else 0.0
         for index, answer in enumerate(self.answers):
             if answer is None:
-                self.answers[index] = Deferred(error.message, wait)
+                self.answers[index] = Deferred(error.message, wait, at_large=True)
 
 
 def settle_row(row: Row, told: Mapping[str, Any], work: Work, again: list[Row]) -> None:

@@ -49,17 +49,22 @@ class Creating:
         ranks = {RANK[one.entity] for one in self.kinds(system)}
         return bool(ranks) and handoff.count_due(connection, ranks=ranks) > 0
 
-    def allowed(self, connection: Connection, now: int) -> dict[tuple[str, str], int]:
+    def allowed(self, connection: Connection, now: int, *, however_old: bool = False) -> dict[tuple[str, str], int]:
         """Return (system, kind) of which records may be made -> when those of the same entity there were read, in ms.
 
-        Not of what was read too long ago: nobody could say that somebody is not among them.
+        Not of what was read too long ago: nobody could say that somebody is not among them. `however_old`: of that too,
+        as it may be made after a look.
         """
         fresh: dict[tuple[str, str], int] = {}
         for system in self._destinations:
             makes = self.kinds(system)
             cursors = intake.read_cursors(connection, system) if makes else {}
             age = max(self._polls[system].total_seconds() * FRESH_POLLS, _FRESH) * 1000
-            known = {kind: at for kind, (_, _, at, complete) in cursors.items() if complete and abs(now - at) < age}
+            known = {
+                kind: at
+                for kind, (_, _, at, complete) in cursors.items()
+                if complete and (however_old or abs(now - at) < age)
+            }
             for made in makes:
                 gap = self._drift.gap(system, made.kind)
                 if gap.creates or gap.whole:

@@ -171,9 +171,10 @@ class Work:
         mappings = known_owners(connection, self.drift.mappings())
         kinds = handoff.kinds_of(connection, looked_at)
         fresh = self.creating.allowed(connection, now)
-        seen = self.creating.last_looks(fresh)
+        known = self.creating.allowed(connection, now, however_old=True)
+        seen = self.creating.last_looks(fresh) | {self.creating.entity(key): 0 for key in known.keys() - fresh.keys()}
         unseen = {one for one, since in looked_at.items() if since > seen.get(EntityKind(kinds[one]), since)}
-        makes = {key for key in fresh if not unseen or self.creating.entity(key) not in self._blind}
+        makes = {key for key in known if not unseen or self.creating.entity(key) not in self._blind}
         decisions = decide_batch(connection, mappings, list(looked_at), now, makes, unseen)
         batch, fates = store_decisions(
             connection, self.mappings, decisions, looked_at, now, self._running_brake(connection)

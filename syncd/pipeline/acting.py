@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine
 
 from connectors.contract import Deferred, Destination, Policy, Rejected, WriteRequest, WriteResult, Written
-from connectors.errors import ConnectorError
+from connectors.errors import ConnectorError, Unavailable
 from syncd.lead.decision import Decision, Fate, LackingFact, LeadState, Write, agreed_raw
 from syncd.lead.definition import EntityKind
 from syncd.log import logger
@@ -303,11 +303,15 @@ def _send(
         for row in rows
     ]
     try:
-        return destination.write(requests), None
+        results = destination.write(requests)
     except ConnectorError as error:
         error.system = error.system or system
         wait = getattr(error, "retry_after", None) or 0.0
         return [Deferred(error.message, wait)] * len(rows), error
+    put_off = next((one for one in results if isinstance(one, Deferred) and one.at_large), None)
+    if put_off is None:
+        return results, None
+    return results, Unavailable(put_off.reason, system=system, retry_after=put_off.retry_after or None)
 
 
 def _say_put_off(system: str, results: Sequence[WriteResult]) -> None:

@@ -13,6 +13,7 @@ from support.long import times
 from support.world import COMPLETE, World, laid_out, world
 
 from connectors.contract import Policy, WriteRequest
+from sandbox.wire import Request, Response
 from syncd.store import systems
 from syncd.store.database import now_ms
 
@@ -131,6 +132,39 @@ def test_a_daily_limit_of_salesforce_leaves_hubspot_alone(tmp_path: Path, sqlite
         assert made.cycle().news["hubspot"] == 1
         (problem,) = made.problems()
         assert problem.startswith("salesforce ")
+
+
+DAILY_429 = {"message": "You have reached your daily limit.", "policyName": "DAILY"}
+DAILY_403 = [{"errorCode": "REQUEST_LIMIT_EXCEEDED", "message": "TotalRequests Limit exceeded."}]
+
+
+@pytest.mark.parametrize(
+    ("system", "sign", "refusal"),
+    [("hubspot", b'"inputs"', Response(429, DAILY_429)), ("salesforce", b'"PATCH"', Response(403, DAILY_403))],
+)
+def test_a_daily_limit_that_a_write_meets_is_told_and_nobody_waits_once_it_is_gone(
+    tmp_path: Path, sqlite_url: str, system: str, sign: bytes, refusal: Response
+) -> None:
+    """The polls before it went well, so nobody else would say why nothing is written. A new process asks at once."""
+    with laid_out(tmp_path, sqlite_url) as made:
+        simulator = made.hubspot if system == "hubspot" else made.salesforce
+        handle, spent_up = simulator.handle, [True]
+
+        def limited(request: Request) -> Response:
+            return refusal if spent_up[0] and sign in request.body else handle(request)
+
+        simulator.handle = limited  # type: ignore[method-assign]
+        contact = made.contact()
+        with made.running():
+            assert set(made.cycle().troubles) == {system}
+            (problem,) = made.problems()
+            assert problem.startswith(f"{system} cannot be used: ")
+            assert "daily" in problem
+        spent_up[0] = False
+        with made.running():
+            made.settle()
+            assert made.problems() == []
+            assert made.told(contact)["syncd_handoff_status"] == "handed over"
 
 
 @pytest.mark.slow

@@ -12,6 +12,8 @@ from support.world import COMPLETE, World, world
 
 from sandbox.wire import Fault
 from syncd.daemon.engine import HANDOFF, hand_over
+from syncd.store.database import now_ms
+from syncd.store.tables import cursor
 
 
 @pytest.fixture
@@ -48,6 +50,21 @@ def test_the_look_costs_one_call_and_only_where_something_is_made(made: World) -
     made.calls()
     handed(made)
     assert made.calls()["salesforce"] == {"POST composite": 1}
+
+
+def test_a_crm_that_was_read_too_long_ago_is_read_again_and_gets_its_leads(made: World) -> None:
+    """Reading the other system may take longer than a look at the CRM counts as fresh: no lead waits for that."""
+    made.contact()
+    made.work.poll("hubspot")
+    made.work.poll("salesforce")
+    with made.app.engine.begin() as connection:
+        connection.execute(
+            cursor.update().where(cursor.c.system == "salesforce").values(polled_at=now_ms() - 3_600_000)
+        )
+    made.calls()
+    assert handed(made)["fates"] == {"handed over": 1, "updated": 1}
+    assert made.calls()["salesforce"] == {"POST composite": 2}  # the look, the write
+    assert len(made.leads()) == 1
 
 
 def test_a_crm_that_cannot_be_read_gets_nothing_new(made: World) -> None:
