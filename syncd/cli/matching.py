@@ -75,8 +75,11 @@ def bulk(
             bands[row[2]] += 1
             if row[2] != "no" or everyone:
                 write(row)
-    told = ", ".join(f"{name} = {'+'.join(columns)}" for name, columns in mine.columns.items() if columns)
-    click.echo(f"asked: {rules.purpose.value}, since {why}; {left.name}: {told}", err=True)
+    click.echo(f"asked: {rules.purpose.value}, since {why}", err=True)
+    for path, table in ((left, mine), (right, theirs)):
+        if path:
+            told = ", ".join(f"{name} = {'+'.join(columns)}" for name, columns in table.columns.items() if columns)
+            click.echo(f"{path.name}: {told}", err=True)
     click.echo(
         f"{len(mine.rows):,} rows{f' against {len(theirs.rows):,}' if right else ''}: {bands['link']:,} links, "
         f"{bands['review']:,} for review, {time.perf_counter() - began:.1f} s",
@@ -145,6 +148,9 @@ def _against(left: _Table, right: _Table, rules: Rules, workers: int) -> Iterato
             found.hold,
             found.reasons,
         )
+        for double in found.doubles:
+            said = double.comparison
+            yield row.id, double.id, said.band.value, f"{said.weight:.1f}", "", found.best, "", said.words
 
 
 def _within(table: _Table, rules: Rules) -> Iterator[tuple[Any, ...]]:

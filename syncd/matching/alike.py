@@ -15,6 +15,7 @@ from syncd.matching.text import skeleton
 
 _ENOUGH = 0.75  # one slip in four letters, two in eight
 _MOST_WORDS = 8
+_POINTS = ("north", "south", "east", "west")
 
 
 class Overlap(NamedTuple):
@@ -62,7 +63,7 @@ def likeness(left: str, right: str) -> float:
     close = OSA.normalized_similarity(left, right, score_cutoff=_ENOUGH)
     if skeleton(left) == skeleton(right):
         return 0.9
-    if close and len(long) >= 4:
+    if close and len(long) >= 4 and not _opposed(left, right):
         return 0.55 + (close - _ENOUGH) * 1.6
     return 0.5 if short[0] == long[0] and _abbreviates(short, long) else 0.0
 
@@ -117,6 +118,12 @@ def _glued(left: list[str], right: list[str]) -> float:
         if len(words) >= 3 and len(acronym) == 1 and acronym[0] == "".join(word[0] for word in words):
             return 0.4
     return 0.0
+
+
+def _opposed(left: str, right: str) -> bool:
+    """Whether they begin with two points of the compass: Westwood is no slip of Eastwood."""
+    mine = next((point for point in _POINTS if left.startswith(point)), None)
+    return mine is not None and any(right.startswith(point) for point in _POINTS if point != mine)
 
 
 def _abbreviates(short: str, long: str) -> bool:

@@ -11,11 +11,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
-from syncd.matching.evidence import SITE, Band, Rules
-from syncd.matching.index import Index
+from syncd.matching.evidence import SITE, Band, Hold, Purpose, Rules
+from syncd.matching.index import Candidate, Index
 from syncd.matching.party import Party
 
 _CHUNK = 1000
+_MOST = 12  # candidates of a row that are looked at as doubles of the best
 
 
 class Matched(NamedTuple):
@@ -29,6 +30,8 @@ class Matched(NamedTuple):
     margin: float
     reasons: str = ""
     hold: str = ""
+    doubtful: bool = False
+    doubles: tuple[Candidate, ...] = ()  # further records of `against` that are the same as the best of a link
 
 
 def match_all(
@@ -42,24 +45,44 @@ def match_all(
     """Return one outcome for each row, in order."""
     with _without_collector():
         index = against if isinstance(against, Index) else Index(against, rules)
-        if workers <= 1 or len(rows) <= _CHUNK:
-            return _match(index, rows, explain)
-        gc.freeze()  # a collection in a worker would write to, and so copy, every page of the index
-        global _shared
-        _shared = (index, rows, explain)
-        try:
-            # This process takes its share too: it has the index already, and each further one copies most of it.
-            own = len(rows) // workers
-            spans = [(start, min(start + _CHUNK, len(rows))) for start in range(own, len(rows), _CHUNK)]
-            with multiprocessing.get_context("fork").Pool(workers - 1) as pool:
-                others = pool.map_async(_match_span, spans, chunksize=1)
-                return _match(index, rows[:own], explain) + [one for part in others.get() for one in part]
-        finally:
-            _shared = None
-            gc.unfreeze()
+        outcomes = _match_in_workers(rows, index, workers, explain)
+        return _outdone_held(outcomes) if index.rules.purpose is Purpose.SITE else outcomes
 
 
 # ---------------------------------------------------------------------------------------------------------------------
+
+
+def _outdone_held(outcomes: list[Matched]) -> list[Matched]:
+    """Hold a doubtful link to a record that another row has a likelier one to, which is beyond doubt."""
+    best: dict[str | None, float] = {}
+    for one in outcomes:
+        if one.band is Band.LINK and not one.doubtful:
+            best[one.best] = max(best.get(one.best, one.weight), one.weight)
+    return [
+        one._replace(band=Band.REVIEW, hold=Hold.OUTDONE.value, doubles=())
+        if one.doubtful and one.band is Band.LINK and best.get(one.best, one.weight) > one.weight
+        else one
+        for one in outcomes
+    ]
+
+
+def _match_in_workers(rows: Sequence[Party], index: Index, workers: int, explain: bool) -> list[Matched]:
+    if workers <= 1 or len(rows) <= _CHUNK:
+        return _match(index, rows, explain)
+    gc.freeze()  # a collection in a worker would write to, and so copy, every page of the index
+    global _shared
+    _shared = (index, rows, explain)
+    try:
+        # This process takes its share too: it has the index already, and each further one copies most of it.
+        own = len(rows) // workers
+        spans = [(start, min(start + _CHUNK, len(rows))) for start in range(own, len(rows), _CHUNK)]
+        with multiprocessing.get_context("fork").Pool(workers - 1) as pool:
+            others = pool.map_async(_match_span, spans, chunksize=1)
+            return _match(index, rows[:own], explain) + [one for part in others.get() for one in part]
+    finally:
+        _shared = None
+        gc.unfreeze()
+
 
 # What forked workers inherit: handing it over through a pipe would cost more than the matching.
 _shared: tuple[Index, Sequence[Party], bool] | None = None
@@ -74,7 +97,7 @@ def _match_span(span: tuple[int, int]) -> list[Matched]:
 def _match(index: Index, rows: Sequence[Party], explain: bool) -> list[Matched]:
     outcomes = []
     for row in rows:
-        found = index.find(row, most=2)
+        found, doubles = index.find_doubles(row, most=_MOST)
         first, second = found.best, found.runner_up
         said = first.comparison if first and explain else None
         outcomes.append(
@@ -87,6 +110,8 @@ def _match(index: Index, rows: Sequence[Party], explain: bool) -> list[Matched]:
                 margin=found.margin,
                 reasons=said.words if said else "",
                 hold=said.hold.value if said and said.hold else "",
+                doubtful=first.comparison.doubtful if first else False,
+                doubles=doubles,
             )
         )
     return outcomes

@@ -14,7 +14,7 @@ from syncd.matching.alike import Overlap, overlap
 from syncd.matching.evidence import SITE, Band, Comparison, Hold, Purpose, Rules, Sign
 from syncd.matching.frequency import Frequencies
 from syncd.matching.party import Form, Party, form_of
-from syncd.matching.place import NOWHERE, SHORT, Place
+from syncd.matching.place import NOWHERE, SHORT, WAYS, Place
 
 ANYWHERE = Frequencies()
 _OWN = 2  # a telephone that more records share is no one site's
@@ -22,7 +22,7 @@ _AGREES = 0.55  # share of a name's bits that must be common for it to speak for
 _HALF = 0.35  # enough when street, house number and town all agree: "Vogel Bakery" and "Vogel Foods" at one door
 _HALF_LEAST = -6.0
 _SAME = 0.75
-_NEIGHBOURS = frozenset({Sign.HOUSE_OTHER, Sign.PHONE_OTHER})
+_STREET_AGREES_FROM = 0.35
 _STREET_AGREES = frozenset({Sign.STREET_SAME, Sign.STREET_CLOSE})
 # Kinds of evidence that outweigh two addresses which contradict each other: people and firms move.
 _WHEREVER = frozenset({"number", "email", "phone", "born"})
@@ -68,32 +68,39 @@ class _Tally:
 
     def verdict(self) -> Comparison:
         rules = self.rules
-        if len(self.kinds) < rules.kinds:
-            self.holds.append(Hold.ONE_KIND)
-        if rules.purpose is Purpose.PERSON and self.kinds.isdisjoint({"name", "email", "born"}):
-            self.holds.append(Hold.NOBODY)
-        if rules.purpose is Purpose.SITE and not self.kinds & {"place", "phone", "number"}:
-            self.holds.append(Hold.NOT_THE_PLACE)
-        if self._is_elsewhere():
-            self.holds.append(Hold.OTHER_PLACE)
         self.signs.append((Sign.CHANCE, -self.frequencies.prior))
         weight = 0.0
         for _, one in self.signs:
             weight += one
         band = Band.LINK if weight >= rules.link else Band.REVIEW if weight >= rules.review else Band.NO
-        hold = self.holds[0] if self.holds and band is Band.LINK else None
+        hold = self._hold() if band is Band.LINK else None
         return Comparison(
             band=Band.REVIEW if hold else band, weight=round(weight, 3), signs=tuple(self.signs), hold=hold
         )
+
+    def said(self, sign: Sign) -> bool:
+        return any(one is sign for one, _ in self.signs)
+
+    def _hold(self) -> Hold | None:
+        rules = self.rules
+        if self.holds:
+            return self.holds[0]
+        if len(self.kinds) < rules.kinds:
+            return Hold.ONE_KIND
+        if rules.purpose is Purpose.PERSON and self.kinds.isdisjoint({"name", "email", "born"}):
+            return Hold.NOBODY
+        if rules.purpose is Purpose.SITE and not self.kinds & {"place", "phone", "number"}:
+            return Hold.NOT_THE_PLACE
+        return Hold.OTHER_PLACE if self._is_elsewhere() else None
 
     def _is_elsewhere(self) -> bool:
         wherever = self.kinds & _WHEREVER
         if self.rules.purpose is not Purpose.SITE:
             return self.elsewhere and not wherever
-        said = {sign for sign, _ in self.signs}
         if self.conflict or self.switchboard:  # the headquarters' number, given for every one of its sites
             wherever = wherever - {"phone"}
-        return (self.elsewhere or said >= _NEIGHBOURS) and not wherever
+        neighbour = self.said(Sign.HOUSE_OTHER) and self.said(Sign.PHONE_OTHER)
+        return (self.elsewhere or neighbour) and not wherever
 
 
 def _company_name(left: Form, right: Form, tally: _Tally) -> None:
@@ -260,7 +267,6 @@ def _place(left: Place, right: Place, tally: _Tally) -> None:
     if weight > most:
         tally.signs[before:] = [(sign, one * most / weight) for sign, one in tally.signs[before:]]
     tally.elsewhere = tally.elsewhere or _contradict(street, house, zone, city, tally.rules)
-    said = {sign for sign, _ in tally.signs}
     here = (street > 0) + (house > 0 or bool(left.box and left.box == right.box)) + (zone > 0 or city > 0)
     enough = tally.rules.purpose is Purpose.COMPANY or (
         tally.rules.town_suffices
@@ -269,7 +275,7 @@ def _place(left: Place, right: Place, tally: _Tally) -> None:
     )
     if weight >= tally.rules.place_counts and (here >= 2 or enough):
         tally.kinds.add("place")
-        if tally.half and here == 3 and (tally.headed or zone > 0) and Sign.PHONE_OTHER not in said:
+        if tally.half and here == 3 and (tally.headed or zone > 0) and not tally.said(Sign.PHONE_OTHER):
             tally.kinds.add("name")
 
 
@@ -291,18 +297,32 @@ def _street(left: Place, right: Place, tally: _Tally) -> float:
         return 0.0
     bits, rarest = tally.frequencies.of("street")
     both = overlap(one, other, bits, rarest)
+    if both.share < _STREET_AGREES_FROM:
+        both = overlap(_way_glued(left, right) or one, _way_glued(right, left) or other, bits, rarest)
     most, least = tally.rules.street
-    if both.share < 0.35:
+    if both.share < _STREET_AGREES_FROM:
         weight, sign = least, Sign.STREET_OTHER
     else:
         weight = max(least, min(most, both.agreed) - 0.5 * min(both.left, both.right))
         sign = Sign.STREET_SAME if both.exact and both.share == 1.0 else Sign.STREET_CLOSE
+        if both.left and both.right and not (left.city or left.postcode or right.city or right.postcode):
+            tally.elsewhere = tally.rules.purpose is not Purpose.COMPANY  # "5 Main St, Peoria", "5 Main St, Joliet"
     tally.add(sign, weight)
     if left.ways and right.ways and set(left.ways).isdisjoint(right.ways):
         tally.add(Sign.WAY_OTHER, -4.0)
         tally.elsewhere = tally.rules.purpose is not Purpose.COMPANY
         return min(weight, 0.0)
     return weight
+
+
+def _way_glued(place: Place, other: Place) -> tuple[str, ...]:
+    """Return "North Point" as the "northpoint" that the other has."""
+    for way in place.ways:
+        for word in place.naming:
+            glued = WAYS[way] + word
+            if glued in other.naming:
+                return tuple(glued if one == word else one for one in place.naming)
+    return ()
 
 
 def _naming(place: Place, other: Place) -> tuple[str, ...]:

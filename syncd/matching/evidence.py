@@ -86,8 +86,11 @@ class Hold(Enum):
     OTHER_COUNTRY = "the countries differ"
     HOUSEHOLD = "first names differ, as in one household or office"
     NOBODY = "neither name nor e-mail address says who it is"
-    OUTDONE = "another record has the name without words of its own"
+    OUTDONE = "one of the two fits another record better"
     TIE = "a second candidate is about as likely"
+
+
+_ANOTHER_DOOR = frozenset({Sign.STREET_OTHER, Sign.HOUSE_OTHER})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,8 +150,10 @@ class Comparison:
         return tuple(Reason(sign=sign, weight=round(weight, 2)) for sign, weight in self.signs)
 
     @property
-    def mixed(self) -> bool:
-        return any(sign is Sign.NAME_MIXED for sign, _ in self.signs)
+    def doubtful(self) -> bool:
+        """Whether it may be a neighbour: each name has words of its own, or street and house are others."""
+        said = {sign for sign, _ in self.signs}
+        return Sign.NAME_MIXED in said or said >= _ANOTHER_DOOR
 
     def held(self, hold: Hold) -> Comparison:
         return replace(self, band=Band.REVIEW, hold=hold) if self.band is Band.LINK else self

@@ -82,12 +82,33 @@ class Index:
 
     def find(self, row: Party, most: int = 5) -> Found:
         """Return who the row may be; the row itself, known by its id, is never among them."""
-        form = form_of(row)
-        near = self._near(form)
-        weighed = [
-            Candidate(id=other.id, comparison=weigh(form, other, self.rules, self.frequencies)) for other in near
-        ]
-        return decide(weighed, self.rules, {other.id: other.facts for other in near}, most)
+        return self._decided(row, most)[0]
+
+    def find_doubles(self, row: Party, most: int = 5) -> tuple[Found, tuple[Candidate, ...]]:
+        """Return what `find` does and, of a link, the further records here that are the same as the linked one.
+
+        A tie between records that are all the same is a link to each of them, and none to choose.
+        """
+        found, weighed, near = self._decided(row, most)
+        if len(found.candidates) < 2:
+            return found, ()
+        likeliest = found.candidates[0].id
+        first = next(one for one in weighed if one.id == likeliest)  # as it was before a tie held it
+        if first.comparison.band is not Band.LINK:
+            return found, ()
+        forms = {other.id: other for other in near}
+        doubles = tuple(
+            other
+            for other in found.candidates[1:]
+            if other.comparison.band is Band.LINK
+            and _is_sure(weigh(forms[likeliest], forms[other.id], self.rules, self.frequencies))
+        )
+        if found.band is Band.LINK:
+            return found, doubles
+        level = {one.id for one in weighed if first.comparison.weight - one.comparison.weight < self.rules.margin}
+        if level <= {likeliest, *(one.id for one in doubles)}:
+            return replace(found, candidates=(first, *found.candidates[1:]), band=Band.LINK), doubles
+        return found, ()
 
     def pairs(self) -> Iterator[tuple[str, str, Comparison]]:
         """Yield each two records of the index that may be one, once; unlikely pairs are left out."""
@@ -97,9 +118,18 @@ class Index:
                 pair = (form.id, other.id) if form.id < other.id else (other.id, form.id)
                 if pair not in found:
                     found[pair] = weigh(form, other, self.rules, self.frequencies)
-        for pair, comparison in _outdone_held(found).items():
+        held = _outdone_held(found) if self.rules.purpose is Purpose.SITE else found
+        for pair, comparison in held.items():
             if comparison.band is not Band.NO:
                 yield (*pair, comparison)
+
+    def _decided(self, row: Party, most: int) -> tuple[Found, list[Candidate], list[Form]]:
+        form = form_of(row)
+        near = self._near(form)
+        weighed = [
+            Candidate(id=other.id, comparison=weigh(form, other, self.rules, self.frequencies)) for other in near
+        ]
+        return decide(weighed, self.rules, {other.id: other.facts for other in near}, most), weighed, near
 
     def _near(self, form: Form, *, every: bool = False) -> list[Form]:
         """Return the records that share the most keys; those that share few are left out once some share many."""
@@ -156,19 +186,23 @@ class Index:
 _rarity = itemgetter(0, 1)
 
 
+def _is_sure(one: Comparison) -> bool:
+    return one.band is Band.LINK and not one.doubtful
+
+
 def _outdone_held(found: Mapping[tuple[str, str], Comparison]) -> dict[tuple[str, str], Comparison]:
-    """Hold the links of which each name has words of its own while one of the two has a likelier link without such.
+    """Hold doubtful links while one of the two has a likelier one that is beyond doubt.
 
     So "Vogel Bar" is one with the other "Vogel Bar" at its door, and not with the "Vogel Bakery" there.
     """
     best: dict[str, float] = {}
     for pair, one in found.items():
-        if one.band is Band.LINK and not one.mixed:
+        if one.band is Band.LINK and not one.doubtful:
             for record in pair:
                 best[record] = max(best.get(record, one.weight), one.weight)
     return {
         pair: one.held(Hold.OUTDONE)
-        if one.mixed and any(best.get(record, one.weight) > one.weight for record in pair)
+        if one.doubtful and any(best.get(record, one.weight) > one.weight for record in pair)
         else one
         for pair, one in found.items()
     }

@@ -6,10 +6,11 @@ Comparing two addresses is not done here.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import NamedTuple
 
-from syncd.matching.text import fold, join_letters, tokens
+from syncd.matching.text import LONGEST, fold, join_letters, tokens
 
 # USPS Publication 28 appendix C, and what the same kinds of words are called and shortened to elsewhere.
 _TYPES = {
@@ -47,7 +48,7 @@ KINDS = (
     | frozenset(_WAYS)
     | {"co", "no", "nr", "d", "dom", "the", "of", "de", "la", "du", "des", "der", "and", "rural"}
 )
-WAYS = frozenset(_WAYS)
+WAYS: Mapping[str, str] = _WAYS
 _UNIT = re.compile(
     r"(?:\b(?:suite|ste|unit|apt|apartment|flat|floor|fl|room|rm|bldg|building|dock|gate|kv|office|lot|bay|etage)\b"
     r"[ .:#]*|#\s*)([a-z]?\d+[a-z]?|[a-z])\b|\b(\d{1,3})(?:st|nd|rd|th) (?:floor|fl)\b"
@@ -56,6 +57,17 @@ _BOX = re.compile(
     r"\b(?:p[ .]*o[ .]*b(?:ox)?|post(?:al)? (?:office )?box|postfach|postbus|apartado(?: postal)?|case postale|"
     r"boite postale|caixa postal|casella postale|locked bag|private bag|a/ya)\b[ .:#]*(?:no\b\.? *)?(\d[\d ]{0,9})?"
 )
+# A whole address in one line, as it ends: "Springfield, IL 60005-1234, USA"; "10115 Berlin, Germany"; "Leeds LS1 4AP".
+_ENDS = tuple(
+    re.compile(pattern + r"\s*$", re.IGNORECASE)
+    for pattern in (
+        r",\s*(?:(?P<city>[^,\d]+?)[,\s]+)?(?P<state>[a-z]{2})[,\s]+(?P<zone>\d{5})(?:-\d{4})?"
+        r"(?:[,\s]+(?P<country>usa?|united states[a-z ]*))?",
+        r",\s*(?P<zone>(?:[a-z]{1,2}-)?\d{4,5})\s+(?P<city>[^,\d]+?)(?:,\s*(?P<country>[^,\d]+))?",
+        r",\s*(?P<city>[^,\d]+?)[,\s]+(?P<zone>\d{4,5}|[a-z]{1,2}\d[a-z\d]?\s*\d[a-z]{2})(?:,\s*(?P<country>[^,\d]+))?",
+    )
+)
+_DIGIT = re.compile(r"\d")
 _GLUED = re.compile(r"(?<=[a-z])(?:strasse|str)\b")
 _NUMBER = re.compile(r"(\d+)([a-z]{3,})?")
 
@@ -97,6 +109,8 @@ def read_place(
     """Return the address in canonical parts. Parts in a wrong field are put right where their shape tells."""
     if not (street or city or postcode):
         return Place(state=_plain(state), country=country_code(country)) if state or country else NOWHERE
+    if street and "," in street and not (city or postcode):
+        street, city, state, postcode, country = _out_of_one_line(street, state, country)
     numbers, units, words, box = _street_parts(street) if street else ((), (), (), "")
     town, zone = _words(city), _postcode(postcode)
     if postcode and not any(ch.isdigit() for ch in zone):  # a town in the postcode's field
@@ -166,6 +180,26 @@ def _postcode(text: str | None) -> str:
     if zone[:1].isalpha() and zone[1:].isdigit() and len(zone) >= 5:
         return zone[1:]
     return zone
+
+
+def _out_of_one_line(street: str, state: str | None, country: str | None) -> tuple[str | None, ...]:
+    """Return street, city, state, postcode and country as far as the end of the line tells them."""
+    line = street[:LONGEST]
+    for ending in _ENDS:
+        found = ending.search(line)
+        if found and _DIGIT.search(line, 0, found.start()) and not _is_street(found["city"]):
+            said = found.groupdict()
+            state, country = state or said.get("state"), country or said["country"]
+            return line[: found.start()], said["city"], state, said["zone"], country
+    return street, None, state, None, country
+
+
+def _is_street(text: str | None) -> bool:
+    """Whether it ends like a street or a unit: "Broad St", "Suite"; towns of such names are met in their own field."""
+    if text is None:
+        return False
+    words = _words(text)
+    return not words or words[-1] in KINDS or words[-1] == "box" or bool(_UNIT.search(f"{words[-1]} 1"))
 
 
 def _street_parts(text: str) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...], str]:

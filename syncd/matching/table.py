@@ -16,8 +16,9 @@ from syncd.matching.party import Party
 _KNOWN: Mapping[str, tuple[str, ...]] = {
     "id": ("id", "recid", "recordid", "key", "uid", "uniqueid", "rowid"),
     "name": (
-        "name", "companyname", "company", "accountname", "account", "organisation", "organization", "organisationname",
-        "organizationname", "businessname", "business", "customername", "customer", "firm", "title", "fullname", "dba",
+        "name", "name1", "companyname", "company", "accountname", "account", "organisation", "organization",
+        "organisationname", "organizationname", "businessname", "business", "customername", "customer", "firm", "title",
+        "fullname", "dba",
     ),
     "first_name": ("firstname", "givenname", "forename", "first", "fname"),
     "last_name": ("lastname", "surname", "familyname", "last", "lname"),
@@ -37,6 +38,27 @@ _KNOWN: Mapping[str, tuple[str, ...]] = {
     "number": ("erpnumber", "erpcustomer", "customernumber", "customerno", "kunnr", "taxid", "vat", "socsecid", "ssn"),
     "born": ("born", "dateofbirth", "dob", "birthdate", "birthday"),
 }  # fmt: skip
+# How a heading ends that is no known one: "Site name", "res_street_address", "ltable_zip", "City/Town".
+_ENDINGS: Mapping[str, tuple[str, ...]] = {
+    "name": ("name",),
+    "first_name": ("firstname", "givenname", "forename"),
+    "last_name": ("lastname", "surname", "familyname"),
+    "street": ("address", "street", "addressline1", "address1", "addr1", "addr"),
+    "city": ("city", "town", "suburb", "locality", "citydesc", "cityname"),
+    "state": ("state", "province", "statecd", "statecode"),
+    "postcode": ("postcode", "zip", "zipcode", "zip5", "postalcode", "pincode"),
+    "country": ("country", "countrycode", "countryname"),
+    "phone": ("phone", "telephone", "phonenumber", "telephonenumber", "phoneno", "phonenum"),
+    "email": ("email", "emailaddress"),
+    "domain": ("domain", "website", "url", "homepage"),
+    "born": ("dob", "dateofbirth", "birthdate", "birthday"),
+}
+# Names and addresses of something else.
+_NO_NAME = (
+    "first", "given", "last", "sur", "family", "middle", "maiden", "user", "file", "city", "town", "county", "state",
+    "country", "street", "domain", "host", "contact", "district", "region", "program", "product", "brand", "type",
+)  # fmt: skip
+_NO_STREET = ("email", "mail", "web", "ip", "mac", "site", "http")
 # What stands before the street itself or after it, in tables that have it apart.
 _BEFORE_STREET = ("streetnumber", "housenumber", "houseno")
 _AFTER_STREET = ("address2", "addressline2", "addr2", "line2")
@@ -54,13 +76,13 @@ def guess_columns(headings: Sequence[str]) -> dict[str, tuple[str, ...]]:
     plain = {_plain(heading): heading for heading in reversed(headings)}
     found: dict[str, tuple[str, ...]] = {}
     for name, known in _KNOWN.items():
-        heading = next((plain[one] for one in known if one in plain), None)
+        heading = next((plain[one] for one in known if one in plain), None) or _by_its_end(name, headings)
         if heading is not None:
             found[name] = (heading,)
     if "id" not in found and headings and _plain(headings[0]).endswith("id"):
         found["id"] = (headings[0],)
     if "street" in found:
-        before = [plain[one] for one in _BEFORE_STREET if one in plain][:1]
+        before = [heading for one, heading in plain.items() if one.endswith(_BEFORE_STREET)][-1:]
         after = [plain[one] for one in _AFTER_STREET if one in plain][:1]
         found["street"] = (*before, *found["street"], *after)
     if "name" not in found and "first_name" not in found and "last_name" in found:
@@ -136,6 +158,18 @@ def question_for(left: Set[str], right: Set[str]) -> Question:
 # ---------------------------------------------------------------------------------------------------------------------
 
 _NOTHING = frozenset({"", "nan", "null", "none", "n/a", "na", "\\n", "-"})
+
+
+def _by_its_end(name: str, headings: Sequence[str]) -> str | None:
+    """Return the first heading that ends as those of this field do."""
+    endings = _ENDINGS.get(name, ())
+    barred = _NO_NAME if name == "name" else _NO_STREET if name == "street" else ()
+    for heading in headings:
+        plain = _plain(heading)
+        ending = next((one for one in endings if plain.endswith(one)), None)
+        if ending is not None and not plain.removesuffix(ending).endswith(barred):
+            return heading
+    return None
 
 
 def _plain(heading: str) -> str:

@@ -61,6 +61,27 @@ def test_a_postcode_in_the_towns_field_is_found() -> None:
     assert read_place("12 Main St", "60005", None, "Springfield", None).postcode == "60005"
 
 
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("12 Alder St, Suite 400, Wexmouth, IL 60605-1234, USA", ("wexmouth", "il", "60605", "us")),
+        ("12 N Alder Ave Wexmouth, IL 60605", ("", "il", "60605", "")),
+        ("Erlenweg 5, D-10115 Weksmund, Germany", ("weksmund", "", "10115", "de")),
+        ("12 Alder Road, Wexmouth WX1 4AP", ("wexmouth", "", "wx14ap", "")),
+        ("12 Alder St, Suite 4000", ("", "", "", "")),
+        ("12 Alder St, # 4000", ("", "", "", "")),
+        ("1 Plaza, 1200 Broad St", ("", "", "", "")),
+        ("Alder Tower, 1200 Broad", ("", "", "", "")),
+        ("12 Alder St, Wexmouth", ("", "", "", "")),
+    ],
+)
+def test_a_whole_address_in_the_streets_field_is_taken_apart(line: str, said: tuple[str, ...]) -> None:
+    """Only where its end tells: a suite is no postcode, and what may be a building is no town."""
+    place = read_place(line, None, None, None, None)
+    assert (" ".join(place.city), place.state, place.postcode, place.country) == said
+    assert read_place(line, "Wexmouth", None, "60605", None).postcode == "60605"
+
+
 @pytest.mark.parametrize("text", ["P.O. Box 123", "PO BOX 123", "Postfach 123", "post office box 123"])
 def test_a_post_box_is_no_house(text: str) -> None:
     """Goods are not shipped to a box, and its number is no house number."""

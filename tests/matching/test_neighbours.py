@@ -10,6 +10,7 @@ from dataclasses import replace
 import pytest
 
 from syncd.matching import Band, Hold, Index, Party, Sign, compare
+from syncd.matching.bulk import match_all
 
 BAR = Party(
     id="bar", name="Harbour Lantern Court", street="3570 Quay Blvd", city="Wexmouth", phone="+13125550101"
@@ -101,3 +102,55 @@ def test_three_copies_of_one_row_are_all_paired() -> None:
     """What is only shorter or longer is outdone by nobody."""
     rows = (BAR, replace(BAR, id="b", name="Harbour Lantern"), replace(BAR, id="c"))
     assert len(linked(*rows)) == 3
+
+
+def test_one_door_in_two_towns_is_seen_where_towns_stand_in_the_line() -> None:
+    """Guides write street and town into one field, without a postcode; every town has an Alder Street."""
+    shop = Party(name="Voltaform Bakery", street="12 Alder St, Wexmouth")
+    found = compare(shop, replace(shop, street="12 Alder St, Norbury"))
+    assert found.hold is Hold.OTHER_PLACE
+    assert compare(shop, replace(shop, street="12 Alder Street")).band is Band.LINK
+    house = Party(name="Voltaform Bakery", street="12 Alder St, Wexmouth, IL 60605")
+    assert compare(house, replace(house, street="90 Alder St, Wexmouth, IL 60605")).signs != compare(house, house).signs
+
+
+def test_a_point_of_the_compass_may_be_glued_to_the_streets_name() -> None:
+    one = Party(name="Voltaform Bakery", street="804 Northpoint", city="Wexmouth")
+    assert compare(one, replace(one, street="804 North Point St")).band is Band.LINK
+    assert compare(one, replace(one, street="804 South Point St")).band is not Band.LINK
+
+
+@pytest.mark.parametrize("street", ["804 Southpoint St", "804 Westpoint St"])
+def test_opposite_ends_of_the_compass_are_no_slip(street: str) -> None:
+    """Northpoint and Southpoint are two letters apart, and two miles."""
+    one = Party(name="Voltaform Bakery", street="804 Northpoint St", city="Wexmouth")
+    assert compare(one, replace(one, street=street)).band is not Band.LINK
+    assert compare(one, replace(one, street="804 Norhtpoint St")).band is Band.LINK
+
+
+def test_records_that_stand_twice_on_the_other_side_are_no_tie() -> None:
+    """A table with doubles: the row is linked to each; two branches at one door still are a question."""
+    rows = [BAR, replace(BAR, id="again", name="HARBOUR LANTERN COURT"), DEPOT]
+    found, doubles = Index(rows).find_doubles(replace(BAR, id="new"))
+    assert (found.band, {found.best and found.best.id, *(one.id for one in doubles)}) == (Band.LINK, {"bar", "again"})
+    assert Index(rows).find(replace(BAR, id="new")).band is Band.REVIEW
+    tenants = [replace(BAR, id=name, name=f"Harbour Lantern Wexmouth {name}") for name in ("Bakery", "Ballroom")]
+    found, doubles = Index(tenants).find_doubles(replace(BAR, id="new", name="Harbour Lantern"))
+    assert (found.band, doubles) == (Band.REVIEW, ())
+
+
+def test_of_two_rows_the_one_that_fits_takes_the_record() -> None:
+    """The dining room is in one table only; the café is in both and is not given to it."""
+    cafe = Party(id="c", name="Grand Lantern Cafe", street="3434 Alder Rd", city="Wexmouth", phone="+13125550120")
+    room = replace(cafe, id="r", name="Grand Lantern Ballroom")
+    said = {one.id: one for one in match_all([room, replace(cafe, id="c2")], [cafe, DEPOT])}
+    assert (said["c2"].band, said["c2"].best) == (Band.LINK, "c")
+    assert (said["r"].band, said["r"].hold) == (Band.REVIEW, Hold.OUTDONE.value)
+    assert match_all([room], [cafe, DEPOT])[0].band is Band.LINK
+
+
+def test_the_line_of_a_site_that_moved_is_outdone_by_the_site_itself() -> None:
+    depot = replace(DEPOT, id="there", street="3255 W Maple St")
+    old, new = replace(DEPOT, id="old"), replace(depot, id="new", name="Tannhill Freight")
+    said = {one.id: one for one in match_all([old, new], [depot])}
+    assert (said["new"].band, said["old"].band) == (Band.LINK, Band.REVIEW)

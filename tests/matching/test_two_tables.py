@@ -56,6 +56,31 @@ def test_headings_say_what_a_column_holds() -> None:
     }  # fmt: skip
 
 
+def test_headings_nobody_listed_are_known_by_their_end() -> None:
+    """Of towns, hospitals, voters and candidate sets; the name of a county or a programme is something else."""
+    assert guess_columns(["Id", "Program Name", "Site name", "Email Address", "Address", "Zip", "Phone"]) == {
+        "id": ("Id",), "name": ("Site name",), "street": ("Address",), "postcode": ("Zip",), "phone": ("Phone",),
+        "email": ("Email Address",),
+    }  # fmt: skip
+    hospital = guess_columns(
+        ["Facility ID", "Facility Name", "Address", "City/Town", "County Name", "Telephone Number"]
+    )
+    assert (hospital["name"], hospital["city"], hospital["phone"]) == (
+        ("Facility Name",),
+        ("City/Town",),
+        ("Telephone Number",),
+    )
+    voter = guess_columns(["county_id", "last_name", "first_name", "res_street_address", "res_city_desc", "mail_addr1"])
+    assert (voter["street"], voter["city"], voter["last_name"]) == (
+        ("res_street_address",),
+        ("res_city_desc",),
+        ("last_name",),
+    )
+    assert guess_columns(["_id", "ltable_id", "ltable_name", "ltable_addr"])["street"] == ("ltable_addr",)
+    assert guess_columns(["main_street", "main_street_number"])["street"] == ("main_street_number", "main_street")
+    assert guess_columns(["IP Address", "File Name", "Fax"]) == {}
+
+
 def test_rows_of_one_id_and_placeholders_stay_apart() -> None:
     rows = list(parties(["id", "name"], [["7", "Acme"], ["7", "n/a"], ["", " Vogel "]], guess_columns(["id", "name"])))
     assert [(row.id, row.name) for row in rows] == [("7", "Acme"), ("7 in row 2", None), ("3", "Vogel")]
@@ -82,6 +107,22 @@ def test_what_stands_twice_in_one_file_is_found(tmp_path: Path) -> None:
     quality = _quality(tmp_path / "out.csv", data)
     assert quality.precision >= 0.995
     assert quality.recall * 2 > 0.95  # each pair is written once
+
+
+def test_doubles_of_the_right_file_are_written_each(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """And both files' columns are told."""
+    headings = "key,Site name,addr,town,tel\n"
+    bar = "Harbour Lantern,3570 Quay Blvd,Wexmouth,312 555 0101\n"
+    (tmp_path / "left.csv").write_text(f"{headings}l,{bar}")
+    (tmp_path / "right.csv").write_text(f"{headings}one,{bar}two,{bar.upper()}")
+    arguments = ["match", "bulk", f"{tmp_path}/left.csv", f"{tmp_path}/right.csv", "--out", f"{tmp_path}/out.csv"]
+    assert run_command_line(arguments) == 0
+    with (tmp_path / "out.csv").open(encoding="utf-8", newline="") as lines:
+        rows = [(row["left_id"], row["right_id"], row["band"]) for row in csv.DictReader(lines)]
+    assert sorted(rows) == [("l", "one", "link"), ("l", "two", "link")]
+    said = capsys.readouterr().err
+    assert "left.csv: id = key, name = Site name, street = addr, city = town, phone = tel" in said
+    assert "right.csv: id = key" in said
 
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
