@@ -6,6 +6,9 @@ draws others. An example may take as long as the machine needs: a deadline would
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+import pytest
 from hypothesis import HealthCheck, settings
 from support.databases import postgres_server, postgres_url, sqlite_url, state_url
 from support.long import LONG
@@ -25,3 +28,15 @@ settings.register_profile(
     "syncd", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=not LONG, print_blob=True
 )
 settings.load_profile("syncd")
+
+# Whoever runs the whole daemon, or starts a server or a browser, is no part of `make check-fast`.
+WHOLE = ("crash", "faults", "system")
+SERVERS = {"browser", "chromium", "mariadb_server", "postgres_server"}
+
+
+def pytest_collection_modifyitems(items: Iterable[pytest.Item]) -> None:
+    for item in items:
+        asked = set(getattr(item, "fixturenames", ()))
+        kind = getattr(item, "callspec", None)
+        if item.path.parent.name in WHOLE or asked & SERVERS or (kind and "postgresql" in kind.params.values()):
+            item.add_marker(pytest.mark.system)

@@ -252,6 +252,7 @@ def test_an_archived_record_costs_one_reading_of_the_look_back_at_most_and_only_
     assert desk.store.pages == pages
 
 
+@pytest.mark.slow
 def test_12000_changes_in_one_poll_never_page_past_what_search_allows(desk: Bench) -> None:
     ids = desk.sim.seed("contacts", people(12_000), modified=old())
     desk.poll()

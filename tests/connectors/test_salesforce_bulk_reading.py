@@ -17,6 +17,8 @@ from connectors.errors import Unavailable
 from connectors.salesforce import extract, jobs
 from syncd.stages.poll import digest_record
 
+pytestmark = pytest.mark.slow
+
 MANY = times(12_000, 250_000)
 OFTEN = {"bulk_from": {"reads": 2_000}}
 HOSTILE = (

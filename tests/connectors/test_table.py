@@ -238,6 +238,7 @@ def test_a_time_column_that_cannot_order_rows_is_refused(erp: Erp, times: list[s
         poll(erp.source(table=table), None)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(12))
 def test_whatever_is_edited_between_polls_that_stop_anywhere_the_last_state_read_is_the_databases(
     erp: Erp, seed: int

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from crash.harness import MOST_CYCLES, Lane, Point, SqliteState, lane
 
-pytestmark = [pytest.mark.slow, pytest.mark.system]
+pytestmark = pytest.mark.slow
 
 
 def first_write(made: Lane, act: int, kept: list[Point]) -> Point:

@@ -15,7 +15,7 @@ from crash.harness import Lane, Point, PostgresState, SqliteState, lane
 from crash.progress import Progress
 from support.long import times
 
-pytestmark = [pytest.mark.slow, pytest.mark.system]
+pytestmark = pytest.mark.slow
 PARTS = 2  # of the long run, for two processors
 DAY = int(os.environ.get("SYNCD_SEED", "1"))
 

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
 from support.world import World, world
 
 from sandbox.wire import Fault
-
-pytestmark = pytest.mark.system
 
 
 def lose_the_next_write(made: World, *, reads: int = 1) -> None:

@@ -16,7 +16,7 @@ from crash.load import crowd, kill
 from crash.progress import Progress
 from support.long import LONG, times
 
-pytestmark = [pytest.mark.slow, pytest.mark.system]
+pytestmark = pytest.mark.slow
 ROUND = 20  # kills of one company, then its invariants are checked
 AT_WORK = 0.8  # the share of kills that fall after the first call; the others may fall into the start
 # Seconds to stop in. Beside other workers on two cores a process may get no turn for a while; by itself it has five.

@@ -8,8 +8,6 @@ from pathlib import Path
 import pytest
 from support.world import world
 
-pytestmark = pytest.mark.system
-
 
 @pytest.mark.parametrize("rep_first", [True, False])
 def test_both_sides_hold_the_same_after_both_changed_a_two_way_field(

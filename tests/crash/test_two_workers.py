@@ -14,7 +14,7 @@ import pytest
 from crash.load import PEOPLE, Crowd, crowd, kill
 from support.long import times
 
-pytestmark = [pytest.mark.slow, pytest.mark.system]
+pytestmark = pytest.mark.slow
 SEED = 7
 
 

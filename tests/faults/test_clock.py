@@ -10,7 +10,6 @@ from crash.scenario import ACTS
 from faults.town import Place, Town, place
 from support.long import times
 
-pytestmark = pytest.mark.system
 HOUR = 3600.0
 JUMPS = (-24 * HOUR, -HOUR, HOUR, 24 * HOUR)
 

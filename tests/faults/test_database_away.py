@@ -25,7 +25,6 @@ from syncd.daemon import serve
 from syncd.health import Health
 from syncd.wiring import build
 
-pytestmark = pytest.mark.system
 PATIENCE = 180.0  # seconds, on a busy machine
 MOST_PAGES = 4_294_967_294
 

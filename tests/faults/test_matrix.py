@@ -127,7 +127,6 @@ def quiet(somewhere: Place) -> Mapping[bool, Quiet]:
 
 
 @pytest.mark.parametrize("case", _cases(), ids=str)
-@pytest.mark.system
 def test_a_fault_anywhere_costs_nothing_but_time(somewhere: Place, quiet: Mapping[bool, Quiet], case: Case) -> None:
     """Nothing lost, doubled, reverted or let through; two polls to converge, then silence; told once, closed after."""
     usual = quiet[case.endpoint == "token"]

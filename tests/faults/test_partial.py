@@ -15,7 +15,6 @@ from support.world import COMPLETE
 
 from sandbox.wire import Request, Response
 
-pytestmark = pytest.mark.system
 MANY = 1000
 TRIES = 3
 PAGED = 450  # three pages

@@ -14,7 +14,6 @@ from faults.town import Place, Town, place
 from support.long import times
 from support.world import COMPLETE
 
-pytestmark = pytest.mark.system
 MANY = times(300, 2000)
 DAY = 86_400.0
 

@@ -14,7 +14,6 @@ from faults.town import Place, Town, place
 from connectors.salesforce.verdicts import DAILY_WAIT
 from sandbox.wire import Request, Response
 
-pytestmark = pytest.mark.system
 MINUTES = 10
 HOUR = 3600.0
 

@@ -123,6 +123,7 @@ def mutate(text: str, random: Random) -> str:
     return text
 
 
+@pytest.mark.slow
 @settings(max_examples=700, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(seed=st.integers(0, 2**32))
 def test_a_mutated_folder_loads_or_tells_problems(folder: Path, seed: int) -> None:

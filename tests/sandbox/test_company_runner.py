@@ -18,6 +18,8 @@ import requests
 
 from sandbox.box import Box, Plan, PortTaken, StateUnreadable
 
+pytestmark = pytest.mark.system
+
 ROOT = Path(__file__).parents[2]
 
 

@@ -16,7 +16,7 @@ from support.world import COMPLETE, World, laid_out, world
 from syncd.config.yaml import parse
 
 __all__ = ["process_as_before"]
-pytestmark = [pytest.mark.system, pytest.mark.usefixtures("process_as_before")]
+pytestmark = pytest.mark.usefixtures("process_as_before")
 
 
 @pytest.fixture

@@ -19,7 +19,6 @@ from sandbox.wire import Request, Response
 from syncd.daemon import drift
 from syncd.store.tables import link, problem
 
-pytestmark = pytest.mark.system
 LONG = "x" * 1_000_000
 
 

@@ -11,7 +11,7 @@ from support.commands import process_as_before, say
 from support.world import World, add_branch, world
 
 __all__ = ["process_as_before"]
-pytestmark = [pytest.mark.system, pytest.mark.usefixtures("process_as_before")]
+pytestmark = pytest.mark.usefixtures("process_as_before")
 
 
 @pytest.fixture

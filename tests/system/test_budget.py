@@ -19,8 +19,6 @@ from syncd.store.database import now_ms
 
 __all__ = ["process_as_before"]
 
-pytestmark = pytest.mark.system
-
 HUBSPOT_BUDGET = "# budget: {per_day: 200000}"
 DAY_MS = 86_400_000
 

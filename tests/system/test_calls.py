@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 from support.world import COMPLETE, World, add_branch, world
 
-pytestmark = pytest.mark.system
 MANY = 1000
 
 

@@ -12,7 +12,6 @@ from support.world import COMPLETE, World, laid_out, world
 
 from syncd.daemon import drift
 
-pytestmark = pytest.mark.system
 TOKEN_BYTES = b"pat-na1-sandbox"
 
 

@@ -13,7 +13,7 @@ from support.world import COMPLETE, World, laid_out
 from sandbox.wire import Fault
 from syncd.store.tables import filling, record
 
-pytestmark = [pytest.mark.system, pytest.mark.slow]
+pytestmark = pytest.mark.slow
 MANY = 120
 LINE = "    website: {from: website}\n"
 

@@ -15,7 +15,7 @@ from support.world import COMPLETE, ROOT, World, laid_out, world
 from syncd.store.tables import entity, in_force, intent, plan, record
 
 __all__ = ["process_as_before"]
-pytestmark = [pytest.mark.system, pytest.mark.usefixtures("process_as_before")]
+pytestmark = pytest.mark.usefixtures("process_as_before")
 TITLE, LOUD = "title: {from: jobtitle}", "title: {from: jobtitle, as: upper}"
 
 

@@ -18,7 +18,7 @@ from support.world import COMPLETE, World, world
 
 from syncd.store.tables import link, problem
 
-pytestmark = [pytest.mark.system, pytest.mark.slow]
+pytestmark = pytest.mark.slow
 STEPS = 7
 
 

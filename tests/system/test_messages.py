@@ -18,7 +18,7 @@ from support.commands import Said, process_as_before, say
 from support.world import ROOT, TOKEN, World, add_branch, laid_out, world
 
 __all__ = ["process_as_before"]
-pytestmark = [pytest.mark.system, pytest.mark.usefixtures("process_as_before")]
+pytestmark = pytest.mark.usefixtures("process_as_before")
 
 WRONG_TOKEN = "pat-na1-00000000-wrong"
 WRONG_SECRET = "0000-not-the-secret"

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
 from support.world import world
 
 from syncd.stages.deliver import MOST_FLIPS
 from syncd.store.inbox import list_problems
-
-pytestmark = pytest.mark.system
 
 
 def test_a_field_that_is_changed_back_each_time_freezes_with_a_problem(tmp_path: Path, sqlite_url: str) -> None:

@@ -20,7 +20,6 @@ from sandbox.fields import define_hubspot
 from sandbox.hubspot import HubSpot
 from sandbox.wire import Server
 
-pytestmark = pytest.mark.system
 CROWD = 120
 STOP_SECONDS = 10.0  # five are promised; the suite may share its machine with more than it can carry
 

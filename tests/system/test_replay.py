@@ -12,7 +12,7 @@ from support.world import World, world
 
 __all__ = ["process_as_before"]
 
-pytestmark = [pytest.mark.system, pytest.mark.usefixtures("process_as_before")]
+pytestmark = pytest.mark.usefixtures("process_as_before")
 
 
 @pytest.fixture

@@ -8,8 +8,6 @@ from pathlib import Path
 import pytest
 from support.world import COMPLETE, World, add_branch, laid_out, world
 
-pytestmark = pytest.mark.system
-
 
 @pytest.fixture
 def made(tmp_path: Path, sqlite_url: str) -> Iterator[World]:

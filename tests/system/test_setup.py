@@ -11,8 +11,6 @@ from support.world import World
 
 from syncd.cli import run_command_line
 
-pytestmark = pytest.mark.system
-
 
 @pytest.fixture
 def bare(tmp_path: Path, sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:

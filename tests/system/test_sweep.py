@@ -19,7 +19,7 @@ from syncd.store.figures import open_refusals
 from syncd.store.tables import entity, link, match_key, metadata, record
 from syncd.store.tables import sweep as swept
 
-pytestmark = [pytest.mark.system, pytest.mark.slow]
+pytestmark = pytest.mark.slow
 YESTERDAY_MS = 86_400_000
 
 

@@ -13,7 +13,7 @@ from support.commands import process_as_before, say
 from support.world import ROOT, World, laid_out
 
 __all__ = ["process_as_before"]
-pytestmark = [pytest.mark.system, pytest.mark.usefixtures("process_as_before")]
+pytestmark = pytest.mark.usefixtures("process_as_before")
 
 EXAMPLES = ROOT / "connectors" / "table" / "examples"
 OLD = 1_700_000_000

@@ -14,8 +14,6 @@ from support.world import COMPLETE, World, laid_out, world
 from connectors.contract import Policy, WriteRequest, Written
 from sandbox.wire import Request, Response
 
-pytestmark = pytest.mark.system
-
 
 class Expiring:
     """Ends every session after each k-th call that a session carried."""

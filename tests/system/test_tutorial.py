@@ -15,7 +15,7 @@ from sandbox.box import Box, Plan
 from syncd.store.tables import due
 
 __all__ = ["process_as_before"]
-pytestmark = [pytest.mark.system, pytest.mark.slow, pytest.mark.usefixtures("process_as_before")]
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("process_as_before")]
 
 TUTORIAL = ROOT / "docs" / "tutorial.md"
 PLAN = "3f9c2a71b0de"  # stands on the page for whatever id the plan has

@@ -19,7 +19,7 @@ from syncd.web.figures import Figures
 from syncd.web.serve import Running, start
 
 BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
-pytestmark = pytest.mark.skipif(BROWSER is None, reason="no chromium on this machine")
+pytestmark = [pytest.mark.system, pytest.mark.skipif(BROWSER is None, reason="no chromium on this machine")]
 
 
 @pytest.fixture
