@@ -245,16 +245,18 @@ class Place:
 
 
 @contextmanager
-def place(folder: Path, changes: Mapping[str, str] | None = None, *, history: bool = True) -> Iterator[Place]:
+def place(
+    folder: Path, changes: Mapping[str, str] | None = None, *, history: bool = True, **options: Any
+) -> Iterator[Place]:
     """Start the systems on a clock of their own; leads may lack an e-mail address, as the story's do.
 
-    Without `history`, which takes time by the number of records, invariants cannot be verified.
+    Without `history`, which takes time by the number of records, invariants cannot be verified. `options`: HubSpot's.
     """
     with pytest.MonkeyPatch.context() as patch, time_machine.travel(datetime.now(UTC), tick=True) as traveller:
         clock = Clock(traveller)
         _take_over(patch, clock)
         config = {**CHANGES, **(changes or {})}
-        world = make(folder, f"sqlite:///{folder}/state.db", config, clock=clock.of("hubspot"))
+        world = make(folder, f"sqlite:///{folder}/state.db", config, clock=clock.of("hubspot"), **options)
         try:
             _set_clocks(world, clock)
             _make_email_optional(folder / "mappings" / "definition.yaml")
