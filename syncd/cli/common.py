@@ -119,4 +119,5 @@ def _folder(app: App) -> Folder:
         systems=app.connectors,
         limits=limits_of(app),
         look=edits.look.total_seconds(),
+        worker=app.config.executor,
     )

@@ -68,6 +68,7 @@ def rollback(config: Path, as_json: bool, version: str, write: bool) -> int:
     """Put VERSION in force again, at once; the files on disk stay as they are unless --write is given."""
     from syncd.edits.disk import patch, texts_on_disk, write_version
     from syncd.edits.passing import NotPassed, find_version, roll_back
+    from syncd.edits.words import counted
 
     app = open_app(config)
     try:
@@ -89,7 +90,7 @@ def rollback(config: Path, as_json: bool, version: str, write: bool) -> int:
         click.echo(dump_json(told))
         return 0
     leads, again = told["leads"], told["looked_at_again"]
-    click.echo(f"version {digest} is in force; {leads:,} leads change, {again:,} are decided again")
+    click.echo(f"version {digest} is in force; {counted(leads, 'lead')} to change, {again:,} to be decided again")
     if write:
         click.echo(f"wrote {', '.join(told['wrote']) or 'nothing, the files were the same'}")
     elif difference:
@@ -123,7 +124,9 @@ def _approve_edit(app: App, named: str, as_json: bool) -> int:
     if as_json:
         click.echo(dump_json({"approved": plan.id, "version": plan.target, "looked_at_again": due}))
     else:
-        click.echo(f"plan {plan.id} is in force: version {plan.target}; {due:,} are decided again by the next handoffs")
+        click.echo(
+            f"plan {plan.id} is in force: version {plan.target}; {due:,} to be decided again by the next handoffs"
+        )
     return 0
 
 

@@ -1,12 +1,14 @@
 """The admins' files while the daemon runs: seen when they change, checked, planned, and let through or held.
 
 What an edit would do and what is in force is syncd.edits'. A set of files that was read half is never looked at: it
-counts once it stood still for two looks and was the same before and after it was read.
+counts once it stood still for two looks and was the same before and after it was read. Where several workers have
+folders of their own, an edit is made on files that were in force: files that ran before and were overtaken lag behind.
 """
 
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from functools import partial
 
@@ -15,6 +17,7 @@ from sqlalchemy.exc import DBAPIError
 
 from connectors.contract import Source
 from syncd.config.yaml import Place, Problem, Problems
+from syncd.daemon.workers import DEAD_AFTER_MS
 from syncd.edits import passing
 from syncd.edits.checking import ask, failing_cases, lacking_in_systems
 from syncd.edits.difference import compare_versions
@@ -26,12 +29,14 @@ from syncd.log import logger
 from syncd.mapping.files import FileSet, Print, fingerprint, read_files
 from syncd.mapping.loader import compile_files
 from syncd.mapping.model import Mappings
-from syncd.store import inbox, versions
+from syncd.store import inbox, versions, workers
 from syncd.store.database import now_ms
 from syncd.store.versions import StoredPlan
 
 MOST_TOLD = 5
 BY = "live"
+# Longer than Kubernetes takes to bring a ConfigMap to all pods.
+APART_SECONDS = 300.0
 
 
 class Live:
@@ -53,7 +58,10 @@ class Live:
         self._lock = threading.Lock()
         self._seen: Print | None = None
         self._handled: tuple[Print, str] | None = None  # (files, version in force) that nothing is left to do about
-        self._started_with: str | None = None  # the version that the files were when this process first looked
+        self._files: str | None = None  # the version that the files were at the look before
+        self._stood: str | None = None  # the version in force that they last were
+        self._wrong: Sequence[Problem] = ()
+        self._apart = time.monotonic()  # since when they are neither in force nor waiting (monotonic)
 
     def watch(self, stop: threading.Event) -> None:
         """Look again and again, until `stop`."""
@@ -74,6 +82,7 @@ class Live:
             try:
                 self._running.follow()
                 if self._handled == (seen, self._running.mappings.digest):
+                    self._remind()
                     return
                 files = read_files(self._folder.path)
                 if fingerprint(self._folder.path) != seen:
@@ -98,10 +107,15 @@ class Live:
         except Problems as error:
             self._tell(error.problems)
             return True
-        first, self._started_with = self._started_with is None, self._started_with or edited.digest
+        before, self._files, self._wrong = self._files, edited.digest, ()
         running = self._running.mappings
+        if edited.digest != before:
+            self._apart = time.monotonic()
+            self._close_apart()
         if edited.digest == running.digest:
-            self._agree(edited, running)
+            self._agree(edited, running, before)
+            return True
+        if self._lags(edited, running):
             return True
         edit = compare_versions(running, edited)
         wrong = lacking_in_systems(running, edited, edit, partial(ask, self._sources))
@@ -116,17 +130,50 @@ class Live:
         if lacking:
             self._read_ahead(running, edited, lacking)
             return False
-        stale = first or edited.digest == self._started_with
-        return self._plan(running, edited, stale)
+        return self._plan(running, edited, stale=before is None)
 
-    def _agree(self, edited: Mappings, running: Mappings) -> None:
-        """The files say what is in force: nothing waits, nothing is wrong."""
+    def _agree(self, edited: Mappings, running: Mappings, before: str | None) -> None:
+        """The files say what is in force: nothing is wrong, and what waits is what another worker's folder asks."""
+        self._stood = running.digest
+        self._close_apart()
         with self._engine.begin() as connection:
             inbox.close_problems(connection, key=passing.FILES_KEY)
-            passing.drop_waiting(connection)
+            alone = workers.count_workers(connection, now_ms() - DEAD_AFTER_MS) < 2
+            if before not in (None, edited.digest) or alone:
+                passing.drop_waiting(connection)
             if edited.files.texts() != running.files.texts():
                 versions.save_set(connection, edited.digest, edited.files, self._folder.systems, now_ms(), BY)
         self._running.renew(edited)
+
+    def _lags(self, edited: Mappings, running: Mappings) -> bool:
+        """Tell whether the files were overtaken: by another worker's, or by what a person put in force."""
+        if self._stood in (None, running.digest):
+            return False  # whoever edits what is in force may go back to what was before
+        with self._engine.execution_options(syncd_reads_only=True).connect() as connection:
+            return versions.ran_before(connection, edited.digest) and not _was_rolled_back(connection, edited)
+
+    @property
+    def _apart_key(self) -> str:
+        return f"{passing.APART_KEY}{self._folder.worker}"
+
+    def _close_apart(self) -> None:
+        with self._engine.begin() as connection:
+            inbox.close_problems(connection, key=self._apart_key)
+
+    def _remind(self) -> None:
+        """Tell again what another worker's files closed, and tell when this folder stays other than the rest."""
+        running, now = self._running.mappings.digest, time.monotonic()
+        if self._wrong:
+            with self._engine.execution_options(syncd_reads_only=True).connect() as connection:
+                told = passing.FILES_KEY in inbox.open_keys(connection, passing.FILES_KEY)
+            if not told:
+                self._tell(self._wrong)
+        elif self._files in (running, self._running.waiting):
+            self._apart = now
+        elif now - self._apart >= APART_SECONDS:
+            self._apart = now
+            with self._engine.begin() as connection:
+                _open_apart(connection, self._apart_key, self._folder, str(self._files), running)
 
     def _waits(self, running: Mappings, edited: Mappings) -> bool:
         with self._engine.begin() as connection:
@@ -208,13 +255,13 @@ class Live:
     def _pass(self, plan: Plan, running: Mappings, edited: Mappings) -> int:
         due = passing.put_in_force(self._engine, plan, running, edited, self._folder.systems, how="edit", by=BY)
         self._running.follow()
+        self._stood = edited.digest
         return due
 
     def _came_back(self, edited: Mappings, stale: bool) -> list[str]:
         """Return why files that were in force before are not taken for an edit."""
         with self._engine.execution_options(syncd_reads_only=True).connect() as connection:
-            latest = versions.latest_reign(connection)
-            if latest is not None and latest.how == "rollback" and latest.previous == edited.digest:
+            if _was_rolled_back(connection, edited):
                 return [f"the files are version {edited.digest}, which was rolled back"]
             if stale and versions.ran_before(connection, edited.digest):
                 return [f"the files are version {edited.digest}, which was in force before and was replaced"]
@@ -224,6 +271,7 @@ class Live:
 
     def _tell(self, problems: Sequence[Problem]) -> None:
         """Say what is wrong with the files, as one problem; what waited before is out of date."""
+        self._wrong = problems
         told = [str(one).partition("\n")[0] for one in problems[:MOST_TOLD]]
         more = f" (and {len(problems) - MOST_TOLD} more, see `syncd check`)" if len(problems) > MOST_TOLD else ""
         message = "; ".join(told) + more
@@ -249,6 +297,23 @@ def _open(connection: Connection, message: str) -> None:
         f"once the files are mended",
         now=now_ms(),
     )
+
+
+def _open_apart(connection: Connection, key: str, folder: Folder, files: str, running: str) -> None:
+    inbox.open_problem(
+        connection,
+        key=key,
+        kind="files",
+        message=f"the files of worker {folder.worker} in {folder.path} are version {files}, which is neither in force "
+        f"nor waiting for approval: version {running} is, for all workers, this one too. Nothing of these files takes "
+        f"effect. Give all workers the same files, or edit these anew; this closes by itself once they are the same",
+        now=now_ms(),
+    )
+
+
+def _was_rolled_back(connection: Connection, edited: Mappings) -> bool:
+    latest = versions.latest_reign(connection)
+    return latest is not None and latest.how == "rollback" and latest.previous == edited.digest
 
 
 def _failing(edited: Mappings) -> list[str]:

@@ -15,8 +15,9 @@ from dbos import DBOS, WorkflowStatus
 from sqlalchemy import Engine
 from sqlalchemy.engine import make_url
 
+from syncd.edits.passing import APART_KEY
 from syncd.log import logger
-from syncd.store import workers
+from syncd.store import inbox, workers
 from syncd.store.database import now_ms
 
 # The order of steps in the workflows. Work queued under another number stays queued: change it only when the order
@@ -68,6 +69,7 @@ def take_over_from_the_dead(engine: Engine, executor: str) -> None:
             _resume(one)
         with engine.begin() as connection:
             workers.forget_worker(connection, name)
+            inbox.close_problems(connection, key=f"{APART_KEY}{name}")
         logger().warning(
             "took over from a worker that fell silent", action="take over", worker=name, workflows=len(left)
         )

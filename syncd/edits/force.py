@@ -43,6 +43,11 @@ class Running:
     def ahead(self) -> Ahead:
         return self._ahead
 
+    @property
+    def waiting(self) -> str | None:
+        """The version of the edit that waits, as far as was seen."""
+        return self._waiting
+
     @contextmanager
     def unit(self, connection: Connection | None = None) -> Iterator[Mappings]:
         """Begin a unit of work on what is in force now; until it ends nothing is swapped under it."""

@@ -18,6 +18,7 @@ from syncd.edits.pair import known_owners
 from syncd.edits.plan import Plan, Progress, make_plan
 from syncd.edits.reach import kinds_of_all, reached_by
 from syncd.edits.shares import Sharing
+from syncd.edits.words import counted
 from syncd.lead.definition import EntityKind
 from syncd.mapping.model import Mappings
 from syncd.pipeline.succession import RANK
@@ -31,6 +32,7 @@ from syncd.store.versions import StoredPlan
 LATER = 10
 HELD_KEY = "edit"  # of the one problem that asks about an edit
 FILES_KEY = "files"  # of the one problem that tells what is wrong with the files
+APART_KEY = "files|"  # and a worker's name: its folder holds other files than the rest
 MOST_TOLD = 20
 Found = TypeVar("Found")
 
@@ -60,29 +62,33 @@ class Limits:
 
 @dataclass(frozen=True, kw_only=True)
 class Folder:
-    """Where the files are, for which systems (name -> connector), and what of an edit is let through at once."""
+    """Where the files of a worker are, for which systems (name -> connector), and what is let through at once."""
 
     path: Path
     systems: Mapping[str, str]
     limits: Limits
     look: float  # seconds between two looks
+    worker: str
 
 
 def beyond(plan: Plan, limits: Limits) -> list[str]:
     """Return why an edit is to be held, each reason in words; empty for one that is harmless."""
     totals = plan.totals
     flips = totals[Risk.PASSED.value] + totals[Risk.WITHDRAWN.value] + totals[Risk.MOVED.value]
-    counted = (
-        (totals["records"], limits.records, "records written"),
-        (totals[Risk.CREATED.value], limits.creates, "records created"),
-        (totals["overwrites"], limits.overwrites, "values overwritten"),
-        (totals[Risk.CLEARED.value], limits.clears, "fields emptied"),
-        (flips, limits.flips, "verdicts or stages changed"),
+    found = (
+        (totals["records"], limits.records, "record", "written"),
+        (totals[Risk.CREATED.value], limits.creates, "record", "created"),
+        (totals["overwrites"], limits.overwrites, "value", "overwritten"),
+        (totals[Risk.CLEARED.value], limits.clears, "field", "emptied"),
+        (flips, limits.flips, "verdict or stage", "changed"),
     )
-    found = [
-        f"{count:,} {what} (at once: {most})" for count, most, what in counted if most is not None and count > most
+    many = {"verdict or stage": "verdicts or stages"}
+    reasons = [
+        f"{counted(count, noun, many.get(noun))} {what} (at once: {most})"
+        for count, most, noun, what in found
+        if most is not None and count > most
     ]
-    return [*found, *plan.edit.unforeseen]
+    return [*reasons, *plan.edit.unforeseen]
 
 
 def keep_plan(
@@ -270,7 +276,8 @@ def _only_one(
 def _told(plan: Plan) -> str:
     counts = [f"{plan.totals[risk.value]:,} {risk.value}" for risk in Risk if plan.totals[risk.value]]
     leads = plan.totals["leads"]
-    return f"{leads:,} lead{'s' if leads != 1 else ''} change" + (f" ({', '.join(counts)})" if counts else "")
+    verb = "changes" if leads == 1 else "change"
+    return f"{counted(leads, 'lead')} {verb}" + (f" ({', '.join(counts)})" if counts else "")
 
 
 def _moved_words(stored: StoredPlan, plan: Plan) -> str:
@@ -280,8 +287,8 @@ def _moved_words(stored: StoredPlan, plan: Plan) -> str:
     leads = len({one for one, _ in moved})
     return "\n".join(
         [
-            f"plan {stored.id} was not let through: what it would do moved for {leads} lead{'s' if leads != 1 else ''} "
-            f"since it was shown, and nothing was changed:",
+            f"plan {stored.id} was not let through: what it would do moved for {counted(leads, 'lead')} since it "
+            f"was shown, and nothing was changed:",
             *told,
             *more,
             f"It is plan {plan.id} now: look with `syncd plan {plan.id}`, let it through with `syncd approve "

@@ -21,6 +21,7 @@ from syncd.edits.pair import Pair, known_owners, read_gaps
 from syncd.edits.reach import count_entities, due_now, kinds_of_all, reached_by, unread
 from syncd.edits.shares import Sharing, crew_for
 from syncd.edits.tally import Closer, Group, Tally, effect_json
+from syncd.edits.words import counted
 from syncd.mapping.model import Mappings
 from syncd.store.database import now_ms
 from syncd.store.tables import run
@@ -43,7 +44,7 @@ class Unread:
 
     def __str__(self) -> str:
         names = ", ".join(self.fields)
-        return f"{self.system} {self.kind}: {names} of {self.records:,} records"
+        return f"{self.system} {self.kind}: {names} of {counted(self.records, 'record')}"
 
 
 @dataclass(kw_only=True)

@@ -23,7 +23,7 @@ def plan_words(told: Mapping[str, Any], *, whole: bool = False) -> str:
             lines.append(f"{risk}:")
         lines += _group(one)
     if len(chief) > MOST_GROUPS and not whole:
-        lines.append(f"  and {len(chief) - MOST_GROUPS} more groups (--all shows them)")
+        lines.append(f"  and {counted(len(chief) - MOST_GROUPS, 'more group')} (--all shows them)")
     if not without:
         lines += _anyway([one for one in told["groups"] if not one["edited"]])
     if not told["groups"]:
@@ -41,8 +41,8 @@ def head_words(told: Mapping[str, Any]) -> list[str]:
         lines = [f"plan {told['id']}: version {told['from']} -> {told['to']}"]
         lines += [f"  {one['line']}  {one['what']} {one['how']}" for one in told["lines"]]
         lines.append(
-            f"reaches {told['reached']:,}, changes {told['leads']:,} of them; {told['records']:,} records would be "
-            f"written because of it"
+            f"reaches {told['reached']:,}, changes {told['leads']:,} of them; {counted(told['records'], 'record')} "
+            f"would be written because of it"
         )
     calls = ", ".join(f"{count:,} of {system}" for system, count in told["calls"].items())
     if calls:
@@ -63,6 +63,11 @@ def foot_words(told: Mapping[str, Any]) -> list[str]:
         "",
         f"closer: syncd plan {name} --lead L, --field F, --all      let it through: syncd approve {name}",
     ]
+
+
+def counted(count: int, one: str, many: str | None = None) -> str:
+    """Return a number with its noun. `many`: the noun for any number but 1, else `one` with an s."""
+    return f"{count:,} {one if count == 1 else many or one + 's'}"
 
 
 def shown(value: Any, most: int = LONGEST) -> str:

@@ -23,7 +23,7 @@ def watched(template: Path, tmp_path: Path) -> tuple[SmallWorld, Running, Live, 
     restore(folder)
     running = Running(made.engine, made.running, lambda _: None)
     nothing = Limits(records=0, creates=0, overwrites=0, clears=0, flips=0)
-    where = Folder(path=folder, systems=SYSTEMS, limits=nothing, look=1.0)
+    where = Folder(path=folder, systems=SYSTEMS, limits=nothing, look=1.0, worker="here")
     return made, running, Live(made.engine, running, {}, where, threading.Event()), folder
 
 

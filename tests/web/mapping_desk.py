@@ -116,7 +116,7 @@ def person(
     for name, text in FILES.items():
         (files / name).write_text(text, encoding="utf-8")
     systems = {name: Describing(FIELDS[name]) for name in SYSTEMS}
-    where = Folder(path=files, systems=SYSTEMS, limits=limits, look=1.0)
+    where = Folder(path=files, systems=SYSTEMS, limits=limits, look=1.0, worker="desk")
     desk = Desk(engine=made.engine, folder=where, sources=systems, approves=approves, writes=writes)  # type: ignore
     server = start(made.engine, Health(), "127.0.0.1", 0, desk)
     running = InForce(made.engine, made.running, lambda _: None)

@@ -1,0 +1,42 @@
+"""What a plan says of one and of several."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from syncd.edits.difference import Edit
+from syncd.edits.effects import Risk
+from syncd.edits.passing import Limits, beyond
+from syncd.edits.plan import Plan, Unread
+from syncd.edits.words import plan_words
+
+NONE = Limits(records=0, creates=0, overwrites=0, clears=0, flips=0)
+
+
+def made(count: int) -> Plan:
+    plan = Plan(base="a", target="b", edit=Edit())
+    plan.unread = (Unread(system="crm", kind="Lead", fields=("Title",), records=count),)
+    counted = ("leads", "records", "overwrites", Risk.CREATED.value, Risk.CLEARED.value, Risk.MOVED.value)
+    plan.totals.update(dict.fromkeys(counted, count))
+    return plan
+
+
+def words(plan: Plan) -> str:
+    told: dict[str, Any] = {**plan.as_json(), "wrong": [], "held": beyond(plan, NONE), "compared_not": []}
+    return plan_words(told)
+
+
+@pytest.mark.parametrize(
+    ("count", "said"),
+    [
+        (1, ["1 record would be", "1 record written (", "1 record created", "1 value overwritten", "1 field emptied",
+             "1 verdict or stage changed", "Title of 1 record\n"]),
+        (2, ["2 records would be", "2 records written (", "2 records created", "2 values overwritten",
+             "2 fields emptied", "2 verdicts or stages changed", "Title of 2 records\n"]),
+    ],
+)  # fmt: skip
+def test_one_is_not_told_as_several(count: int, said: list[str]) -> None:
+    text = words(made(count))
+    assert [one for one in said if one not in text] == []
