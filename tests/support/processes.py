@@ -25,14 +25,14 @@ START_SECONDS = 180.0
 Found = TypeVar("Found")
 
 
-def wait_for(what: str, look: Callable[[], Found | None], seconds: float = START_SECONDS) -> Found:
+def wait_for(what: str, look: Callable[[], Found | None], seconds: float = START_SECONDS, pace: float = 0.05) -> Found:
     """Look again and again until there is something; raise AssertionError with `what` when time is up."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         found = look()
         if found:
             return found
-        time.sleep(0.05)
+        time.sleep(pace)
     raise AssertionError(f"not within {seconds:.0f} s: {what}")
 
 

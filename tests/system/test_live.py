@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 from support.commands import process_as_before, say
+from support.folders import as_config_map, swap
 from support.world import COMPLETE, ROOT, World, laid_out, world
 
 from syncd.store.tables import entity, in_force, intent, plan, record
@@ -292,30 +293,6 @@ def test_the_swap_of_a_config_map_is_seen_as_one_edit(tmp_path: Path, sqlite_url
             live.look()
             made.settle()
             assert (titles(made), versions(made)) == ({"VP OPERATIONS"}, ["start", "edit"])
-
-
-def as_config_map(folder: Path) -> None:
-    """Lay the folder out as kubelet does."""
-    first = folder / "..2026_11_22_01"
-    inner = list(folder.iterdir())
-    first.mkdir()
-    for path in inner:
-        shutil.move(path, first / path.name)
-    (folder / "..data").symlink_to(first.name)
-    for path in first.iterdir():
-        (folder / path.name).symlink_to(Path("..data") / path.name)
-
-
-def swap(folder: Path, file: str, old: str, new: str) -> None:
-    second = folder / "..2026_11_22_02"
-    shutil.copytree(folder / "..2026_11_22_01", second)
-    path = second / file
-    text = path.read_text(encoding="utf-8")
-    assert old in text
-    path.write_text(text.replace(old, new), encoding="utf-8")
-    (folder / "..data_tmp").symlink_to(second.name)
-    os.replace(folder / "..data_tmp", folder / "..data")
-    shutil.rmtree(folder / "..2026_11_22_01")
 
 
 def test_an_editor_that_writes_a_new_file_over_the_old_is_seen(made: World) -> None:
