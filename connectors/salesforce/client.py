@@ -34,11 +34,15 @@ _SLACK = timedelta(
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One call inside a composite call; `path` is relative to the version's root."""
+    """One call inside a composite call; `path` is relative to the version's root.
+
+    `past_alerts`: duplicate rules that only alert do not stop it; those that block do.
+    """
 
     method: str
     path: str
     body: Any = None
+    past_alerts: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +163,8 @@ class Client:
         for number, part in enumerate(parts):
             call: dict[str, Any] = {"method": part.method, "url": self.root + part.path, "referenceId": f"p{number}"}
             if part.body is not None:
-                call |= {"body": part.body, "httpHeaders": {"Sforce-Auto-Assign": self._assign}}
+                alerts = {"Sforce-Duplicate-Rule-Header": "allowSave=true"} if part.past_alerts else {}
+                call |= {"body": part.body, "httpHeaders": {"Sforce-Auto-Assign": self._assign, **alerts}}
             joined.append(call)
         return {"allOrNone": False, "collateSubrequests": False, "compositeRequest": joined}
 

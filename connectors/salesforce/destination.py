@@ -66,7 +66,8 @@ class Writer:
             again: list[Row] = []
             while queue:
                 batches = [queue.popleft() for _ in range(min(LISTS, len(queue)))]
-                answers = self._client.composite([batch.part() for batch in batches])
+                parts = [batch.part(past_alerts=self._passes_alerts(batch.rows[0])) for batch in batches]
+                answers = self._client.composite(parts)
                 work.answered = True
                 for batch, answer in zip(batches, answers, strict=True):
                     queue.extend(_settle(batch, answer, work, again))
@@ -82,7 +83,7 @@ class Writer:
         for start in range(0, len(rows), ROWS):
             now = rows[start : start + ROWS]
             try:
-                answers = self._client.composite([row.alone() for row in now])
+                answers = self._client.composite([row.alone(past_alerts=self._passes_alerts(row)) for row in now])
             except ConnectorError:
                 return  # they keep their refusal, without the matches
             for row, answer in zip(now, answers, strict=True):
@@ -93,6 +94,10 @@ class Writer:
                 elif found and not is_transient(found[0]):
                     work.answers[row.index] = rejection(row.kind, found)
 
+    def _passes_alerts(self, row: Row) -> bool:
+        """An update doubles nobody; a create may, and only an operator says whether it should be made all the same."""
+        return bool(row.id) or self._client.settings.create_despite_alerts
+
 
 # ---------------------------------------------------------------------------------------------------------------------
 
@@ -102,8 +107,8 @@ class _Batch:
     path: str
     rows: Sequence[Row]
 
-    def part(self) -> Part:
-        return Part("PATCH", self.path, {"allOrNone": False, "records": [row.json for row in self.rows]})
+    def part(self, *, past_alerts: bool) -> Part:
+        return Part("PATCH", self.path, {"allOrNone": False, "records": [row.json for row in self.rows]}, past_alerts)
 
     def split(self) -> Iterator[_Batch]:
         """Yield LISTS smaller batches: they fit one call, so a bad row among 200 is alone after four calls."""

@@ -48,11 +48,11 @@ class Row:
             return None
         return f"sobjects/{self.kind}/{self.key_field}/{percent(self.key_value, safe='')}"
 
-    def alone(self) -> Part:
+    def alone(self, *, past_alerts: bool) -> Part:
         """Return the call that writes this row by itself."""
         path = self.alone_path()
         assert path is not None
-        return Part("PATCH", path, _nested(self.fields))
+        return Part("PATCH", path, _nested(self.fields), past_alerts)
 
 
 def prepare_row(index: int, request: WriteRequest) -> Row | Rejected:

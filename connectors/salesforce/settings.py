@@ -116,6 +116,11 @@ class SalesforceSettings(BaseModel):
         description="Let the org's lead assignment rules run on what syncd writes. They may move the owner on every "
         "update.",
     )
+    create_despite_alerts: bool = Field(
+        False,
+        description="Create records that a duplicate rule of the org finds like others, where it only alerts people. "
+        "One that blocks always stops them.",
+    )
 
     record_types: dict[str, str] = Field(
         default_factory=dict,

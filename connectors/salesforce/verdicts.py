@@ -90,6 +90,7 @@ class Trouble:
     text: str = ""
     fields: tuple[str, ...] = ()
     matches: tuple[tuple[str, str], ...] = ()
+    alert: bool = False  # a duplicate rule that lets people save all the same
 
 
 def troubles(body: Any) -> list[Trouble]:
@@ -99,7 +100,8 @@ def troubles(body: Any) -> list[Trouble]:
         if isinstance(item, dict) and ("errorCode" in item or "statusCode" in item):
             code = str(item.get("errorCode") or item.get("statusCode"))
             names = [str(name) for name in item.get("fields") or () if _NAME.fullmatch(str(name))]
-            found.append(Trouble(code, str(item.get("message") or ""), tuple(names), _rule_matches(item)))
+            text = str(item.get("message") or "")
+            found.append(Trouble(code, text, tuple(names), _rule_matches(item), _only_alerts(item)))
     return found
 
 
@@ -227,6 +229,11 @@ def _row_words(trouble: Trouble) -> str:
     if trouble.code in _AUTOMATION:
         name = re.match(r"([A-Za-z][A-Za-z0-9_]*): execution of", trouble.text)
         return "a trigger or flow of the org failed" + (f": {name.group(1)}" if name else "; its log says why")
+    if trouble.alert:
+        return (
+            "a duplicate rule of the org that only alerts found records like this one, and syncd makes no second one "
+            "by itself: merge or correct them, exempt syncd's user from the rule, or set create_despite_alerts"
+        )
     return _ROW_WORDS.get(trouble.code, "see this code in Salesforce's documentation")
 
 
@@ -241,11 +248,20 @@ def _holders(kind: str, trouble: Trouble) -> tuple[tuple[str, str], ...]:
     return ()
 
 
+def _rule_told(item: dict[str, Any]) -> dict[str, Any]:
+    """Return what a duplicate rule told; the single-row endpoint misspells the key."""
+    told = item.get("duplicateResut") or item.get("duplicateResult")
+    return told if isinstance(told, dict) else {}
+
+
+def _only_alerts(item: dict[str, Any]) -> bool:
+    return _rule_told(item).get("allowSave") is True
+
+
 def _rule_matches(item: dict[str, Any]) -> tuple[tuple[str, str], ...]:
-    """Read the records that a duplicate rule found; the single-row endpoint misspells the key."""
-    told = item.get("duplicateResut") or item.get("duplicateResult") or {}
+    """Read the records that a duplicate rule found."""
     found = []
-    for result in told.get("matchResults") or () if isinstance(told, dict) else ():
+    for result in _rule_told(item).get("matchResults") or ():
         for match in result.get("matchRecords") or ():
             record = match.get("record") or {}
             kind = (record.get("attributes") or {}).get("type") or result.get("entityType")

@@ -230,6 +230,35 @@ def test_a_duplicate_found_on_update_is_named_too() -> None:
         assert (told.code, told.matches) == ("DUPLICATES_DETECTED", (("Lead", one),))
 
 
+def test_a_rule_that_only_alerts_stops_no_update_and_costs_no_further_call() -> None:
+    """An update doubles nobody; rules that block stop it beside."""
+    with sandbox() as box:
+        one, two, three = box.org.seed("Lead", [*people(1, Email="a@b.example", Phone="1"), *people(2)])
+        box.org.add_duplicate_rule("Lead", "Email", block=False)
+        box.org.add_duplicate_rule("Lead", "Phone")
+        answers = box.sf.write([update(1, two, Email="a@b.example"), update(2, three, Phone="1")])
+        assert answers[0] == Written(two)
+        assert rejected(answers[1]).matches == (("Lead", one),)
+        assert box.calls() == 2  # the second to hear what the blocking rule found
+        assert box.org.get("Lead", two)["Email"] == "a@b.example"
+
+
+def test_a_create_that_alerts_waits_for_a_person_unless_an_operator_said_otherwise() -> None:
+    """Nobody is doubled by a daemon; what is said tells an alert from a block, and what to do."""
+    with sandbox() as box:
+        box.org.add_duplicate_rule("Lead", "Email", block=False)
+        box.org.add_duplicate_rule("Lead", "Phone")
+        box.org.seed("Lead", people(1, Email=CANARY, Phone="1"))
+        told = rejected(box.sf.write([lead(1, Email=CANARY)])[0])
+        assert (told.code, len(told.matches), len(box.org.all("Lead"))) == ("DUPLICATES_DETECTED", 1, 1)
+        assert "only alerts" in told.message
+        assert "create_despite_alerts" in told.message
+        willing = box.connect(create_despite_alerts=True)
+        answers = willing.write([lead(1, Email=CANARY), lead(2, Phone="1")])
+        assert isinstance(answers[0], Written)
+        assert "only alerts" not in rejected(answers[1]).message
+
+
 @pytest.mark.parametrize("key", ["O'Brien/../x", "a b?c#d", "..", "%2F", "\u00fc\U0001f600", "a\\b"])
 def test_a_key_of_any_text_finds_its_record_again(key: str) -> None:
     """Keys go in the body, where no character is special; only the look for duplicates puts them in a path."""
