@@ -88,15 +88,21 @@ def _entry(mappings: Mappings, kind: KindMap, fields: Mapping[str, Any], name: s
     """Return the case as text for the file."""
     from syncd.mapping.disguise import Disguise
     from syncd.mapping.model import BadValue
+    from syncd.mapping.owners import bind_kind
     from syncd.pipeline.example import judge_example
     from syncd.store.database import from_ms, now_ms
 
     given = Disguise(mappings.definition, mappings.systems[kind.system]).record(kind, fields)
+    owners = {str(given[one]) for line in kind.fields.values() if line.owner for one in line.reads if one in given}
+    people = {id: f"owner{number}@example.com" for number, id in enumerate(sorted(owners), 1)}
+    kind = bind_kind(kind, people)
     record = {**dict.fromkeys(kind.read_fields()), **given}
     lines = [f"- name: {_scalar(name)}", f"  kind: {_scalar(kind.section)}", "  given:"]
     lines += [f"    {_scalar(key)}: {_scalar(value)}" for key, value in given.items()] if given else []
     if not given:
         lines[-1] = "  given: {}"
+    if people:
+        lines += ["  people:", *(f"    {_scalar(id)}: {email}" for id, email in people.items())]
     if kind.only is not None and not kind.only.met(record):
         return "\n".join([*lines, "  skipped: true"]) + "\n"
     read = {one: convert(record) for one, convert in kind.readers}

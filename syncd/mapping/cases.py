@@ -18,6 +18,7 @@ from syncd.config.yaml import Document, Place, Problem, Problems, parse
 from syncd.lead.definition import Definition, EntityKind
 from syncd.mapping.files import CASES, FileSet, read_files
 from syncd.mapping.model import ABSENT, BadValue, FieldMap, KindMap, Mappings, SystemMap
+from syncd.mapping.owners import OWNER, bind_kind
 from syncd.mapping.schema import CaseSection, CasesFile
 
 PROBLEM = "a problem"
@@ -128,19 +129,29 @@ def _run(case: CaseSection, document: Document, index: int, system: SystemMap) -
 def _kind(case: CaseSection, document: Document, index: int, system: SystemMap) -> KindMap:
     if not system.kinds:
         raise Problems([Problem(document.place((index,)), f"{system.file} maps no kind of record", "map one first")])
-    if case.kind is None:
-        return next(iter(system.kinds.values()))
-    for kind in system.kinds.values():
-        if case.kind in (kind.kind, kind.section):
-            return kind
+    found = [kind for kind in system.kinds.values() if case.kind in (None, kind.kind, kind.section)]
+    if found:
+        return _knowing(case, document, index, found[0])
     names = [kind.section for kind in system.kinds.values()]
     raise Problems(
         [
             Problem(
-                document.place((index, "kind")), f"{system.file} has no kind {case.kind!r}", nearest(case.kind, names)
+                document.place((index, "kind")),
+                f"{system.file} has no kind {case.kind!r}",
+                nearest(str(case.kind), names),
             )
         ]
     )
+
+
+def _knowing(case: CaseSection, document: Document, index: int, kind: KindMap) -> KindMap:
+    """Return the kind as it is where the system told of the case's people."""
+    if any(line.owner for line in kind.fields.values()):
+        return bind_kind(kind, case.people)
+    if case.people:
+        place = document.key_place((index, "people"))
+        raise Problems([Problem(place, f"no line of {kind.section} says `as: {OWNER}`", "delete it")])
+    return kind
 
 
 def _check_read(case: CaseSection, document: Document, index: int, kind: KindMap) -> list[tuple[str, Any, Any]]:

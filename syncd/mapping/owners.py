@@ -60,6 +60,12 @@ def bind(mappings: Mappings, people: People) -> Mappings:
     return replace(mappings, systems=systems)
 
 
+def bind_kind(kind: KindMap, emails: Mapping[str, str | None]) -> KindMap:
+    """Return the kind with its owner's lines going by these people, all active: id -> e-mail address."""
+    people = (Person(id, email.strip().lower() if email else None, active=True) for id, email in emails.items())
+    return _bound(kind, Owners(tuple(people)))
+
+
 def unbound(system: str, names: tuple[str, ...], written: str | None) -> dict[str, Any]:
     """Return read, write and read_back of an owner's line while nobody is known."""
     return _ways(system, names, written, None)

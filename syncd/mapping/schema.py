@@ -401,6 +401,12 @@ class MappingFile(Section):
     system: str
 
 
+def _people(value: Any) -> Any:
+    if not isinstance(value, Mapping) or not all(one is None or isinstance(one, str) for one in value.values()):
+        raise plain_error(f"expected a section 'id: e-mail address', got {kind_of(value)}")
+    return {str(key): one for key, one in value.items()}
+
+
 class CaseSection(Section):
     """One example. `given` a record of theirs `expect` values of ours; or `ours` given, `writes` fields of theirs."""
 
@@ -409,6 +415,10 @@ class CaseSection(Section):
     given: dict[str, Any] | None = None
     expect: dict[str, Any] = Field(default_factory=dict)
     expect_problem: OneOrMore | None = Field(default=None, description="fields that cannot be read or written")
+    people: Annotated[dict[str, str | None], BeforeValidator(_people)] = Field(
+        default_factory=dict,
+        description="for `as: owner`: who can own records there, id: e-mail address; null for a queue",
+    )
     touches: Annotated[int, Field(ge=0, le=1000)] = Field(
         default=0, description="how many touches the lead has, all new"
     )

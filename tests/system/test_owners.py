@@ -88,3 +88,15 @@ def test_a_plan_knows_owners_with_no_system_at_hand(made: World, capsys: pytest.
     shown = say(capsys, "plan", "--config", str(made.config)).out
     assert f"{made.other} -> {made.rep}" in shown  # type: ignore[attr-defined]
     assert not any(made.calls().values())
+
+
+def test_a_case_made_of_a_lead_knows_its_owner_by_a_made_up_address(
+    made: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And holds: the command writes none that does not."""
+    contact = made.contact(hubspot_owner_id=made.ann)  # type: ignore[attr-defined]
+    made.cycle()
+    said = say(capsys, "case", f"hubspot:contacts:{contact}", "--print", "--config", str(made.config))
+    assert said.code == 0
+    assert "owner: owner1@example.com" in said.out
+    assert "acme.example" not in said.out
