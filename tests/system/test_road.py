@@ -93,6 +93,22 @@ def test_an_opt_out_reaches_the_lead_whose_checkbox_nobody_touched(made: World) 
     assert lead["HasOptedOutOfEmail"] is True
 
 
+def test_an_opt_out_after_the_conversion_reaches_the_contact(made: World) -> None:
+    """The lead is converted, so the contact is what sales writes to from then on; its no is never taken back."""
+    contact = made.contact()
+    made.settle()
+    made.salesforce.convert(made.leads()[0]["Id"])
+    made.settle()
+    made.hubspot.edit("contacts", contact, {"hs_email_optout": "true"})
+    made.settle()
+    (person,) = made.salesforce.all("Contact")
+    assert person["HasOptedOutOfEmail"] is True
+    made.hubspot.edit("contacts", contact, {"hs_email_optout": "false"})
+    made.settle()
+    (person,) = made.salesforce.all("Contact")
+    assert person["HasOptedOutOfEmail"] is True
+
+
 def test_a_branch_stands_under_its_account_and_on_the_lead_who_sits_there(made: World) -> None:
     """The ERP's ship-to address becomes a record under the Account of its customer, and a look-up on the Lead."""
     (account,) = made.salesforce.seed("Account", [{"Name": "Works Inc", "AccountNumber": "C1", "BillingCountry": "US"}])
