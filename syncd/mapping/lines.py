@@ -6,52 +6,29 @@ What one raw value becomes is left to syncd.mapping.transforms.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
-
-from babel import Locale, UnknownLocaleError
+from typing import Any
 
 from syncd.config.check import nearest
-from syncd.config.yaml import Document, Path_, Place, Problem, Problems
+from syncd.config.yaml import Path_
 from syncd.lead.definition import (
     HANDOFF_FACTS,
     SALES_DECISIONS,
     SALES_FACTS,
-    Definition,
     EntityKind,
     FieldType,
     Merge,
     SharedField,
 )
 from syncd.mapping import readers, transforms
-from syncd.mapping.files import FileSet
 from syncd.mapping.formulas import Formulas
-from syncd.mapping.model import BESIDE, BadValue, Conflict, FieldMap, Method, ReadField
+from syncd.mapping.model import BESIDE, Conflict, FieldMap, Method, ReadField
 from syncd.mapping.owners import OWNER, unbound
 from syncd.mapping.schema import NAME, FieldMapSection
-from syncd.mapping.tables import inline_table, read_table
-from syncd.mapping.transforms import KINDS, REGIONAL, STEPS, STYLES, Style, Wanted
-from syncd.mapping.transforms.choices import ANYTHING, Table
+from syncd.mapping.transforms import KINDS, REGIONAL, Wanted
 from syncd.mapping.transforms.places import region_exists
-
-
-class Context(Protocol):
-    """What the lines of a kind are compiled in; problems are told through `say`."""
-
-    definition: Definition
-    document: Document
-    files: FileSet
-    system: str
-    connector: str
-    tables: dict[str, object]
-
-    def say(self, place: Place, message: str, hint: str = "") -> None: ...
-
-    def told(self, problems: Sequence[Problem]) -> None: ...
-
-    def kind_name(self, section_name: str) -> str: ...
+from syncd.mapping.values import Context, Spot, Values
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,10 +46,10 @@ class Lines:
     ) -> None:
         self.context = context
         self.entity = entity
-        self.path = (*path, "fields")
+        self._spot = Spot(context, (*path, "fields"))
+        self._values = Values(context, self._spot)
         self.method = method
         self.kinds = kinds
-        self.style = STYLES.get(context.connector, Style.PLAIN)
         self.readers: dict[str, ReadField] = {}
         self.sections: Mapping[str, FieldMapSection] = {}
         self.formulas = Formulas(context.document, context.definition.fields[entity], context.told)
@@ -105,7 +82,7 @@ class Lines:
             return _Target(field=field, writes=False)
         if section.to and section.from_ is None and (section.value is not None or section.constant is not None):
             return self._own_target(name, section)
-        self._say(
+        self._spot.say(
             (name,), f"unknown {self.entity.value} field {name!r}", nearest(name, [*shared, *HANDOFF_FACTS]), key=True
         )
         return None
@@ -113,11 +90,13 @@ class Lines:
     def _own_target(self, name: str, section: FieldMapSection) -> _Target | None:
         """Return what a line writes that is no field of the definition: its name serves this file only."""
         if not re.fullmatch(NAME, name):
-            self._say((name,), f"{name!r} cannot be a line's name", "use lower-case letters, digits and _", key=True)
+            self._spot.say(
+                (name,), f"{name!r} cannot be a line's name", "use lower-case letters, digits and _", key=True
+            )
             return None
         type_ = _type_of(section.constant)
         if section.value is not None:
-            formula = self.formulas.of_ours(section.value, (*self.path, name, "value"))
+            formula = self.formulas.of_ours(section.value, (*self._spot.path, name, "value"))
             type_ = formula.type if formula is not None else type_
         return _Target(field=SharedField(name=name, type=type_, label=name))
 
@@ -131,26 +110,20 @@ class Lines:
             return self._reference(name, section, field)
         if OWNER in (section.as_ or ()):
             return self._owner(name, section, field)
-        wanted = self._wanted(name, section, field)
+        wanted = self._values.wanted(name, section, field)
         if wanted is None:
             return None
         region = self._region(name, section, wanted, sections)
-        fallback = self._fixed(name, "default", section.default, wanted)
-        fixed = self._fixed(name, "constant", section.constant, wanted)
+        fallback = self._values.fixed(name, "default", section.default, wanted)
+        fixed = self._values.fixed(name, "constant", section.constant, wanted)
         reads, needs, read = self._reading(name, section, readers.converter(wanted, region), fallback, fixed)
         read_back = readers.reader((section.to,), readers.converter(wanted, region), None) if section.to else None
-        return FieldMap(
-            name=name,
-            place=self.context.document.key_place((*self.path, name)),
-            rule=_rule(section),
+        return replace(
+            self._plain_line(name, section, field),
             reads=reads,
-            writes=section.to,
             read=read,
             write=transforms.writer(wanted) if section.to else None,
             read_back=read_back,
-            conflict=Conflict(section.conflict or Conflict.THEIRS.value),
-            method=Method(section.method) if section.method else self.method,
-            type=field.type,
             truncate=section.truncate,
             needs=(*self._raw_region(section), *needs),
             holds=transforms.held_type(wanted),
@@ -160,9 +133,22 @@ class Lines:
             free=field.type is FieldType.TEXT and name not in HANDOFF_FACTS and _is_free(section),
             identifies=field.identifies or name == "key",
             yes_holds=field.merge is Merge.ANY,
-            when=self.formulas.condition(section.when, (*self.path, name, "when")) if section.to else None,
+            when=self.formulas.condition(section.when, (*self._spot.path, name, "when")) if section.to else None,
             derive=self._derived(name, section, wanted, fixed, fallback) if section.to else None,
             markets=self._markets(name, section, target, sections),
+        )
+
+    def _plain_line(self, name: str, section: FieldMapSection, field: SharedField) -> FieldMap:
+        """Return what every line has, whatever its values are; it neither reads nor writes yet."""
+        return FieldMap(
+            name=name,
+            place=self._spot.key_place(name),
+            rule=_rule(section),
+            reads=tuple(section.from_ or ()),
+            writes=section.to,
+            conflict=Conflict(section.conflict or Conflict.THEIRS.value),
+            method=Method(section.method) if section.method else self.method,
+            type=field.type,
         )
 
     def _reading(
@@ -171,7 +157,7 @@ class Lines:
         """Return (their fields that make the value, further ones that it takes, how it is read)."""
         reads, read = tuple(section.from_ or ()), None
         if section.value is not None and not section.to:
-            formula = self.formulas.of_theirs(section.value, (*self.path, name, "value"))
+            formula = self.formulas.of_theirs(section.value, (*self._spot.path, name, "value"))
             if formula is None:
                 return (), (), None
             reads, read = tuple(sorted(formula.references)), readers.computed(formula, convert, fallback)
@@ -182,7 +168,7 @@ class Lines:
             read = readers.reader(reads, convert, fallback, joined=mark)
         if read is None or section.only is None:
             return reads, (), read
-        only = self.formulas.only(section.only, (*self.path, name, "only"))
+        only = self.formulas.only(section.only, (*self._spot.path, name, "only"))
         return reads, tuple(sorted(only.references)), readers.only_where(only, read)
 
     def _derived(
@@ -192,7 +178,7 @@ class Lines:
         if fixed is not None:
             return lambda _: fixed
         if section.value is not None:
-            formula = self.formulas.of_ours(section.value, (*self.path, name, "value"))
+            formula = self.formulas.of_ours(section.value, (*self._spot.path, name, "value"))
             usual = readers.fixed_region(self.context.definition.region)
             convert = readers.converter(replace(wanted, steps=(), table=None, choices=()), usual)
             return readers.computed(formula, convert, fallback, whole=False) if formula is not None else None
@@ -206,17 +192,17 @@ class Lines:
         """Return the line as it is in each market that says something of its own."""
         known = [market.name for market in self.context.definition.markets]
         found = {}
-        base = self.path
+        base = self._spot.path
         for market, other in section.markets.items():
             if self.entity is not EntityKind.LEAD or market not in known:
                 message = f"no market {market!r} in the definition"
-                self._say((name, "markets", market), message, nearest(market, known), key=True)
+                self._spot.say((name, "markets", market), message, nearest(market, known), key=True)
                 continue
             told = other.model_dump(exclude_unset=True)
             replaced = {"constant": None, "value": None} if {"constant", "value"} & told.keys() else {}
-            self.path = (*base, name, "markets", market)
+            self._spot.path = (*base, name, "markets", market)
             line = self._line(name, section.model_copy(update={**replaced, **told, "markets": {}}), target, sections)
-            self.path = base
+            self._spot.path = base
             if line is not None:
                 found[market] = line
         return found
@@ -226,24 +212,26 @@ class Lines:
         made = [key for key in ("constant", "value") if getattr(section, key) is not None]
         reads = section.from_ is not None or (bool(made) and not writes)
         if not reads and not writes:
-            self._say((name,), f"{name!r} is neither read nor written", "give 'from', 'to' or both", key=True)
+            self._spot.say((name,), f"{name!r} is neither read nor written", "give 'from', 'to' or both", key=True)
             return False
         if reads and not target.reads:
             key = "from" if section.from_ is not None else made[0]
-            self._say((name, key), f"{name!r} is syncd's own word and cannot be read", "use 'to' only", key=True)
+            self._spot.say((name, key), f"{name!r} is syncd's own word and cannot be read", "use 'to' only", key=True)
             return False
         if writes and not target.writes:
-            self._say((name, "to"), f"{name!r} is what sales says and cannot be written", "use 'from' only", key=True)
+            self._spot.say(
+                (name, "to"), f"{name!r} is what sales says and cannot be written", "use 'from' only", key=True
+            )
             return False
         if made and (section.from_ is not None or len(made) > 1):
             other = "from" if section.from_ is not None else made[1]
-            self._say((name, made[0]), f"'{made[0]}' beside '{other}'", "keep one of the two", key=True)
+            self._spot.say((name, made[0]), f"'{made[0]}' beside '{other}'", "keep one of the two", key=True)
             return False
         for option in ("conflict", "truncate", "when", "markets"):
             if getattr(section, option) and not writes:
-                self._say((name, option), f"'{option}' on a field that is never written", "delete it", key=True)
+                self._spot.say((name, option), f"'{option}' on a field that is never written", "delete it", key=True)
         if section.only is not None and not reads:
-            self._say(
+            self._spot.say(
                 (name, "only"), "'only' on a field that is never read", "for what is written say 'when'", key=True
             )
         return True
@@ -254,27 +242,20 @@ class Lines:
         place = (name, "as") if section.as_ else (name,)
         if not kind:
             hint = "say to which kind: as: link Account"
-            self._say(place, f"{name!r} refers to another record", hint, key=not section.as_)
+            self._spot.say(place, f"{name!r} refers to another record", hint, key=not section.as_)
             return None
         target = self.kinds.get(kind) or self.kinds.get(self.context.kind_name(kind))
         if target is None:
-            self._say(place, f"this file has no kind {kind!r} to link to", nearest(kind, set(self.kinds)))
+            self._spot.say(place, f"this file has no kind {kind!r} to link to", nearest(kind, set(self.kinds)))
             return None
         assert field.refers_to is not None
-        names = (*(section.from_ or ()),)
+        line = self._plain_line(name, section, field)
         beside = section.to is not None and section.to.startswith(BESIDE)
-        return FieldMap(
-            name=name,
-            place=self.context.document.key_place((*self.path, name)),
-            rule=_rule(section),
-            reads=names,
-            writes=section.to,
-            read=readers.reader(names, readers.identifier, None) if names else None,
+        return replace(
+            line,
+            read=readers.reader(line.reads, readers.identifier, None) if line.reads else None,
             write=readers.itself if section.to else None,
             read_back=readers.reader((section.to,), readers.identifier, None) if section.to and not beside else None,
-            conflict=Conflict(section.conflict or Conflict.THEIRS.value),
-            method=Method(section.method) if section.method else self.method,
-            type=FieldType.REFERENCE,
             refers_to=(field.refers_to, target),
             holds=FieldType.REFERENCE,
         )
@@ -285,120 +266,16 @@ class Lines:
         beside = section.model_dump(exclude_unset=True).keys() - alone
         if beside or section.as_ != [OWNER] or len(section.from_ or [OWNER]) > 1:
             hint = "keep 'from' one field, 'to', 'conflict' and 'method'"
-            self._say((name, "as"), f"{OWNER!r} takes nothing beside it", hint)
+            self._spot.say((name, "as"), f"{OWNER!r} takes nothing beside it", hint)
             return None
         if field.type is not FieldType.EMAIL:
-            self._say((name, "as"), f"{OWNER!r} does not give {field.type.value}", "an owner is an e-mail address here")
+            self._spot.say(
+                (name, "as"), f"{OWNER!r} does not give {field.type.value}", "an owner is an e-mail address here"
+            )
             return None
-        names = (*(section.from_ or ()),)
-        return FieldMap(
-            name=name,
-            place=self.context.document.key_place((*self.path, name)),
-            rule=_rule(section),
-            reads=names,
-            writes=section.to,
-            conflict=Conflict(section.conflict or Conflict.THEIRS.value),
-            method=Method(section.method) if section.method else self.method,
-            type=field.type,
-            holds=FieldType.REFERENCE,
-            owner=True,
-            **unbound(self.context.system, names, section.to),
-        )
-
-    def _wanted(self, name: str, section: FieldMapSection, field: SharedField) -> Wanted | None:
-        table = self._table(name, section, field)
-        kind, steps, ok = self._transforms(name, section, field)
-        if not ok:
-            return None
-        if kind == "keyword" and section.values is None:
-            self._say((name, "as"), "'keyword' needs a table of keywords", "add 'values: tables/....csv'")
-            return None
-        wanted = Wanted(
-            type=field.type,
-            choices=field.choices,
-            or_none=field.or_none,
-            kind=kind,
-            steps=steps,
-            style=self.style,
-            table=table,
-            locale=self._locale(name, section.locale),
-            form=section.format,
-            zone=self._zone(name, section.zone),
-            separator=section.separator or (", " if kind == "text" else ";"),
-            truncate=section.truncate,
-            region=section.region if section.region and section.region.isupper() else self.context.definition.region,
-        )
-        if section.to is not None and not transforms.holds_answer(wanted):
-            message = f"{name!r} may be {field.or_none!r}, which a {field.type.value} field cannot hold"
-            self._say((name, "to"), message, "write it 'as: text' into a text field")
-        return wanted
-
-    def _transforms(self, name: str, section: FieldMapSection, field: SharedField) -> tuple[str, tuple[str, ...], bool]:
-        kind, steps, ok = "", [], True
-        known = [*KINDS, *STEPS, "part 1", "last part", "join", "link ...", OWNER]
-        for i, one in enumerate(section.as_ or []):
-            path = (name, "as", i) if (*self.path, name, "as", i) in self.context.document.values else (name, "as")
-            step = transforms.step_of(one, section.separator or ";")
-            if step is not None:
-                steps.append(one)
-                if transforms.PART.fullmatch(one) and section.separator is None:
-                    self._say(path, f"{one!r} of what stands between what?", 'say it: separator: "/"')
-                    ok = False
-                if section.to is not None and step.back is None:
-                    self._say(
-                        path, f"{one!r} has no way back, and the field is written too", "read and write two fields"
-                    )
-                    ok = False
-            elif one == "join":
-                if section.to is not None:
-                    self._say(path, "'join' has no way back, and the field is written too", "use 'from' only")
-                    ok = False
-            elif one not in KINDS:
-                self._say(path, f"unknown transform {one!r}", nearest(one, known, what="there are"))
-                ok = False
-            elif field.type not in KINDS[one]:
-                self._say(path, f"{one!r} does not give {field.type.value}", f"as: {field.type.value}, or leave it out")
-                ok = False
-            elif kind:
-                self._say(path, f"{one!r} after {kind!r}: a value has one kind", "keep one")
-                ok = False
-            else:
-                kind = one
-        return kind, tuple(steps), ok
-
-    def _table(self, name: str, section: FieldMapSection, field: SharedField) -> Table | None:
-        if section.values is None:
-            return None
-        place = self.context.document.place((*self.path, name, "values"))
-        if isinstance(section.values, str):
-            try:
-                table, places = read_table(self.context.files, section.values, place)
-            except Problems as error:
-                for problem in error.problems:
-                    self.context.say(problem.place, problem.message, problem.hint)
-                return None
-            self.context.tables[section.values] = table.rows
-        else:
-            table = inline_table(section.values)
-            places = tuple(self.context.document.place((*self.path, name, "values", key)) for key in section.values)
-        self._check_table(table, places, field, section, place)
-        return table
-
-    def _check_table(
-        self, table: Table, places: Sequence[Place], field: SharedField, section: FieldMapSection, place: Place
-    ) -> None:
-        if not field.choices:
-            return
-        for (_, ours), where in zip(table.rows, places, strict=True):
-            if ours not in field.choices:
-                hint = nearest(ours, field.choices, what="choices")
-                self.context.say(where, f"{ours!r} is no choice of {field.name!r}", hint)
-        if section.to is not None:
-            written = {ours for theirs, ours in table.rows if theirs != ANYTHING}
-            lacking = [choice for choice in field.choices if choice not in written]
-            if lacking:
-                names = ", ".join(map(repr, lacking))
-                self.context.say(place, f"the table has no row for {names}, which then cannot be written", "add rows")
+        line = self._plain_line(name, section, field)
+        bound = unbound(self.context.system, line.reads, section.to)
+        return replace(line, holds=FieldType.REFERENCE, owner=True, **bound)
 
     def _needs_region(self, name: str, section: FieldMapSection) -> bool:
         return self._kind_of(name, section) in REGIONAL
@@ -415,7 +292,9 @@ class Lines:
     ) -> readers.RegionOf | None:
         if transforms.effective_type(wanted) not in REGIONAL:
             if section.region is not None:
-                self._say((name, "region"), f"a region on a field of type {wanted.type.value}", "delete it", key=True)
+                self._spot.say(
+                    (name, "region"), f"a region on a field of type {wanted.type.value}", "delete it", key=True
+                )
             return None
         usual = self.context.definition.region
         given = section.region
@@ -431,7 +310,7 @@ class Lines:
             raw = Wanted(type=FieldType.COUNTRY, kind="country")
             return readers.region_of(readers.reader((given,), readers.converter(raw, None), None), usual)
         known = [one for one in self.readers if self._kind_of(one, sections[one]) is FieldType.COUNTRY]
-        self._say(
+        self._spot.say(
             (name, "region"), f"{given!r} is no country that this kind reads", nearest(given, [*known, "US", "DE"])
         )
         return readers.fixed_region(usual)
@@ -443,41 +322,6 @@ class Lines:
             return ()
         mapped = any(self._kind_of(one, section) is FieldType.COUNTRY for one, section in self.sections.items())
         return () if mapped else (given,)
-
-    def _fixed(self, name: str, key: str, value: Any, wanted: Wanted) -> Any:
-        if value is None:
-            return None
-        usual = self.context.definition.region
-        canonical = readers.converter(replace(wanted, steps=(), table=None), readers.fixed_region(usual))(value, {})
-        if canonical is None or canonical.__class__ is BadValue:
-            why = canonical.why if canonical.__class__ is BadValue else "it is blank"
-            self._say((name, key), f"cannot be read as {wanted.type.value}: {why}", "correct it")
-            return None
-        return canonical
-
-    def _locale(self, name: str, given: str | None) -> str | None:
-        if given is None:
-            return None
-        try:
-            Locale.parse(given)
-        except (UnknownLocaleError, ValueError, TypeError):
-            self._say((name, "locale"), f"unknown locale {given!r}", "for example de, en_US or fr_CH")
-            return None
-        return given
-
-    def _zone(self, name: str, given: str | None) -> ZoneInfo | None:
-        if given is None:
-            return None
-        try:
-            return ZoneInfo(given)
-        except (ZoneInfoNotFoundError, ValueError, OSError):
-            self._say((name, "zone"), f"unknown time zone {given!r}", "for example Europe/Berlin or UTC")
-            return None
-
-    def _say(self, path: Path_, message: str, hint: str = "", *, key: bool = False) -> None:
-        document = self.context.document
-        where = (*self.path, *path)
-        self.context.say(document.key_place(where) if key else document.place(where), message, hint)
 
 
 def _rule(section: FieldMapSection) -> str:
