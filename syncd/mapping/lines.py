@@ -354,8 +354,10 @@ def _type_of(constant: Any) -> FieldType:
 
 
 def _raw_choices(wanted: Wanted) -> tuple[str, ...]:
-    if not wanted.choices:
-        return ()
-    write = transforms.writer(replace(wanted, truncate=None, type=FieldType.CHOICE))
-    raw = [write(choice) for choice in wanted.choices]
+    """Return the values that a line is sure to write some day: its choices, of a text what its table has rows for."""
+    choices, type_ = wanted.choices, FieldType.CHOICE
+    if not choices and wanted.table is not None and wanted.type is FieldType.TEXT:
+        choices, type_ = tuple(dict.fromkeys(ours for _, ours in wanted.table.rows)), wanted.type
+    write = transforms.writer(replace(wanted, truncate=None, type=type_))
+    raw = [write(choice) for choice in choices]
     return tuple(one for one in raw if isinstance(one, str))

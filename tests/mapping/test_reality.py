@@ -185,6 +185,15 @@ def test_a_disagreement_is_told_at_the_mapping_line(
     assert "\n".join(told(system, *changed, without=without)) == problem
 
 
+def test_the_rows_of_a_text_s_table_are_compared_with_the_options(tmp_path: Path) -> None:
+    """What has no row is written as it is, and refused by itself."""
+    text = "system: salesforce\nLead:\n  is: lead\n  fields:\n    name: {to: Size, values: {S: small, L: large}}\n"
+    system = load(write(tmp_path, salesforce=text), SYSTEMS).systems["salesforce"]
+    live = [Info("Size", Type.CHOICE, choices=("S", "M"), restricted=True)]
+    (problem,) = compare(system, {"Lead": live})
+    assert "does not allow the choice 'L'" in problem.message
+
+
 def test_what_a_record_type_leaves_counts_where_records_are_made(system: SystemMap) -> None:
     """Records that are only updated may be of any type; and what was stored of it says the same offline."""
     live = {**LIVE, "Industry": PLANT}

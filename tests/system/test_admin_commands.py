@@ -41,13 +41,17 @@ def test_offline_goes_by_what_was_last_seen(
         config = str(made.config)
         assert say(capsys, "check", "-c", config).out.endswith("files and systems are in order\n")
         mend(made, "hubspot.yaml", "{from: jobtitle}", "{from: jobtitel}")
+        mend(made, "salesforce.yaml", "{to: LeadSource}", "{to: LeadSource, values: {Web: website, Fair: fair}}")
+        made.salesforce.define_field("Lead", "LeadSource", "picklist", picklist=["Web", "Fair"], restricted=True)
+        made.salesforce.add_record_type("Lead", "Inbound", picklists={"LeadSource": ["Web"]}, default=True)
         live = say(capsys, "check", "-c", config)
         for server in made.servers.values():
             server.stop()
         seen = say(capsys, "check", "--offline", "-c", config)
     assert (seen.code, live.code) == (2, 2)
     assert seen.err == live.err
-    assert seen.err.endswith("hubspot contacts has no field 'jobtitel'; did you mean 'jobtitle'?\n")
+    assert "salesforce Lead.LeadSource does not allow the choice 'Fair' in the record type Inbound" in seen.err
+    assert "hubspot contacts has no field 'jobtitel'; did you mean 'jobtitle'?\n" in seen.err
     notes = [line for line in seen.out.splitlines() if line.startswith("note: hubspot")]
     assert len(notes) == 1
     assert notes[0].startswith("note: hubspot as it was described at 20")
