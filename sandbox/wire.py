@@ -152,8 +152,8 @@ class Server:
         self.board = Board()
         self.latency = latency
         self.clock: Callable[[], float] = time.time
-        handler = _handler(self)
-        self._http = _Threading((host, port), handler)
+        self._http = _Threading((host, port), _Handler)
+        self._http.of = self
         self.port: int = self._http.server_address[1]
         self.url = f"http://{host}:{self.port}"
         self._thread = threading.Thread(target=self._http.serve_forever, args=(0.05,), daemon=True)
@@ -179,110 +179,109 @@ Route = Callable[[Request], Response]
 
 
 class _Threading(ThreadingHTTPServer):
+    of: Server
     daemon_threads = True
     allow_reuse_address = True
     request_queue_size = 128
 
 
-def _handler(server: Server) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-        disable_nagle_algorithm = True
+class _Handler(BaseHTTPRequestHandler):
+    server: _Threading
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
 
-        def log_message(self, format: str, *args: Any) -> None:
+    def log_message(self, format: str, *args: Any) -> None:
+        pass
+
+    def do_GET(self) -> None:
+        self._serve()
+
+    do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = do_GET
+
+    def _serve(self) -> None:
+        request = self._read()
+        label = self.server.of.simulator.label(request)
+        fault = self.server.of.board.enter(label)
+        try:
+            self._handle(request, label, fault)
+        finally:
+            self.server.of.board.leave()
+
+    def _handle(self, request: Request, label: str, fault: Fault | None) -> None:
+        if self.server.of.latency:
+            time.sleep(self.server.of.latency)
+        if fault is not None and fault.kind in ("status", "html", "reset", "hang"):
+            self._instead(fault, label)
+            return
+        if fault is not None and fault.kind == "late":
+            time.sleep(fault.seconds)
+        try:
+            response = self.server.of.simulator.handle(request)
+        except Exception as error:  # a defect here must be seen by the test, not hidden as a vendor's 500
+            response = Response(599, {"simulator": self.server.of.simulator.name, "defect": repr(error)})
+        if fault is not None and fault.kind == "after":
+            response = Response(fault.status, fault.body, fault.headers)
+        self.server.of.board.note(label, response.status)
+        if fault is not None and fault.kind in ("lost", "late"):
+            self._cut()
+            return
+        if fault is not None and fault.kind == "slow":
+            time.sleep(fault.seconds)
+        kind = fault.kind if fault is not None else ""
+        drip = fault.seconds if fault is not None and kind == "drip" else 0.0
+        self._answer(response, half=kind == "truncated", drip=drip)
+
+    def _read(self) -> Request:
+        parts = urlsplit(self.path)
+        length = int(self.headers.get("Content-Length") or 0)
+        body = self.rfile.read(length) if length else b""
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        if headers.get("content-encoding") == "gzip":
+            body = gzip.decompress(body)
+        query = parse_qs(parts.query, keep_blank_values=True)
+        return Request(self.command, parts.path, query, headers, body)
+
+    def _instead(self, fault: Fault, label: str) -> None:
+        self.server.of.board.note(label, fault.status if fault.kind == "status" else 0)
+        if fault.kind == "status":
+            self._answer(Response(fault.status, fault.body, fault.headers))
+        elif fault.kind == "html":
+            page = b"<html><body><h1>One moment, please</h1></body></html>"
+            self._answer(Response(200, page, {"Content-Type": "text/html"}))
+        else:
+            if fault.kind == "hang":
+                time.sleep(fault.seconds)
+            self._cut()
+
+    def _cut(self) -> None:
+        self.close_connection = True
+        try:
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\x00\x00\x00\x00\x00\x00\x00")
+            self.connection.close()
+        except OSError:
             pass
 
-        def do_GET(self) -> None:
-            self._serve()
-
-        do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = do_GET
-
-        def _serve(self) -> None:
-            request = self._read()
-            label = server.simulator.label(request)
-            fault = server.board.enter(label)
-            try:
-                self._handle(request, label, fault)
-            finally:
-                server.board.leave()
-
-        def _handle(self, request: Request, label: str, fault: Fault | None) -> None:
-            if server.latency:
-                time.sleep(server.latency)
-            if fault is not None and fault.kind in ("status", "html", "reset", "hang"):
-                self._instead(fault, label)
-                return
-            if fault is not None and fault.kind == "late":
-                time.sleep(fault.seconds)
-            try:
-                response = server.simulator.handle(request)
-            except Exception as error:  # a defect here must be seen by the test, not hidden as a vendor's 500
-                response = Response(599, {"simulator": server.simulator.name, "defect": repr(error)})
-            if fault is not None and fault.kind == "after":
-                response = Response(fault.status, fault.body, fault.headers)
-            server.board.note(label, response.status)
-            if fault is not None and fault.kind in ("lost", "late"):
+    def _answer(self, response: Response, half: bool = False, drip: float = 0.0) -> None:
+        body = response.body
+        headers = {"Content-Type": "application/json;charset=utf-8", **response.headers}
+        raw = b"" if body is None else body if isinstance(body, bytes) else json.dumps(body).encode()
+        try:
+            self.send_response_only(response.status)
+            self.send_header("Date", formatdate(self.server.of.clock(), usegmt=True))
+            for name, value in headers.items():
+                self.send_header(name, value)
+            if response.status != 204:
+                self.send_header("Content-Length", str(len(raw)))
+            self.end_headers()
+            if half:
+                self.wfile.write(raw[: len(raw) // 2])
+                self.wfile.flush()
                 self._cut()
-                return
-            if fault is not None and fault.kind == "slow":
-                time.sleep(fault.seconds)
-            kind = fault.kind if fault is not None else ""
-            drip = fault.seconds if fault is not None and kind == "drip" else 0.0
-            self._answer(response, half=kind == "truncated", drip=drip)
-
-        def _read(self) -> Request:
-            parts = urlsplit(self.path)
-            length = int(self.headers.get("Content-Length") or 0)
-            body = self.rfile.read(length) if length else b""
-            headers = {name.lower(): value for name, value in self.headers.items()}
-            if headers.get("content-encoding") == "gzip":
-                body = gzip.decompress(body)
-            query = parse_qs(parts.query, keep_blank_values=True)
-            return Request(self.command, parts.path, query, headers, body)
-
-        def _instead(self, fault: Fault, label: str) -> None:
-            server.board.note(label, fault.status if fault.kind == "status" else 0)
-            if fault.kind == "status":
-                self._answer(Response(fault.status, fault.body, fault.headers))
-            elif fault.kind == "html":
-                page = b"<html><body><h1>One moment, please</h1></body></html>"
-                self._answer(Response(200, page, {"Content-Type": "text/html"}))
-            else:
-                if fault.kind == "hang":
-                    time.sleep(fault.seconds)
-                self._cut()
-
-        def _cut(self) -> None:
+            elif drip:
+                for at in range(len(raw)):
+                    self.wfile.write(raw[at : at + 1])
+                    time.sleep(drip)
+            elif self.command != "HEAD" and response.status != 204:
+                self.wfile.write(raw)
+        except (BrokenPipeError, ConnectionResetError):
             self.close_connection = True
-            try:
-                self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\x00\x00\x00\x00\x00\x00\x00")
-                self.connection.close()
-            except OSError:
-                pass
-
-        def _answer(self, response: Response, half: bool = False, drip: float = 0.0) -> None:
-            body = response.body
-            headers = {"Content-Type": "application/json;charset=utf-8", **response.headers}
-            raw = b"" if body is None else body if isinstance(body, bytes) else json.dumps(body).encode()
-            try:
-                self.send_response_only(response.status)
-                self.send_header("Date", formatdate(server.clock(), usegmt=True))
-                for name, value in headers.items():
-                    self.send_header(name, value)
-                if response.status != 204:
-                    self.send_header("Content-Length", str(len(raw)))
-                self.end_headers()
-                if half:
-                    self.wfile.write(raw[: len(raw) // 2])
-                    self.wfile.flush()
-                    self._cut()
-                elif drip:
-                    for at in range(len(raw)):
-                        self.wfile.write(raw[at : at + 1])
-                        time.sleep(drip)
-                elif self.command != "HEAD" and response.status != 204:
-                    self.wfile.write(raw)
-            except (BrokenPipeError, ConnectionResetError):
-                self.close_connection = True
-
-    return Handler

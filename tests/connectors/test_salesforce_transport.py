@@ -155,7 +155,7 @@ def test_every_write_switches_assignment_rules_off() -> None:
         sent = org.requests[-1].headers
         assert (sent["sforce-auto-assign"], sent["sforce-call-options"]) == ("FALSE", "client=syncd")
         assert "x-prettyprint" not in sent
-        assert [part["httpHeaders"] for part in org.calls[0]] == [{"Sforce-Auto-Assign": "FALSE"}] * 2
+        assert [part["httpHeaders"]["Sforce-Auto-Assign"] for part in org.calls[0]] == ["FALSE"] * 2
 
 
 def test_assignment_rules_run_when_asked_for() -> None:
