@@ -118,10 +118,8 @@ class Index:
                 pair = (form.id, other.id) if form.id < other.id else (other.id, form.id)
                 if pair not in found:
                     found[pair] = weigh(form, other, self.rules, self.frequencies)
-        held = _outdone_held(found) if self.rules.purpose is Purpose.SITE else found
-        for pair, comparison in held.items():
-            if comparison.band is not Band.NO:
-                yield (*pair, comparison)
+        weighed = [(*pair, one) for pair, one in found.items() if one.band is not Band.NO]
+        yield from hold_outdone(weighed) if self.rules.purpose is Purpose.SITE else weighed
 
     def _decided(self, row: Party, most: int) -> tuple[Found, list[Candidate], list[Form]]:
         form = form_of(row)
@@ -186,26 +184,22 @@ class Index:
 _rarity = itemgetter(0, 1)
 
 
-def _is_sure(one: Comparison) -> bool:
-    return one.band is Band.LINK and not one.doubtful
-
-
-def _outdone_held(found: Mapping[tuple[str, str], Comparison]) -> dict[tuple[str, str], Comparison]:
+def hold_outdone(pairs: Sequence[tuple[str, str, Comparison]]) -> list[tuple[str, str, Comparison]]:
     """Hold doubtful links while one of the two has a likelier one that is beyond doubt.
 
     So "Vogel Bar" is one with the other "Vogel Bar" at its door, and not with the "Vogel Bakery" there.
     """
     best: dict[str, float] = {}
-    for pair, one in found.items():
-        if one.band is Band.LINK and not one.doubtful:
-            for record in pair:
+    for left, right, one in pairs:
+        if _is_sure(one):
+            for record in (left, right):
                 best[record] = max(best.get(record, one.weight), one.weight)
-    return {
-        pair: one.held(Hold.OUTDONE)
-        if one.doubtful and any(best.get(record, one.weight) > one.weight for record in pair)
-        else one
-        for pair, one in found.items()
-    }
+    return [
+        (left, right, one.held(Hold.OUTDONE))
+        if one.doubtful and max(best.get(left, one.weight), best.get(right, one.weight)) > one.weight
+        else (left, right, one)
+        for left, right, one in pairs
+    ]
 
 
 def choose(
@@ -274,3 +268,10 @@ def decide(
         )
     held = replace(first, comparison=first.comparison.held(Hold.TIE))
     return Found(candidates=(held, *ranked[1:]), band=Band.REVIEW, margin=margin)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def _is_sure(one: Comparison) -> bool:
+    return one.band is Band.LINK and not one.doubtful

@@ -10,8 +10,9 @@ from dataclasses import dataclass, replace
 from math import floor
 
 from syncd.matching.compare import weigh
-from syncd.matching.evidence import Band, Comparison, Rules
+from syncd.matching.evidence import Band, Comparison, Purpose, Rules
 from syncd.matching.frequency import Frequencies
+from syncd.matching.index import hold_outdone
 from syncd.matching.party import Party, form_of
 
 FEWEST = 40  # labels in all, and a quarter of that of either kind: fewer say nothing of a share of 0.995
@@ -106,7 +107,10 @@ def _weighed(labels: Sequence[Label], rules: Rules) -> list[tuple[Comparison, bo
     forms = [(form_of(label.left), form_of(label.right), label.same) for label in labels]
     frequencies = Frequencies(right for _, right, _ in forms)
     open_ = replace(rules, link=-1000.0, review=-1000.0)
-    return [(weigh(left, right, open_, frequencies), same) for left, right, same in forms]
+    pairs = [(left.id, right.id, weigh(left, right, open_, frequencies)) for left, right, _ in forms]
+    if rules.purpose is Purpose.SITE and all(left and right for left, right, _ in pairs):
+        pairs = hold_outdone(pairs)
+    return [(one, same) for (_, _, one), (_, _, same) in zip(pairs, forms, strict=True)]
 
 
 def _band(one: Comparison, rules: Rules) -> Band:

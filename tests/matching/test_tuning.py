@@ -47,6 +47,24 @@ def test_a_threshold_that_is_too_high_is_lowered_and_links_stay_right(labels: li
     assert tuned.chosen_on + tuned.reported_on == len(labels)
 
 
+def test_a_neighbour_that_something_fits_better_raises_no_threshold(labels: list[Label]) -> None:
+    """Matching holds such a pair whatever it weighs, so its answer says nothing of the threshold."""
+    same = [label for label in labels if label.same] + [label for label in labels if not label.same][:20]
+    bar = Party(name="Grand Lantern Bar", city="Wexmouth", phone="+13125550120")
+    own, neighbours = [], []
+    for number in range(20):
+        one = replace(bar, id=f"left{number}", street=f"{number} Alder Rd", phone=f"+131255501{number:02d}")
+        own.append(Label(left=one, right=replace(one, id=f"own{number}"), same=True))
+        hall = replace(one, id=f"hall{number}", name="Grand Lantern Ballroom")
+        neighbours.append(Label(left=one, right=hall, same=False))
+    alone, beside = tune([*same, *own], SITE), tune([*same, *own, *neighbours], SITE)
+    assert beside.rules.link == alone.rules.link
+    assert beside.after.precision == 1.0
+    everyone = [*same, *own, *neighbours]
+    nameless = [replace(one, left=replace(one.left, id=""), right=replace(one.right, id="")) for one in everyone]
+    assert tune(nameless, SITE).rules.link > alone.rules.link  # nobody knows that these are beside a better fit
+
+
 def test_few_answers_or_all_of_one_kind_propose_nothing(labels: list[Label]) -> None:
     with pytest.raises(TooFew, match=f"It takes {FEWEST}"):
         tune(labels[: FEWEST - 1], SITE)
