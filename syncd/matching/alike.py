@@ -15,6 +15,7 @@ from syncd.matching.text import skeleton
 
 _ENOUGH = 0.75  # one slip in four letters, two in eight
 _MOST_WORDS = 8
+_GLUED = 0.9
 _POINTS = ("north", "south", "east", "west")
 
 
@@ -81,6 +82,9 @@ def _sum(words: Sequence[str], bits: dict[str, float], rarest: float) -> float:
 def _with_likenesses(
     agreed: float, only_left: list[str], only_right: list[str], bits: dict[str, float], rarest: float
 ) -> Overlap:
+    solid = agreed
+    if len(only_left) != len(only_right) and "".join(only_left) == "".join(only_right):
+        solid += _GLUED * min(_sum(only_left, bits, rarest), _sum(only_right, bits, rarest))
     pairs = []
     for one in only_left:
         for other in only_right:
@@ -95,6 +99,8 @@ def _with_likenesses(
             only_right.remove(other)
             # A slip is seldom in the index, so the rarity of the word it stands for is the commoner one's.
             agreed += like * min(bits.get(one, rarest), bits.get(other, rarest))
+    if solid > agreed:
+        return Overlap(solid, 0.0, 0.0, False, False)
     left, right = _sum(only_left, bits, rarest), _sum(only_right, bits, rarest)
     if only_left and only_right:
         glued = _glued(only_left, only_right)
@@ -111,7 +117,7 @@ def _glued(left: list[str], right: list[str]) -> float:
     one, other = "".join(left), "".join(right)
     if not (one.isdigit() or other.isdigit()):
         if one == other:
-            return 0.9
+            return _GLUED
         if min(len(one), len(other)) >= 6 and OSA.normalized_similarity(one, other) >= 0.88:
             return 0.7
     for words, acronym in ((left, right), (right, left)):

@@ -100,8 +100,7 @@ class Index:
         doubles = tuple(
             other
             for other in found.candidates[1:]
-            if other.comparison.band is Band.LINK
-            and _is_sure(weigh(forms[likeliest], forms[other.id], self.rules, self.frequencies))
+            if other.comparison.band is Band.LINK and self._are_one(forms[likeliest], forms[other.id])
         )
         if found.band is Band.LINK:
             return found, doubles
@@ -128,6 +127,10 @@ class Index:
             Candidate(id=other.id, comparison=weigh(form, other, self.rules, self.frequencies)) for other in near
         ]
         return decide(weighed, self.rules, {other.id: other.facts for other in near}, most), weighed, near
+
+    def _are_one(self, left: Form, right: Form) -> bool:
+        said = weigh(left, right, self.rules, self.frequencies)
+        return said.band is Band.LINK and not (said.doubtful and self.rules.purpose is Purpose.SITE)
 
     def _near(self, form: Form, *, every: bool = False) -> list[Form]:
         """Return the records that share the most keys; those that share few are left out once some share many."""
@@ -191,7 +194,7 @@ def hold_outdone(pairs: Sequence[tuple[str, str, Comparison]]) -> list[tuple[str
     """
     best: dict[str, float] = {}
     for left, right, one in pairs:
-        if _is_sure(one):
+        if one.band is Band.LINK and not one.doubtful:
             for record in (left, right):
                 best[record] = max(best.get(record, one.weight), one.weight)
     return [
@@ -268,10 +271,3 @@ def decide(
         )
     held = replace(first, comparison=first.comparison.held(Hold.TIE))
     return Found(candidates=(held, *ranked[1:]), band=Band.REVIEW, margin=margin)
-
-
-# ---------------------------------------------------------------------------------------------------------------------
-
-
-def _is_sure(one: Comparison) -> bool:
-    return one.band is Band.LINK and not one.doubtful

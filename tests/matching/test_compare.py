@@ -76,6 +76,16 @@ def test_a_number_in_the_name_that_differs_is_another_place() -> None:
     assert compare(left, right).band is not Band.LINK
 
 
+@pytest.mark.parametrize("name", ["VoltaformCastings", "Volta Form Castings", "Voltaform Casttings"])
+def test_a_space_or_letter_more_or_less_is_no_other_name(name: str) -> None:
+    """Forms glue words together, and one word that begins another is not the half of it."""
+    assert compare(Party(name=name, city="Peoria", phone="+13125550143"), replace(ACME, phone="+13125550143")).band is (
+        Band.LINK
+    )
+    found = {reason.sign: reason.weight for reason in compare(Party(name=name), Party(name=ACME.name), COMPANY).reasons}
+    assert found[Sign.NAME_CLOSE] > 11.0
+
+
 def test_free_mail_says_nothing_about_the_company() -> None:
     """Half a country has its mail at one host."""
     left, right = Party(name="Voltaform", email="a@gmail.com"), Party(name="Voltaform", email="b@gmail.com")
