@@ -226,10 +226,13 @@ class KindMap:
         }
 
     @cached_property
-    def written(self) -> Sequence[tuple[str, ReadField, FieldMap]]:
-        """Our fields that are written to this kind, and how the system's value of each is read back."""
-        lines = self.fields.values()
-        return [(one.name, one.read_back, one) for one in lines if one.writes is not None and one.read_back is not None]
+    def written(self) -> Sequence[tuple[str, str, ReadField, FieldMap]]:
+        """Our fields that are written to this kind, into which of theirs, and how the value there is read back."""
+        return [
+            (one.name, one.writes, one.read_back, one)
+            for one in self.fields.values()
+            if one.writes is not None and one.read_back is not None
+        ]
 
     @cached_property
     def writers(self) -> Mapping[str, FieldMap]:

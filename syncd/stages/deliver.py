@@ -35,15 +35,15 @@ def plan_update(
     overwrites = False
     held, agreed = record.fields, record.agreed
     kind_map, values = kind_map.applied(values)
-    for name, read_back, line in kind_map.written:
+    for name, field, read_back, line in kind_map.written:
         if name not in values:
             continue
         ours = values[name]
         theirs = read_back(held)
-        base = agreed.get(str(line.writes))
+        base = agreed.get(field)
         if theirs == ours and ours is not None and line.refers_to is None:
             if base is None or base[0] != ours or (len(base) > 2 and _is_frozen(base)):
-                equal[str(line.writes)] = ours
+                equal[field] = ours
             continue
         if line.owner and theirs not in (None, "") and line.conflict in _LEFT_ALONE:
             continue  # nobody loses a record unless the mapping says so
@@ -51,19 +51,19 @@ def plan_update(
         if raw is ABSENT or theirs is ABSENT:
             continue
         if type(theirs) is BadValue:
-            theirs = held.get(str(line.writes))
+            theirs = held.get(field)
         if theirs != ours:
             ours = _held(line, raw, ours)
         if theirs == ours or (ours is None and theirs in (None, "")):
             if base is None or base[0] != ours or _is_frozen(base):
-                equal[str(line.writes)] = ours
+                equal[field] = ours
             continue
         if _ours_wins(line, name, ours, theirs, base, provenance.get(name), record, asks):
             if _is_frozen(base):
                 asks.append(_ask_frozen(line, name, record))
                 continue
-            fields[str(line.writes)] = raw
-            agrees[str(line.writes)] = ours
+            fields[field] = raw
+            agrees[field] = ours
             overwrites = overwrites or (theirs not in (None, "") and name not in HANDOFF_FACTS)
     for line in kind_map.linked:
         link = _link(line, values.get(line.name), agreed.get(str(line.writes)), translate)
