@@ -41,7 +41,7 @@ __all__ = ["HubSpotConnector", "HubSpotSettings", "Settings", "connect"]
 
 Settings = HubSpotSettings
 
-_HOME = "home"  # in the cursor of branches
+_HOME, _OBJECT = "home", "object"  # in the cursor of branches
 
 
 def connect(name: str, settings: HubSpotSettings, *, sleep: Callable[[float], None] = time.sleep) -> HubSpotConnector:
@@ -94,11 +94,16 @@ class HubSpotConnector:
         self._client.branches.mapped = self._client.branches.mapped or kind == BRANCH
 
     def changes(self, readings: Sequence[Reading], seen: Seen) -> Iterator[Page]:
+        for one in readings:
+            if one.kind == BRANCH and one.after and _OBJECT in one.after:
+                self._client.branches.remember(str(one.after[_HOME]), one.after[_OBJECT])
         moved = [one for one in readings if one.kind == BRANCH and self._has_moved(one)]
         try:
             for page in self._reader.changes([one for one in readings if one not in moved], seen):
                 yield page if page.kind != BRANCH else replace(page, cursor={**page.cursor, **self._told()})
         except ConnectorError as error:
+            if BRANCH in error.kinds:
+                self._client.branches.doubt()
             if moved and error.kinds:
                 error.kinds = (*error.kinds, BRANCH)
             raise
@@ -118,8 +123,9 @@ class HubSpotConnector:
     def _home(self) -> Home:
         return self._client.branches.choose(self._client).home
 
-    def _told(self) -> dict[str, str]:
-        return {_HOME: self._home.value, "kept": self._client.branches.choose(self._client).words()}
+    def _told(self) -> dict[str, str | None]:
+        choice = self._client.branches.choose(self._client)
+        return {_HOME: choice.home.value, _OBJECT: choice.object, "kept": choice.words()}
 
     def _has_moved(self, reading: Reading) -> bool:
         """Tell whether branches were kept elsewhere when they were last read: ids there say nothing here."""

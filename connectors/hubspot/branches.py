@@ -65,6 +65,7 @@ class Branches:
         self._setting = setting
         self._choice: Choice | None = None
         self._asked = 0.0
+        self._remembered = self._doubted = False  # the choice is an earlier process's; such a one was refused
         self.mapped = False  # a mapping names them; otherwise nothing is asked
 
     @property
@@ -74,9 +75,21 @@ class Branches:
 
     def choose(self, account: Account, *, again: bool = False) -> Choice:
         if self._choice is None or again:
-            self._choice = self._choose(account)
+            self._choice, self._remembered = self._choose(account), False
             self._asked = time.monotonic()
         return self._choice
+
+    def remember(self, home: str, object: str | None) -> None:
+        """Take over what an earlier process chose, unless the settings say otherwise or it was refused since."""
+        if self._choice is None and not self._doubted and self._setting in ("auto", home):
+            why = f"branches: {self._setting}, as they were so far"
+            self._choice = Choice(home=Home(home), why=why, ready=True, object=object)
+            self._remembered = True
+
+    def doubt(self) -> None:
+        """After a refusal: what was only remembered is asked about."""
+        if self._remembered:
+            self._choice, self._remembered, self._doubted = None, False, True
 
     def object_of(self, account: Account, kind: str) -> str:
         """Return HubSpot's name of a kind; raise ConfigProblem while branches have no place."""

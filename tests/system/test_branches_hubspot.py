@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from support.world import World, add_branch, world
+from support.world import World, add_branch, laid_out, world
 
 from sandbox.fields import define_contact, define_hubspot
 from sandbox.wire import Fault
@@ -19,6 +19,11 @@ from sandbox.wire import Fault
 SITE = {"address": "100 W Main St", "city": "Chicago", "state": "IL", "zip": "60601"}
 LABEL = "Sits at this branch"
 KEEP = "    access_token: ${HUBSPOT_TOKEN:-pat-na1-sandbox} # A real one: ${HUBSPOT_TOKEN}, without a default."
+NO_SCOPE = {
+    "category": "MISSING_SCOPES",
+    "message": "no",
+    "errors": [{"context": {"requiredGranularScopes": ["crm.objects.custom.read"]}}],
+}
 HOMES = {"custom_object": "branch", "child_companies": "companies"}
 
 
@@ -123,6 +128,36 @@ def test_two_quiet_cycles_write_nothing_and_one_changed_branch_costs_one_call(tm
         made.cycle()
         made.cycle()
         assert made.writes() == before
+
+
+@pytest.mark.parametrize("home", HOMES)
+def test_a_new_process_knows_where_branches_are_kept(tmp_path: Path, home: str) -> None:
+    """Asking would cost each `syncd once` a call or two, and an error where the plan has no custom objects."""
+    state = f"sqlite:///{tmp_path}/state.db"
+    with laid_out(tmp_path, state, custom_objects=home == "custom_object") as made:
+        with made.running():
+            made.settle()
+        made.calls()
+        with made.running():
+            made.cycle()
+            assert sum(made.calls()["hubspot"].values()) == 3  # one for each kind
+
+
+def test_a_place_for_branches_that_is_gone_is_looked_for_anew(tmp_path: Path) -> None:
+    """The plan lost its custom objects between two processes: what was remembered is asked about, and a person too."""
+    state = f"sqlite:///{tmp_path}/state.db"
+    with laid_out(tmp_path, state, custom_objects=True) as made:
+        with made.running():
+            made.settle()
+        with made.running():
+            board = made.servers["hubspot"].board
+            board.add(Fault(kind="status", status=403, match="GET schemas", times=100, body=NO_SCOPE))
+            board.add(Fault(kind="status", status=403, match="POST branch/search", times=100, body=NO_SCOPE))
+            made.contact()
+            made.cycle()
+            assert made.calls()["hubspot"]["GET schemas"] >= 1
+            assert len(made.leads()) == 1
+            assert any("branch" in words for words in made.problems())
 
 
 @pytest.mark.parametrize("home", HOMES)
