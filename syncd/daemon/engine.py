@@ -10,6 +10,7 @@ import os
 import signal
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -97,7 +98,8 @@ def run_once(work: Work, url: str, executor: str, *, sweeping: bool = False) -> 
 def cycle(work: Work, *, sweeping: bool = False) -> Once:
     """Poll every system once, hand over all that is due, and return what happened; the engine must be open.
 
-    With `sweeping` each system is swept after its poll.
+    With `sweeping` each system is swept after its poll. A handoff that a killed process left half-way and that was
+    finished here counts too: nobody else will ever tell of it.
     """
     work.take_edits()  # what an edit maps anew is read by these polls
     handles = {system: DBOS.start_workflow(poll, system, True) for system in work.polls}
@@ -105,14 +107,19 @@ def cycle(work: Work, *, sweeping: bool = False) -> Once:
     work.take_edits()
     for system in work.polls if sweeping else ():
         DBOS.start_workflow(sweep, system, True).get_result(polling_interval_sec=0.02)
-    results = []
-    # Through the queue, so that on PostgreSQL it never runs beside another worker's.
-    while work.due():
-        results.append(DBOS.enqueue_workflow(HANDOFF, hand_over).get_result(polling_interval_sec=0.05))
+    results: dict[str, dict[str, Any]] = {}
+    wanted = work.due() or _is_handing_over()
+    while wanted:
+        # Through the queue: it never runs beside another, of this process or on PostgreSQL of another worker.
+        handle = DBOS.enqueue_workflow(HANDOFF, hand_over)
+        results[handle.get_workflow_id()] = handle.get_result(polling_interval_sec=0.05)
+        wanted = work.due()
+    results = {**dict(_handed), **results}
+    _handed.clear()
     return Once(
         news=news,
-        fates=total(one["fates"] for one in results),
-        outcomes=total(one["outcomes"] for one in results),
+        fates=total(one["fates"] for one in results.values()),
+        outcomes=total(one["outcomes"] for one in results.values()),
         troubles={one.name: one.trouble for one in work.health.snapshot().values() if one.trouble},
     )
 
@@ -137,6 +144,7 @@ def opened(work: Work, url: str, executor: str, *, look: float = CALMLY) -> Iter
             "enable_otlp": False,
             "scheduler_polling_interval_sec": 5.0,
         }
+        _handed.clear()
         durable = DBOS(config=config)
         take_over("dbos")
         _work = work
@@ -193,6 +201,7 @@ def cron_for(every: timedelta) -> str:
 _work: Work | None = None
 _datasource: SQLAlchemyDatasource | None = None
 _running: set[str] = set()  # ids of the workflows that a thread of this process is in
+_handed: deque[tuple[str, dict[str, Any]]] = deque(maxlen=100)  # (id, result) of the latest handoffs of this process
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -274,7 +283,9 @@ def hand_over() -> dict[str, Any]:
     summed = total(fates)
     if started is not None:
         DBOS.run_step({"name": "note"}, _note, summed, started)
-    return {"batches": batches, "fates": summed, "outcomes": total(outcomes)}
+    result = {"batches": batches, "fates": summed, "outcomes": total(outcomes)}
+    _handed.append((str(DBOS.workflow_id), result))
+    return result
 
 
 @DBOS.workflow(name="tidy")
@@ -355,6 +366,12 @@ def _ask_for_poll(system: str) -> None:
 def _ask_for_handoff() -> None:
     with SetEnqueueOptions(deduplication_id=HANDOFF), _once_is_enough():
         DBOS.enqueue_workflow(HANDOFF, hand_over)
+
+
+def _is_handing_over() -> bool:
+    """Return whether a handoff is under way or asked for: it may be past the last that is due, but not at its end."""
+    states = ["PENDING", "ENQUEUED"]
+    return bool(DBOS.list_workflows(name="hand over", status=states, limit=1, load_input=False, load_output=False))
 
 
 def _once_is_enough() -> suppress:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import socket
 import sqlite3
@@ -187,6 +188,21 @@ def test_once_tells_by_its_exit_code_how_it_ended(tmp_path: Path) -> None:
         broken = daemon.command("once")
         assert broken.returncode == 2
         assert "cannot be read: No such file or directory" in broken.stderr
+
+
+def test_once_tells_what_became_of_a_handoff_that_was_killed(tmp_path: Path) -> None:
+    """The killed process told nobody, so whoever finishes its handoff does."""
+    with sandbox(tmp_path, "--latency=0.2") as box:
+        box.seed(crowd(CROWD))
+        daemon = Daemon(tmp_path, box, free_port(), {"batch: 1000": "batch: 5"})
+        with daemon.started() as process:
+            wait_for("some leads are in Salesforce", box.leads)
+            process.kill()
+            process.wait(30)
+        once = daemon.command("once", "--json")
+        assert once.returncode in (0, 1), once.stderr
+        assert json.loads(once.stdout)["fates"]["handed over"] == CROWD
+        assert len(box.leads()) == CROWD
 
 
 def test_hubspot_away_at_the_start_stops_nothing_else_and_is_taken_up_when_it_returns(tmp_path: Path) -> None:
