@@ -163,7 +163,8 @@ class FieldMap:
 class Voice(NamedTuple):
     """What a merge must know of a mapping line.
 
-    `insists`: a change made over there wins. `field`: theirs, of which it may have been agreed what it holds.
+    `insists`: a change made over there wins. `field` and `others`: theirs that it reads, that it writes too first; of
+    each it may have been agreed what it holds.
     """
 
     method: int
@@ -171,6 +172,7 @@ class Voice(NamedTuple):
     reads: tuple[str, ...]
     insists: bool
     field: str
+    others: tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -214,16 +216,7 @@ class KindMap:
     @cached_property
     def voices(self) -> Mapping[str, Voice]:
         """With what weight this kind speaks of each of our fields."""
-        return {
-            name: Voice(
-                method=one.method.rank,
-                rule=one.rule,
-                reads=one.reads,
-                insists=one.writes is not None and one.conflict is Conflict.THEIRS,
-                field=one.writes or next(iter(one.reads), ""),
-            )
-            for name, one in self.fields.items()
-        }
+        return {name: _voice(one) for name, one in self.fields.items()}
 
     @cached_property
     def written(self) -> Sequence[tuple[str, str, ReadField, FieldMap]]:
@@ -330,6 +323,12 @@ class Mappings:
     def of_entity(self, entity: EntityKind) -> list[KindMap]:
         """Return all record kinds that are this entity, in the order of the files."""
         return [k for s in self.systems.values() for k in s.kinds.values() if k.entity is entity]
+
+
+def _voice(line: FieldMap) -> Voice:
+    field, *others = sorted(line.reads, key=lambda one: one != line.writes) or [""]
+    insists = line.writes is not None and line.conflict is Conflict.THEIRS
+    return Voice(line.method.rank, line.rule, line.reads, insists, field, tuple(others))
 
 
 NEVER_STALE = timedelta.max

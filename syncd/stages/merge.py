@@ -148,9 +148,11 @@ def _collect(one: Said, offers: dict[str, list[Candidate]], new: Any = tuple.__n
     for name, value in one.values.items():
         if value is None:
             continue
-        method, rule, reads, insists, field = voices[name]
+        method, rule, reads, insists, field, others = voices[name]
         echo, follows = False, True
         base = agreed.get(field)
+        if base is None and others:
+            base = next((agreed[one] for one in others if one in agreed), None)
         if base is not None:
             if base[0] == value:
                 echo = base[1] == "w"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -120,6 +121,21 @@ def test_our_own_write_does_not_survive_alone() -> None:
     assert golden(says(stored({"company": "A"}, agreed={"company": ["A", "w"]}))) == {}
     twice = [says(stored({"company": "A"}, id=str(n), agreed={"company": ["A", "w"]})) for n in (1, 2)]
     assert golden(*twice) == {}
+
+
+def test_what_is_read_from_one_field_and_written_to_another_is_no_echo() -> None:
+    """That we wrote the same elsewhere takes nobody's word away."""
+    elsewhere = kind_map(line("company", reads="company", writes="copy"))
+    assert golden(says(stored({"company": "A"}, agreed={"copy": ["A", "w"]}), elsewhere)) == {"company": "A"}
+
+
+@pytest.mark.parametrize("writes", ["other", None])
+def test_our_own_write_is_known_in_whichever_of_the_fields_a_line_reads(writes: str | None) -> None:
+    """Also while the line may not write, and once it does so no more."""
+    several = line("company", reads="company", writes=writes)
+    mapped = kind_map(replace(several, reads=("company", "other")))
+    record = stored({"company": "A", "other": "A"}, agreed={"other": ["A", "w"]})
+    assert golden(says(record, mapped)) == {}
 
 
 def test_a_value_that_was_only_read_is_no_echo() -> None:
