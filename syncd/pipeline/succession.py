@@ -185,6 +185,7 @@ def _join(connection: Connection, kind_map: KindMap, keeper: str, others: Sequen
     further = [states[one] for one in others if LeadState.load(states.get(one, {})).handed_at is not None]
     state = further[0] if further and ours.handed_at is None else states.get(keeper, {})
     succession.join_entities(connection, keeper, others, state, now)
+    inbox.settle_disputes(connection, keeper)
     intake.mark_due(connection, {keeper: RANK[kind_map.entity]}, now, "two became one")
     if kind_map.entity is EntityKind.ACCOUNT:
         members = succession.members_of(connection, keeper)

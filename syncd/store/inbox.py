@@ -45,6 +45,16 @@ def settle_record(connection: Connection, record: str) -> list[str]:
     return waited
 
 
+def settle_disputes(connection: Connection, entity: str) -> None:
+    """Close what was asked about a record of several entities that are one by now: all its questions are `entity`'s."""
+    still_open = (problem.c.key.startswith("who|"), problem.c.open.is_(True))
+    asked = select(problem.c.record).where(*still_open, problem.c.entity == entity)
+    others = select(problem.c.record).where(*still_open, problem.c.entity != entity)
+    records = set(connection.execute(asked).scalars()) - set(connection.execute(others).scalars())
+    for record in sorted(records):
+        connection.execute(update(problem).where(*still_open, problem.c.record == record).values(open=False))
+
+
 def close_problems(
     connection: Connection,
     *,

@@ -109,6 +109,23 @@ def test_an_opt_out_after_the_conversion_reaches_the_contact(made: World) -> Non
     assert person["HasOptedOutOfEmail"] is True
 
 
+@pytest.mark.parametrize("first", ["salesforce", "hubspot"])
+def test_records_that_are_merged_on_both_sides_leave_no_question(made: World, first: str) -> None:
+    """Merged on one side only, syncd asks; merged on the other side as it advised, the question is answered."""
+    al = {"email": "al.ray@mills.example", "firstname": "Al", "lastname": "Ray", "mobilephone": "(312) 555-0199"}
+    contacts = [made.contact(), made.contact(**al)]
+    made.settle()
+    leads = [made.told(one)["syncd_crm_id"] for one in contacts]
+    for system in ("salesforce", "hubspot") if first == "salesforce" else ("hubspot", "salesforce"):
+        if system == "salesforce":
+            made.salesforce.merge("Lead", *leads)
+        else:
+            made.hubspot.merge("contacts", *contacts)
+        made.settle()
+        assert bool(made.problems()) == (system == first)
+    assert len(made.leads()) == 1
+
+
 def test_a_branch_stands_under_its_account_and_on_the_lead_who_sits_there(made: World) -> None:
     """The ERP's ship-to address becomes a record under the Account of its customer, and a look-up on the Lead."""
     (account,) = made.salesforce.seed("Account", [{"Name": "Works Inc", "AccountNumber": "C1", "BillingCountry": "US"}])
