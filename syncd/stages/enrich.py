@@ -32,6 +32,7 @@ from syncd.matching import (
     form_of,
     party_of,
 )
+from syncd.matching.site import is_stated
 
 AccountFound: TypeAlias = tuple[str, str] | Question | None  # (id, why), what a person must say, or nobody
 BranchFound: TypeAlias = tuple[Related, str] | Question | None
@@ -103,10 +104,11 @@ def find_branch(
     alike: Sequence[Related] = (),
     rules: Rules = SITE,
 ) -> BranchFound:
-    """Return the branch somebody sits at, and why: its account agrees and the address or the telephone does.
+    """Return the branch somebody sits at, and why: its account agrees and the address, the telephone or the site does.
 
-    Without an account the branch's own name or its customer's must be the lead's company; failing that, one of `alike`
-    may be it as a whole.
+    A site is what the lead's field of that name says, where the definition has one; where it names another branch than
+    address and telephone do, that is a question. Without an account the branch's own name or its customer's must be
+    the lead's company; failing that, one of `alike` may be it as a whole.
     """
     here = site_key(values.get("street"), values.get("postcode"))
     phone = values.get("phone")
@@ -118,6 +120,7 @@ def find_branch(
             hits.append((branch, "same street and postcode"))
         elif phone and phone == branch.values.get("phone"):
             hits.append((branch, "same telephone"))
+    hits = _with_site(values.get("site"), account, branches, hits)
     if len({branch.id for branch, _ in hits}) == 1:
         return hits[0]
     if hits:
@@ -289,6 +292,18 @@ def _several_branches(values: Mapping[str, Any], hits: Sequence[tuple[Related, s
     weighed = [Candidate(id=one.id, comparison=compare(mine, one, rules)) for one in parties]
     weighed.sort(key=lambda one: (-one.comparison.weight, one.id))
     return _question(weighed, EntityKind.BRANCH)
+
+
+def _with_site(
+    site: Any, account: Related | None, branches: Sequence[Related], hits: list[tuple[Related, str]]
+) -> list[tuple[Related, str]]:
+    """Add the branches that a lead of this account says it sits at; of those that fit anyhow, leave only these."""
+    if site is None or account is None:
+        return hits
+    ours = [branch for branch in branches if branch.values.get("account") == account.id]
+    stated = {one.id: one for one in ours if is_stated(site, account.values.get("name"), one.values)}
+    both = [(branch, f"{why}, stated site") for branch, why in hits if branch.id in stated]
+    return both or [*hits, *((branch, "stated site") for branch in stated.values())]
 
 
 def _branch_spelled_otherwise(

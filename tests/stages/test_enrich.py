@@ -169,6 +169,46 @@ def test_the_branch_of_another_account_at_the_same_address_is_not_the_leads() ->
     assert find_branch(HERE, ACME, [related("B", account="Z", **SAME)]) is None
 
 
+PEORIA = related("P", account="A", name="Acme Peoria", city="Peoria", ship_to="0001003", phone="+16175550100")
+JOLIET = related("J", account="A", name="Acme Works 2", city="St. Louis", ship_to="0001004", phone="+16175550100")
+
+
+@pytest.mark.parametrize(
+    ("site", "branch"),
+    [
+        ("Peoria plant", PEORIA),
+        ("ACME PEORIA", PEORIA),
+        ("1003", PEORIA),
+        ("Ship-to 0001004", JOLIET),
+        ("Saint Louis", JOLIET),
+        ("Works 2", JOLIET),
+    ],
+)
+def test_the_site_that_somebody_states_is_the_branch(site: str, branch: object) -> None:
+    """By number, name or town, as they wrote it into a form; only among the branches of their account."""
+    assert find_branch({"site": site}, ACME, [PEORIA, JOLIET]) == (branch, "stated site")
+    assert find_branch({"site": site}, related("Z", name="Acme"), [PEORIA, JOLIET]) is None
+    assert find_branch({"site": site, "company": "Acme"}, None, [PEORIA, JOLIET]) is None
+
+
+@pytest.mark.parametrize(
+    "site", ["Acme", "main plant", "", "Boston", "Peoria and Saint Louis", "Peoria 1004", "100", 1003]
+)
+def test_a_statement_that_names_no_one_site_places_nobody(site: object) -> None:
+    assert find_branch({"site": site}, ACME, [PEORIA, JOLIET]) is None
+
+
+def test_a_stated_site_chooses_between_those_that_fit_and_is_a_question_where_it_contradicts() -> None:
+    """Headquarters' telephone is that of both; another branch's own address is something else."""
+    shared = {"phone": "+16175550100"}
+    assert asked(find_branch(shared, ACME, [PEORIA, JOLIET])) == ["J", "P"]
+    assert find_branch({**shared, "site": "Peoria"}, ACME, [PEORIA, JOLIET]) == (PEORIA, "same telephone, stated site")
+    assert asked(find_branch({**HERE, "site": "Peoria"}, ACME, [ACME_HERE, PEORIA])) == ["B", "P"]
+    assert find_branch({**HERE, "site": "Boston"}, ACME, [ACME_HERE, PEORIA]) == (ACME_HERE, "same street and postcode")
+    twins = [PEORIA, related("P2", account="A", city="Peoria")]
+    assert asked(find_branch({"site": "Peoria"}, ACME, twins)) == ["P", "P2"]
+
+
 def test_of_two_branches_that_fit_a_person_says_which() -> None:
     second = related("C", account="A", phone="+16175550123", **ELSEWHERE)
     found = find_branch({"phone": "+16175550123", **HERE}, ACME, [ACME_HERE, second])
