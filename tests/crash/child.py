@@ -129,9 +129,11 @@ def cycle(work: Work) -> dict[str, Any]:
     news, fates, outcomes = 0, {}, {}
     for system in work.polls:
         news += DBOS.start_workflow(daemon.poll, system, True).get_result(polling_interval_sec=0.01)
-    while work.due():
+    wanted = work.due() or daemon._is_handing_over()
+    while wanted:
         done = DBOS.enqueue_workflow(daemon.HANDOFF, daemon.hand_over).get_result(polling_interval_sec=0.01)
         fates, outcomes = {**fates, **done["fates"]}, {**outcomes, **done["outcomes"]}
+        wanted = work.due()
     troubles = {one.name: one.trouble for one in work.health.snapshot().values() if one.trouble}
     return {"news": news, "fates": fates, "outcomes": outcomes, "troubles": troubles}
 
