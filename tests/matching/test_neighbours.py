@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pytest
 
-from syncd.matching import Band, Hold, Index, Party, Sign, compare
+from syncd.matching import COMPANY, Band, Hold, Index, Party, Sign, compare
 from syncd.matching.bulk import match_all
 
 BAR = Party(
@@ -96,6 +96,15 @@ def test_words_that_each_name_has_for_itself_are_said() -> None:
     found = compare(replace(BAR, name="Harbour Lantern Bakery"), BAR)
     assert Sign.NAME_MIXED in {reason.sign for reason in found.reasons}
     assert Sign.NAME_PART in {reason.sign for reason in compare(replace(BAR, name="Harbour Lantern"), BAR).reasons}
+
+
+def test_two_companies_of_one_town_that_share_a_word_are_a_question() -> None:
+    """With a name and a town and nothing else, a word that each has for itself is what tells them apart."""
+    one = Party(name="Voltaform Lantern Bakery", city="Wexmouth")
+    other = replace(one, name="Voltaform Lantern Garage")
+    assert compare(one, other, COMPANY).hold is Hold.ONE_KIND
+    assert compare(one, replace(one, name="Voltaform Lantern"), COMPANY).band is Band.LINK
+    assert compare(replace(one, phone=BAR.phone), replace(other, phone=BAR.phone), COMPANY).band is Band.LINK
 
 
 def test_three_copies_of_one_row_are_all_paired() -> None:
