@@ -28,6 +28,7 @@ from syncd.store.doubts import settle_doubts
 
 RETRY_MS = 30_000  # for a deferral that names no time
 LONGEST_RETRY_MS = 3_600_000
+LONG_REST = 600.0  # seconds; a system that asks for so much is in trouble, a shorter one may be over by the next poll
 FLIP_WINDOW_MS = 86_400_000
 
 
@@ -308,10 +309,11 @@ def _send(
         error.system = error.system or system
         wait = getattr(error, "retry_after", None) or 0.0
         return [Deferred(error.message, wait)] * len(rows), error
-    put_off = next((one for one in results if isinstance(one, Deferred) and one.at_large), None)
+    long = (one for one in results if isinstance(one, Deferred) and one.at_large and one.retry_after >= LONG_REST)
+    put_off = next(long, None)
     if put_off is None:
         return results, None
-    return results, Unavailable(put_off.reason, system=system, retry_after=put_off.retry_after or None)
+    return results, Unavailable(put_off.reason, system=system, retry_after=put_off.retry_after)
 
 
 def _say_put_off(system: str, results: Sequence[WriteResult]) -> None:
