@@ -191,6 +191,9 @@ def _out_of_one_line(street: str, state: str | None, country: str | None) -> tup
             said = found.groupdict()
             state, country = state or said.get("state"), country or said["country"]
             return line[: found.start()], said["city"], state, said["zone"], country
+    start, _, end = line.rpartition(",")
+    if _DIGIT.search(start) and not _DIGIT.search(end) and not _is_street(end) and not _UNIT.search(fold(end)):
+        return start, end, state, None, country
     return street, None, state, None, country
 
 

@@ -72,11 +72,15 @@ def test_a_postcode_in_the_towns_field_is_found() -> None:
         ("12 Alder St, # 4000", ("", "", "", "")),
         ("1 Plaza, 1200 Broad St", ("", "", "", "")),
         ("Alder Tower, 1200 Broad", ("", "", "", "")),
-        ("12 Alder St, Wexmouth", ("", "", "", "")),
+        ("12 Alder St, Wexmouth", ("wexmouth", "", "", "")),
+        ("12 Alder St, Bldg B", ("", "", "", "")),
+        ("12 Alder St, Birch Rd", ("", "", "", "")),
+        ("12 Alder St, Level 7", ("", "", "", "")),
+        ("Alder Tower, North Wing", ("", "", "", "")),
     ],
 )
 def test_a_whole_address_in_the_streets_field_is_taken_apart(line: str, said: tuple[str, ...]) -> None:
-    """Only where its end tells: a suite is no postcode, and what may be a building is no town."""
+    """Only where its end tells: a suite is no postcode, and a building is no town."""
     place = read_place(line, None, None, None, None)
     assert (" ".join(place.city), place.state, place.postcode, place.country) == said
     assert read_place(line, "Wexmouth", None, "60605", None).postcode == "60605"
