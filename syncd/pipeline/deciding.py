@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection
@@ -184,12 +185,15 @@ def _decide_lead(
     state, moves = walk_ladder(definition, before, scope, sales, decided_at, _evidence(view, provenance, said), now)
     verdict = None
     alone = _only_in_crm(batch, view)
+    judge = partial(check_handoff, definition, values, provenance, bad, scope, now, batch.waivers.get(view.id, ()))
     if at_gate(definition, state) and not alone:
-        verdict = check_handoff(definition, values, provenance, bad, scope, now, batch.waivers.get(view.id, ()))
+        verdict = judge()
         outcome = "passed" if verdict.passed else "refused"
         waived = verdict.waived_words() or None
         state = replace(state, outcome=outcome, refused=verdict.words() or None, waived=waived)
     else:
+        if not alone and _taken_up(batch, view, state, judge):
+            state = replace(state, handed_at=now, outcome="passed")
         state = replace(state, refused=None, outcome=None if alone and state.handed_at is None else state.outcome)
     if verdict is not None and verdict.passed and _in_crm(batch, view):
         state = replace(state, handed_at=now)
@@ -233,6 +237,27 @@ def _evidence(view: EntityView, provenance: Mapping[str, Mapping[str, Any]], sai
 def _in_crm(batch: Batch, view: EntityView) -> bool:
     crm = batch.crm
     return any(record.system in crm and not record.deleted for record in view.records)
+
+
+def _taken_up(batch: Batch, view: EntityView, state: LeadState, verdict: Callable[[], Verdict]) -> bool:
+    """Return whether sales decided on a lead that we did not know to be with them.
+
+    It is a rep's own and complete, or one of ours whose create was never answered. Past the gate nobody else would say
+    so, and what is known of the lead would never reach them.
+    """
+    if state.handed_at is not None or state.decision is None or not _in_crm(batch, view):
+        return False
+    return (state.cycle == 1 and _is_ours(batch, view)) or verdict().passed
+
+
+def _is_ours(batch: Batch, view: EntityView) -> bool:
+    """Return whether a record in the CRM carries our key: it was made by us, so the gate had let it pass."""
+    return any(
+        kind_map.key is not None and record.fields.get(kind_map.key) == view.id
+        for record in view.records
+        if record.system in batch.crm and not record.deleted
+        if (kind_map := batch.mappings.kind(record.system, record.kind)) is not None
+    )
 
 
 def _only_in_crm(batch: Batch, view: EntityView) -> bool:

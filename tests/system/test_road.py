@@ -6,7 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from support.world import COMPLETE, World, add_branch, laid_out, world
+
+from syncd.store.tables import entity
 
 
 @pytest.fixture
@@ -107,6 +110,50 @@ def test_an_opt_out_after_the_conversion_reaches_the_contact(made: World) -> Non
     made.settle()
     (person,) = made.salesforce.all("Contact")
     assert person["HasOptedOutOfEmail"] is True
+
+
+@pytest.mark.parametrize(
+    "decision",
+    [{"Syncd_Decision__c": "accepted"}, {"Syncd_Decision__c": "rejected", "Syncd_Reason__c": "rej.competitor"}],
+)
+def test_a_lead_that_a_rep_typed_in_and_decided_on_gets_what_marketing_knows(
+    made: World, decision: dict[str, str]
+) -> None:
+    """Sales was faster than the handoff: the contact is complete, so its facts go to the lead as to any other."""
+    made.salesforce.seed("Lead", [{"LastName": "Lee", "Company": "Works", "Email": COMPLETE["email"], **decision}])
+    made.settle()
+    contact = made.contact()
+    made.settle()
+    assert [lead["Problem__c"] for lead in made.leads()] == [COMPLETE["problem"]]
+    made.hubspot.edit("contacts", contact, {"problem": "Scrap on line 4"})
+    made.settle()
+    assert [lead["Problem__c"] for lead in made.leads()] == ["Scrap on line 4"]
+
+
+def test_an_incomplete_lead_that_a_rep_took_is_left_alone(made: World) -> None:
+    made.salesforce.seed(
+        "Lead", [{"LastName": "Lee", "Company": "Works", "Email": COMPLETE["email"], "Syncd_Decision__c": "accepted"}]
+    )
+    made.contact(budget_amount="")
+    made.settle()
+    assert [lead.get("Problem__c") for lead in made.leads()] == [None]
+
+
+def test_a_create_whose_answer_was_lost_is_a_handoff_though_sales_was_faster(made: World) -> None:
+    """The process died before it heard of its lead; meanwhile sales decided and the contact lost a fact."""
+    contact = made.contact()
+    made.work.poll("hubspot")
+    with made.app.engine.connect() as connection:
+        key = connection.execute(sa.select(entity.c.id)).scalar_one()
+    made.salesforce.seed(
+        "Lead",
+        [{"LastName": "Lee", "Company": "Works Inc.", "Syncd_Key__c": key, "Syncd_Decision__c": "accepted"}],
+    )
+    made.hubspot.edit("contacts", contact, {"budget_amount": ""})
+    made.settle()
+    (lead,) = made.leads()
+    assert lead["Problem__c"] == COMPLETE["problem"]
+    assert made.told(contact)["syncd_handoff_status"] == "accepted"
 
 
 @pytest.mark.parametrize("first", ["salesforce", "hubspot"])
