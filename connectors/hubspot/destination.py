@@ -305,7 +305,9 @@ def _line_of(row: Any, lines: Sequence[_Line], by_key: dict[str, _Line]) -> _Lin
 def _written(kind: str, line: _Line, row: Any) -> Written | _Stale:
     properties = row.get("properties")
     properties = properties if isinstance(properties, dict) else {}
-    stamp = milliseconds(row.get("updatedAt")) or milliseconds(properties.get(modified_property(kind)))
+    told = (milliseconds(row.get("updatedAt")), milliseconds(properties.get(modified_property(kind))))
+    # The earlier of the two, should they ever differ: what search shows later must not look older than this.
+    stamp = min((one for one in told if one is not None), default=None)
     modified = None if stamp is None else time_of(stamp)
     result = Written(str(row["id"]), created=row.get("new") is True, modified=modified)
     sent = line.request.fields.get(STAGE)

@@ -23,7 +23,7 @@ from syncd.pipeline.asking import tell_questions
 from syncd.pipeline.resembling import keep_keys
 from syncd.pipeline.succession import RANK
 from syncd.store import handoff, inbox, intake
-from syncd.store.database import new_id, now_ms
+from syncd.store.database import new_id, now_ms, to_ms
 from syncd.store.doubts import settle_doubts
 
 RETRY_MS = 30_000  # for a deferral that names no time
@@ -372,7 +372,10 @@ def _remember_written(connection: Connection, written: Sequence[tuple[Any, Writt
     )
     handoff.merge_into_records(
         connection,
-        [(row.system, row.kind, result.id, _fields_written(row.request)) for row, result in written],
+        [
+            (row.system, row.kind, result.id, _fields_written(row.request), result.modified and to_ms(result.modified))
+            for row, result in written
+        ],
         now,
     )
     created = [(row, result) for row, result in written if row.record_id is None]

@@ -226,24 +226,25 @@ def with_problems(connection: Connection, ids: Iterable[str]) -> set[str]:
 
 
 def merge_into_records(
-    connection: Connection, written: Sequence[tuple[str, str, str, Mapping[str, Any]]], now: int
+    connection: Connection, written: Sequence[tuple[str, str, str, Mapping[str, Any], int | None]], now: int
 ) -> None:
-    """Note in the stored records what was just written to them: (system, kind, id, fields).
+    """Note in the stored records what was just written to them: (system, kind, id, fields, modified in ms if told).
 
+    An index that lags shows for a while what stood there before; being older than the write, that is no news.
     Their digest is cleared so that the next poll stores the whole record; with the values known here already, that
     echo changes nothing and wakes nobody. A record that is not stored yet gets a modified time of 0: outside every
     span of time that a look back counts.
     """
-    by_kind: dict[tuple[str, str], dict[str, Mapping[str, Any]]] = {}
-    for system, kind, record_id, fields in written:
-        by_kind.setdefault((system, kind), {})[record_id] = fields
+    by_kind: dict[tuple[str, str], dict[str, tuple[Mapping[str, Any], int]]] = {}
+    for system, kind, record_id, fields, modified in written:
+        by_kind.setdefault((system, kind), {})[record_id] = (fields, modified or 0)
     rows: list[dict[str, Any]] = []
     for (system, kind), changed in by_kind.items():
         there: dict[str, Any] = {}
         for part in chunks(changed):
             query = select(record).where(record.c.system == system, record.c.kind == kind, record.c.id.in_(part))
             there.update((row.id, row._mapping) for row in connection.execute(query))
-        for record_id, fields in changed.items():
+        for record_id, (fields, modified) in changed.items():
             old = there.get(record_id)
             rows.append(
                 {
@@ -253,7 +254,7 @@ def merge_into_records(
                     "fields": {**(old["fields"] if old else {}), **fields},
                     "changed": old["changed"] if old else {},
                     "first_modified": now,
-                    "modified": old["modified"] if old else 0,
+                    "modified": max(old["modified"], modified) if old else 0,
                     "deleted": old["deleted"] if old else False,
                     "survivor": old["survivor"] if old else None,
                     "digest": "",

@@ -111,7 +111,7 @@ def test_reading_neither_waits_for_a_writer_nor_sees_its_half(engine: Engine) ->
 def test_a_write_of_ours_keeps_what_the_record_held_beside_it(engine: Engine) -> None:
     with engine.begin() as connection:
         upsert(connection, record, [row(fields={"a": 1, "b": 2}, changed={"a": 5})])
-        written = [("hub", "contacts", "1", {"b": 3}), ("hub", "contacts", "2", {"b": 4})]
+        written = [("hub", "contacts", "1", {"b": 3}, None), ("hub", "contacts", "2", {"b": 4}, NOW + 5)]
         handoff.merge_into_records(connection, written, NOW + 9)
         found = {one.id: one for one in connection.execute(select(record))}
     assert (found["1"].fields, found["1"].modified, found["1"].first_modified) == ({"a": 1, "b": 3}, NOW, NOW)
