@@ -373,7 +373,13 @@ def _remember_written(connection: Connection, written: Sequence[tuple[Any, Writt
     handoff.merge_into_records(
         connection,
         [
-            (row.system, row.kind, result.id, _fields_written(row.request), result.modified and to_ms(result.modified))
+            (
+                row.system,
+                row.kind,
+                result.id,
+                _fields_written(row.request),
+                to_ms(at) if (at := result.modified) else None,
+            )
             for row, result in written
         ],
         now,
