@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.child import measured, serve
-from syncd.__main__ import spare_the_collector
 from syncd.cli.common import make_work
+from syncd.collector import spare_the_collector
 from syncd.daemon import cycle, opened
 from syncd.edits.plan import Plan, make_plan
 from syncd.health import Health

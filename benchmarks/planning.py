@@ -15,8 +15,8 @@ from pathlib import Path
 from benchmarks.child import Child, memory
 from benchmarks.figures import Figure, table
 from benchmarks.world import World, write_config
-from syncd.__main__ import spare_the_collector
 from syncd.cli.planning import sharing_of
+from syncd.collector import spare_the_collector
 from syncd.edits.plan import make_plan
 from syncd.log import set_up
 from syncd.mapping.loader import load

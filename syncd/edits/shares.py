@@ -14,6 +14,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine
 
+from syncd.collector import spare_the_collector
 from syncd.edits.pair import Pair, known_owners
 from syncd.edits.tally import Closer, Tally
 from syncd.mapping.loader import compile_files
@@ -116,6 +117,7 @@ def crew_for(engine: Engine, sharing: Sharing | None, count: int, versions: Sequ
 
 def _work(pipe: Pipe) -> None:
     """Do shares until nobody sends one."""
+    spare_the_collector()
     try:
         url, systems, files = pipe.recv()
         running, edited = (compile_files(one, systems) for one in files)
