@@ -29,8 +29,8 @@ settings.register_profile(
 )
 settings.load_profile("syncd")
 
-# Whoever runs the whole daemon, or starts a server or a browser, is no part of `make check-fast`.
-WHOLE = ("crash", "faults", "system")
+# Whoever runs the whole daemon, or talks to a server or a browser, is no part of `make check-fast`.
+WHOLE = ("connectors", "crash", "faults", "sandbox", "system", "web")
 SERVERS = {"browser", "chromium", "mariadb_server", "postgres_server"}
 
 

@@ -18,8 +18,6 @@ import requests
 
 from sandbox.box import Box, Plan, PortTaken, StateUnreadable
 
-pytestmark = pytest.mark.system
-
 ROOT = Path(__file__).parents[2]
 
 

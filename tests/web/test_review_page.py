@@ -20,8 +20,6 @@ from syncd.health import Health
 from syncd.store.tables import entity, link, pairing
 from syncd.web.serve import Running, start
 
-pytestmark = pytest.mark.system
-
 
 class Reviewer:
     """Somebody with the page open."""
