@@ -17,13 +17,13 @@ from connectors.errors import (
 )
 from syncd.health import Health
 from syncd.log import logger
+from syncd.pipeline.acting import LONG_REST
 from syncd.store import inbox, systems
 from syncd.store.database import from_ms, now_ms
 
 # A system in trouble is asked again after these seconds, the last for as long as it lasts.
 PAUSES = (5.0, 15.0, 60.0, 300.0)
-# A pause that a system asks for is kept to, also by sends, and told to a person when it is as long as LONG_PAUSE.
-LONG_PAUSE = 600.0
+# A pause that a system asks for is kept to, also by sends, and told to a person when it is as long as LONG_REST.
 LONGEST_PAUSE = 86_400.0
 # While reading rests for the sake of handoffs, it is seen this often whether these need a look at what is there.
 REST = 60.0
@@ -67,7 +67,7 @@ class Troubles:
             times = self._met.get(system, (0, 0.0))[0]
             pause = REST if rests else max(PAUSES[min(times, len(PAUSES) - 1)], min(told, LONGEST_PAUSE))
             self._met[system] = (times + 1, time.monotonic() + pause)
-            if pause >= LONG_PAUSE:
+            if pause >= LONG_REST:
                 self._closed[system] = time.monotonic() + pause
         self._well.discard(system)
         reason = error.message.removeprefix(f"{system}: ")
@@ -86,7 +86,7 @@ class Troubles:
                 system,
                 "system",
                 f"{system} {'is not read' if rests else 'cannot be used'}: {reason}. Its data waits, nothing is lost; "
-                f"it goes on by itself {when if told >= LONG_PAUSE else 'once this is mended'}",
+                f"it goes on by itself {when if told >= LONG_REST else 'once this is mended'}",
             )
 
     def met_in_part(self, system: str, error: ConnectorError) -> None:
@@ -145,5 +145,5 @@ def _needs_a_person(error: ConnectorError, told: float, times: int) -> bool:
     if isinstance(error, ReadingRests):
         return times == 0
     if isinstance(error, Unavailable):
-        return told >= LONG_PAUSE or times >= len(PAUSES)
+        return told >= LONG_REST or times >= len(PAUSES)
     return isinstance(error, (AuthExpired, ConfigProblem, ContractBroken))
