@@ -1,0 +1,176 @@
+"""What follows each answer to a write: ids, agreements, tombstones and problems are kept, the rest is tried again."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from sqlalchemy import Connection
+
+from connectors.contract import Rejected, WriteResult, Written
+from syncd.lead.decision import LeadState, agreed_raw
+from syncd.lead.definition import EntityKind
+from syncd.mapping.model import BESIDE
+from syncd.pipeline.succession import RANK
+from syncd.store import handoff, inbox, intake
+from syncd.store.database import to_ms
+
+RETRY_MS = 30_000  # for a deferral that names no time
+LONGEST_RETRY_MS = 3_600_000
+FLIP_WINDOW_MS = 86_400_000
+
+
+def settle_answers(
+    connection: Connection, rows: Sequence[Any], results: Sequence[WriteResult], now: int
+) -> Counter[str]:
+    """Commit the answers of one system: ids at once, agreements, tombstones, problems, what is tried again."""
+    outcomes: Counter[str] = Counter()
+    written: list[tuple[Any, Written]] = []
+    refused: list[tuple[Any, Rejected]] = []
+    again: dict[str, tuple[int, int]] = {}
+    answers = []
+    for row, result in zip(rows, results, strict=True):
+        state, answer = "done", {}
+        if isinstance(result, Written):
+            written.append((row, result))
+            outcomes["created" if result.created else "written"] += 1
+        elif isinstance(result, Rejected):
+            refused.append((row, result))
+            state, answer = "refused", {"code": result.code, "field": result.field, "message": result.message}
+            outcomes["gone" if result.gone else "rejected"] += 1
+        else:
+            state, answer = "deferred", {"reason": result.reason}
+            again[row.entity] = (RANK[EntityKind(row.request["of"])], int(result.retry_after * 1000) or RETRY_MS)
+            outcomes["deferred"] += 1
+        record_id = result.id if isinstance(result, Written) else row.record_id
+        answers.append({"b_id": row.id, "b_state": state, "b_answer": answer, "b_record_id": record_id, "b_at": now})
+    handoff.answer_intents(connection, answers)
+    _remember_written(connection, written, now)
+    _remember_refused(connection, refused, now)
+    for entity, (rank, wait) in again.items():
+        intake.mark_due(
+            connection, {entity: rank}, now, "a system could not take it", now + min(wait, LONGEST_RETRY_MS)
+        )
+    return outcomes
+
+
+def wake_leads(connection: Connection, accounts: Iterable[str], now: int) -> None:
+    leads = handoff.dependents_of(connection, accounts)
+    intake.mark_due(connection, dict.fromkeys(leads, RANK[EntityKind.LEAD]), now, "its account or branch changed")
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def _remember_written(connection: Connection, written: Sequence[tuple[Any, Written]], now: int) -> None:
+    if not written:
+        return
+    keys = [(row.system, row.kind, result.id) for row, result in written]
+    agreed = handoff.load_agreed(connection, keys)
+    handoff.save_agreed(
+        connection,
+        [
+            {
+                "system": row.system,
+                "kind": row.kind,
+                "record_id": result.id,
+                "values": _agree(agreed.get((row.system, row.kind, result.id), {}), row.request, now),
+            }
+            for row, result in written
+        ],
+    )
+    handoff.merge_into_records(
+        connection,
+        [
+            (
+                row.system,
+                row.kind,
+                result.id,
+                _fields_written(row.request),
+                to_ms(at) if (at := result.modified) else None,
+            )
+            for row, result in written
+        ],
+        now,
+    )
+    created = [(row, result) for row, result in written if row.record_id is None]
+    intake.save_links(
+        connection,
+        [
+            {
+                "system": row.system,
+                "kind": row.kind,
+                "record_id": result.id,
+                "entity": row.entity,
+                "rule": "created",
+                "since": now,
+            }
+            for row, result in created
+        ],
+    )
+    _hand_over(connection, [row.entity for row, _ in created if row.request["of"] == EntityKind.LEAD.value], now)
+    branches = [row.entity for row, _ in created if row.request["of"] == EntityKind.BRANCH.value]
+    accounts = {one.values.get("account") for one in handoff.load_related(connection, branches).values()}
+    wake_leads(connection, {str(one) for one in accounts if one}, now)
+    settled = handoff.with_problems(connection, [row.entity for row, _ in written])
+    inbox.close_problems(connection, entities=sorted(settled), kinds=("rejected",))
+
+
+def _agree(before: Mapping[str, Any], request: Mapping[str, Any], now: int) -> dict[str, Any]:
+    """Return the agreements of one record after a write, in the form of SourceRecord's.
+
+    A flip is a value that was written before and had to be written again, within a day.
+    """
+    after = dict(before)
+    for field, value in request["agrees"].items():
+        old, raw = before.get(field), request["fields"].get(field)
+        flips, earlier, at = old[2:5] if old is not None and len(old) >= 5 else (0, None, 0)
+        if old is None:
+            after[field] = [value, "w"] if raw == value else [value, "w", 0, None, 0, raw]
+            continue
+        again = (value == old[0] and raw == agreed_raw(old)) or (len(old) >= 5 and value == earlier)
+        told = [value, "w", flips + 1 if again and now - at < FLIP_WINDOW_MS else 0, old[0], now]
+        after[field] = told if raw == value else [*told, raw]
+    return after
+
+
+def _fields_written(request: Mapping[str, Any]) -> dict[str, Any]:
+    key = request["key"]
+    fields = {name: value for name, value in request["fields"].items() if not name.startswith(BESIDE)}
+    return {**fields, **({key[0]: key[1]} if key else {})}
+
+
+def _hand_over(connection: Connection, leads: Sequence[str], now: int) -> None:
+    """A lead is handed over when the CRM gave an id, not before; marketing is told next."""
+    states = handoff.load_states(connection, leads)
+    handed = {lead: replace(LeadState.load(state), handed_at=now).dump() for lead, state in states.items()}
+    handoff.save_states(connection, handed, now)
+    intake.mark_due(connection, dict.fromkeys(leads, RANK[EntityKind.LEAD]), now, "handed over")
+
+
+def _why_refused(result: Rejected) -> str:
+    return result.message if result.code in result.message else f"{result.code}: {result.message}"
+
+
+def _remember_refused(connection: Connection, refused: Sequence[tuple[Any, Rejected]], now: int) -> None:
+    for row, result in refused:
+        name = f"{row.system} {row.kind} {row.record_id or '(new)'}"
+        where = f" (field {result.field})" if result.field else ""
+        twins = ", ".join(f"{kind} {record}" for kind, record in result.matches)
+        kind = "deleted" if result.gone else "rejected"
+        inbox.open_problem(
+            connection,
+            key=f"{kind}|{row.entity}|{row.system}|{row.kind}",
+            kind=kind,
+            system=row.system,
+            entity=row.entity,
+            record=name,
+            message=f"{name} of {row.request['of']} {row.entity}{where}: {_why_refused(result)}"
+            + (f"; it is said to duplicate {twins}" if twins else "")
+            + ". What is known of it is kept; it is tried again when a value of it changes",
+            now=now,
+        )
+    gone = [(row.system, row.kind, row.record_id) for row, result in refused if result.gone and row.record_id]
+    handoff.bury(connection, gone)
