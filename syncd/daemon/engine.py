@@ -267,14 +267,15 @@ def hand_over() -> dict[str, Any]:
     work.start_handoff()
     fates: list[dict[str, int]] = []
     outcomes: list[dict[str, int]] = []
-    batches, started = 0, None
+    batches: list[str] = []
+    started = None
     for _ in range(MOST_BATCHES):
         if work.stopping.is_set():
             break
         decided = _source().run_tx_step({"name": "decide"}, _decide)
         if decided["batch"] is None:
             break
-        batches += 1
+        batches.append(decided["batch"])
         started = started or decided["started"]
         fates.append(decided["fates"])
         outcomes.append(DBOS.run_step({"name": "send"}, _send, decided["batch"]))
@@ -282,8 +283,8 @@ def hand_over() -> dict[str, Any]:
             DBOS.run_step({"name": "look"}, _look)
     summed = total(fates)
     if started is not None:
-        DBOS.run_step({"name": "note"}, _note, summed, started)
-    result = {"batches": batches, "fates": summed, "outcomes": total(outcomes)}
+        summed = DBOS.run_step({"name": "note"}, _note, summed, batches, started)
+    result = {"batches": len(batches), "fates": summed, "outcomes": total(outcomes)}
     _handed.append((str(DBOS.workflow_id), result))
     return result
 
@@ -354,8 +355,8 @@ def _look() -> None:
     _current().look_before_creating()
 
 
-def _note(fates: dict[str, int], started: int) -> None:
-    _current().note_fates(fates, started)
+def _note(fates: dict[str, int], batches: list[str], started: int) -> dict[str, int]:
+    return _current().note_fates(fates, batches, started)
 
 
 def _ask_for_poll(system: str) -> None:

@@ -32,7 +32,7 @@ from syncd.lead.decision import Fate
 from syncd.lead.definition import EntityKind
 from syncd.log import logger
 from syncd.mapping.model import Mappings
-from syncd.pipeline import Brake, decide_batch, send_batch, settle_leftovers, store_decisions
+from syncd.pipeline import Brake, amend_fates, decide_batch, send_batch, settle_leftovers, store_decisions
 from syncd.store import handoff, inbox, systems, workers
 from syncd.store.database import new_id, now_ms
 
@@ -241,12 +241,14 @@ class Work:
                 )
         return dict(outcomes)
 
-    def note_fates(self, fates: Mapping[str, int], started: int) -> None:
-        """Write down how a handoff ended, by fate."""
+    def note_fates(self, decided: Mapping[str, int], batches: Sequence[str], started: int) -> dict[str, int]:
+        """Write down how a handoff ended, by fate; return that."""
+        with self.engine.begin() as connection:
+            fates = amend_fates(connection, batches, decided)
         for fate, count in fates.items():
             self.health.fates.labels(fate).inc(count)
         if set(fates) <= {"unchanged"}:
-            return
+            return fates
         logger().info("handoff", action="handoff", **{fate.replace(" ", "_"): n for fate, n in fates.items()})
         with self.engine.begin() as connection:
             inbox.save_run(
@@ -261,6 +263,7 @@ class Work:
                     "error": None,
                 },
             )
+        return fates
 
     def settle(self) -> int:
         """Take up what a stopped process left unanswered; return how many entities."""

@@ -14,7 +14,7 @@ from syncd.lead.definition import EntityKind
 
 
 class Fate(StrEnum):
-    """How an entity's turn in handoff ended; every one has exactly one."""
+    """How an entity's turn in handoff ended; every one has exactly one. What hangs on a write is true once written."""
 
     HANDED_OVER = "handed over"  # a complete lead was created in the CRM, or handed over on the record it had there
     UPDATED = "updated"  # something was written, nothing handed over

@@ -8,7 +8,7 @@ answers (acting.py). Deciding is a pure function of what is stored, the definiti
 by the daemon, `plan` and `explain`; when any of it runs, and what follows a failure, is syncd.daemon's.
 """
 
-from syncd.pipeline.acting import Brake, send_batch, settle_leftovers, store_decisions
+from syncd.pipeline.acting import Brake, amend_fates, send_batch, settle_leftovers, store_decisions
 from syncd.pipeline.deciding import Stored, decide_batch, decide_stored, load_stored
 from syncd.pipeline.erasing import forget_erased
 from syncd.pipeline.intake import link_again, take_in
@@ -16,6 +16,7 @@ from syncd.pipeline.intake import link_again, take_in
 __all__ = [
     "Brake",
     "Stored",
+    "amend_fates",
     "decide_batch",
     "decide_stored",
     "forget_erased",

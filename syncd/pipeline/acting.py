@@ -27,6 +27,7 @@ from syncd.store import handoff, inbox, intake
 from syncd.store.database import new_id, now_ms
 from syncd.store.doubts import settle_doubts
 
+_ENDS = {"refused": Fate.REJECTED, "gone": Fate.GONE}  # state of an intent -> fate; any other is tried again
 LONG_REST = 600.0  # seconds; a system that asks for so much is in trouble, a shorter one may be over by the next poll
 
 
@@ -81,7 +82,7 @@ def store_decisions(
             continue
         if not decision.looks_first:  # it has its fate after the look
             fates[fate.value] += 1
-        intents += [_intent(batch, decision, write, now) for write in decision.writes]
+        intents += [_intent(batch, decision, write, fate, now) for write in decision.writes]
     kept = [decision for decision in decisions if decision.entity not in held]
     handoff.save_decisions(
         connection,
@@ -139,6 +140,19 @@ def send_batch(
     return outcomes, troubles
 
 
+def amend_fates(connection: Connection, batches: Sequence[str], decided: Mapping[str, int]) -> dict[str, int]:
+    """Return the fates of these batches as they ended: a lead is handed over, a record updated, when it was written."""
+    ended: dict[tuple[str, str], tuple[str, Fate]] = {}
+    for row in handoff.unwritten_intents(connection, batches):
+        hoped, fate = row.request.get("fate"), _ENDS.get(row.state, Fate.DEFERRED)
+        if hoped is not None and ended.get((row.batch, row.entity), (hoped, Fate.DEFERRED))[1] is Fate.DEFERRED:
+            ended[(row.batch, row.entity)] = (hoped, fate)
+    fates = Counter(decided)
+    fates.subtract(Counter(hoped for hoped, _ in ended.values()))
+    fates.update(Counter(fate.value for _, fate in ended.values()))
+    return dict(+fates)
+
+
 def settle_leftovers(connection: Connection, now: int) -> int:
     """Make entities due whose intents a stopped process left unanswered; return how many."""
     left = handoff.lapse_intents(connection, now)
@@ -150,7 +164,7 @@ def settle_leftovers(connection: Connection, now: int) -> int:
 # ---------------------------------------------------------------------------------------------------------------------
 
 
-def _intent(batch: str, decision: Decision, write: Write, now: int) -> dict[str, Any]:
+def _intent(batch: str, decision: Decision, write: Write, fate: Fate, now: int) -> dict[str, Any]:
     return {
         "id": new_id(now),
         "batch": batch,
@@ -163,12 +177,18 @@ def _intent(batch: str, decision: Decision, write: Write, now: int) -> dict[str,
             "agrees": dict(write.agrees),
             "key": list(write.key) if write.key else None,
             "of": decision.kind.value,
+            "fate": fate.value if _hangs_on(write, fate) else None,
         },
         "state": "planned",
         "answer": None,
         "at": now,
         "answered_at": None,
     }
+
+
+def _hangs_on(write: Write, fate: Fate) -> bool:
+    """Whether the fate that was decided comes true only by this write."""
+    return fate is Fate.UPDATED or (fate is Fate.HANDED_OVER and write.creates)
 
 
 def _entity_row(mappings: Mappings, one: Decision, now: int) -> dict[str, Any]:

@@ -38,7 +38,8 @@ def settle_answers(
             outcomes["created" if result.created else "written"] += 1
         elif isinstance(result, Rejected):
             refused.append((row, result))
-            state, answer = "refused", {"code": result.code, "field": result.field, "message": result.message}
+            state = "gone" if result.gone else "refused"
+            answer = {"code": result.code, "field": result.field, "message": result.message}
             outcomes["gone" if result.gone else "rejected"] += 1
         else:
             state, answer = "deferred", {"reason": result.reason}

@@ -159,6 +159,15 @@ def lapse_intents(connection: Connection, now: int) -> list[str]:
     return left
 
 
+def unwritten_intents(connection: Connection, batches: Sequence[str]) -> list[Any]:
+    """Return (batch, entity, state, request) of the intents of these batches that ended otherwise than written."""
+    columns = select(intent.c.batch, intent.c.entity, intent.c.state, intent.c.request)
+    ended = intent.c.state.in_(("refused", "gone", "deferred", "lapsed"))
+    return [
+        row for part in chunks(batches) for row in connection.execute(columns.where(intent.c.batch.in_(part), ended))
+    ]
+
+
 def answer_intents(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
     """Store answers: rows of b_id, b_state, b_answer, b_record_id, b_at."""
     execute_many(connection, _ANSWER, rows)

@@ -142,8 +142,8 @@ due = Table(
     Index("due_by_time", "not_before", "rank"),
 )
 
-# A write, decided and committed before it is sent. planned -> done | refused, or deferred | lapsed: whether it was
-# applied is not known; settled once the record was read again.
+# A write, decided and committed before it is sent. planned -> done | refused | gone, or deferred | lapsed: whether it
+# was applied is not known; settled once the record was read again.
 intent = Table(
     "intent",
     metadata,

@@ -32,7 +32,7 @@ from connectors.errors import ConnectorError
 from syncd.lead.decision import Decision
 from syncd.mapping.loader import load
 from syncd.mapping.model import Mappings
-from syncd.pipeline import Brake, decide_batch, send_batch, settle_leftovers, store_decisions, take_in
+from syncd.pipeline import Brake, amend_fates, decide_batch, send_batch, settle_leftovers, store_decisions, take_in
 from syncd.store import handoff
 from syncd.store.database import now_ms
 from syncd.store.tables import due, entity, intent, link, match_key, problem, record
@@ -196,6 +196,11 @@ class Seam:
             )
         self.decisions: dict[str, Decision] = {one.entity: one for one in decisions}
         return batch
+
+    def amended(self, batch: str) -> dict[str, int]:
+        """Return the fates that the batch was decided with, as they ended."""
+        with self.engine.begin() as connection:
+            return amend_fates(connection, [batch], self.fates)
 
     def send(self, batch: str) -> Counter[str]:
         outcomes, self.troubles = send_batch(self.engine, {"crm": self.crm, "hub": self.hub}, batch)

@@ -242,6 +242,41 @@ def test_a_system_in_trouble_defers_its_rows_and_only_those(seam: Seam) -> None:
     assert [row.not_before for row in seam.rows(due)] == [NOW + 45 * SECOND]
 
 
+def test_only_what_was_written_counts_as_handed_over(seam: Seam) -> None:
+    """A create that was refused or put off is not one, however the gate decided; nor is an update of what is gone."""
+    answers = {
+        "Bad": Rejected("BAD", "no"),
+        "Late": Deferred("row lock"),
+        "Fine": Written("00Q9", created=True),
+    }
+    seam.crm.answer = lambda request: answers[request.fields["LastName"]]
+    for number, name in enumerate(answers):
+        seam.contact(f"5{number}", {"email": f"{name}@plant.example", "lastname": name})
+    batch = seam.decide()
+    seam.send(batch)
+    assert (dict(seam.fates), seam.amended(batch)) == (
+        {"handed over": 3},
+        {"handed over": 1, "rejected": 1, "deferred": 1},
+    )
+
+
+def test_an_update_of_what_was_deleted_over_there_counts_as_gone(seam: Seam) -> None:
+    seam.contact("51")
+    seam.until_quiet()
+    seam.crm.answer = lambda _: Rejected("ENTITY_IS_DELETED", "entity is deleted", gone=True)
+    seam.contact("51", {"company": "Plant Two"})
+    batch = seam.decide()
+    seam.send(batch)
+    assert (dict(seam.fates), seam.amended(batch)) == ({"updated": 1}, {"gone": 1})
+
+
+def test_what_a_stopped_process_left_counts_as_put_off(seam: Seam) -> None:
+    seam.contact("51")
+    batch = seam.decide()
+    seam.settle()
+    assert seam.amended(batch) == {"deferred": 1}
+
+
 # --- crashes
 
 
