@@ -8,7 +8,8 @@ from syncd.matching.evidence import COMPANY, PERSON, SITE, Band, Comparison, Hol
 from syncd.matching.frequency import Frequencies
 from syncd.matching.index import MOST_PER_KEY, Candidate, Found, Index, break_tie, choose, shortlist
 from syncd.matching.keys import block_keys
-from syncd.matching.party import Party, form_of, party_of
+from syncd.matching.party import Form, Party, form_of, party_of
+from syncd.matching.person import Named, named, person_keys
 
 __all__ = [
     "COMPANY",
@@ -18,10 +19,12 @@ __all__ = [
     "Band",
     "Candidate",
     "Comparison",
+    "Form",
     "Found",
     "Frequencies",
     "Hold",
     "Index",
+    "Named",
     "Party",
     "Purpose",
     "Reason",
@@ -32,6 +35,8 @@ __all__ = [
     "choose",
     "compare",
     "form_of",
+    "named",
     "party_of",
+    "person_keys",
     "shortlist",
 ]

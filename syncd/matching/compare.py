@@ -14,6 +14,7 @@ from syncd.matching.alike import Overlap, overlap
 from syncd.matching.evidence import SITE, Band, Comparison, Hold, Purpose, Rules, Sign
 from syncd.matching.frequency import Frequencies
 from syncd.matching.party import Form, Party, form_of
+from syncd.matching.person import may_be_one
 from syncd.matching.place import NOWHERE, SHORT, WAYS, Place
 
 ANYWHERE = Frequencies()
@@ -23,6 +24,7 @@ _HALF = 0.35  # enough when street, house number and town all agree: "Vogel Bake
 _HALF_LEAST = -6.0
 _SAME = 0.75
 _STREET_AGREES_FROM = 0.35
+_SHORT = 0.8  # of what two first names say that are the same: the short one stands for several
 _STREET_AGREES = frozenset({Sign.STREET_SAME, Sign.STREET_CLOSE})
 # Kinds of evidence that outweigh two addresses which contradict each other: people and firms move.
 _WHEREVER = frozenset({"number", "email", "phone", "born"})
@@ -200,6 +202,9 @@ def _names_of(left: Form, right: Form, tally: _Tally, *, swapped: bool) -> list[
         both = overlap(mine, theirs, bits, rarest)
         if both.share >= 0.2:
             signs.append((same if both.exact else close, min(most, both.agreed)))
+        elif same is Sign.FIRST_SAME and may_be_one(mine[0], theirs[0]):
+            rarity = min(bits.get(mine[0], rarest), bits.get(theirs[0], rarest))
+            signs.append((Sign.FIRST_SHORT, _SHORT * min(most, rarity)))
         else:
             signs.append((other, -6.0))
     return signs

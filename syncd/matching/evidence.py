@@ -47,6 +47,7 @@ class Sign(Enum):
     LEGAL_OTHER = "other legal form"
     FIRST_SAME = "same first name"
     FIRST_CLOSE = "first name is spelled alike"
+    FIRST_SHORT = "one first name may be short for the other"
     FIRST_OTHER = "other first name"
     LAST_SAME = "same last name"
     LAST_CLOSE = "last name is spelled alike"
