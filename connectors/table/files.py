@@ -21,6 +21,7 @@ from connectors.errors import ConfigProblem, ConnectorError, Unavailable, joined
 from connectors.table import changes as finding
 from connectors.table import sheets
 from connectors.table.drop import Drop, Folder, Found, Sftp, SftpSettings
+from connectors.table.groups import Disagreement, check_rules, joined_row
 from connectors.table.rows import (
     NoId,
     Row,
@@ -84,8 +85,10 @@ class FileSource:
         self._unchanged: dict[Found, float] = {}  # file as it was seen -> since when, by our own clock
 
     def define(self, kind: str, table: Mapping[str, Any]) -> None:
-        """Say what `kind` is: {file, id, modified, sheet, take, done}; raise ConfigProblem."""
-        self._kinds[kind] = table_kind(self.name, kind, table, "file", ("sheet", "take", "done"))
+        """Say what `kind` is: {file, id, modified, group, sheet, take, done}; raise ConfigProblem."""
+        defined = table_kind(self.name, kind, table, "file", ("sheet", "take", "done"))
+        group = check_rules(self.name, f"{self.name}, kind {kind}", defined.group, defined.ids)
+        self._kinds[kind] = replace(defined, group=group)
 
     def check(self) -> Readiness:
         problems: list[str] = []
@@ -142,7 +145,7 @@ class FileSource:
             if reading.after is None:
                 raise
             return  # as good as no news yet
-        known = self._trusted(found, reading.fields)
+        known = self._trusted(found, kind, reading.fields)
         old = reading.after or {"rows": ""}  # not None: the whole file is checked before its first row is given out
         if known is not None and old.get("file") == known:
             return
@@ -188,11 +191,12 @@ class FileSource:
         since = self._unchanged.setdefault(one, time.monotonic())
         return time.monotonic() - since >= self.settings.rest
 
-    def _trusted(self, found: Sequence[Found], fields: Sequence[str]) -> list[Any] | None:
-        """Return what a cursor can trust, for these fields; None when one was touched a moment ago."""
+    def _trusted(self, found: Sequence[Found], kind: TableKind, fields: Sequence[str]) -> list[Any] | None:
+        """Return what a cursor can trust, for these fields and rules; None when one was touched a moment ago."""
         if any(time.time_ns() - one.modified < _SETTLED * 1e9 for one in found):
             return None
-        return [[[one.name, one.size, one.modified] for one in found], list(fields)]
+        rules = [] if kind.group is None else [dict(kind.group)]
+        return [[[one.name, one.size, one.modified] for one in found], list(fields), *rules]
 
     @contextmanager
     def _opened(self, kind: TableKind, fields: Sequence[str], found: Sequence[Found] | None = None) -> Iterator[_Rows]:
@@ -231,6 +235,7 @@ class _Rows:
         self._files = files
         self.unfit = Unfits(source.name, f"{source.name}, kind {kind.kind}: ")
         self._looked = False
+        self._rows_of: dict[Found, dict[str, int]] = {}  # how many an id has that has several
 
     def header(self) -> list[str]:
         return self._sheet(*self._files[-1]).header
@@ -250,6 +255,26 @@ class _Rows:
         yield from newest.values()
 
     def _of(self, found: Found, path: Path) -> Iterator[Row]:
+        lines = self._lines_of(found, path)
+        if self._kind.group is None:
+            yield from (row for row, _ in lines if row.record.id not in self.unfit.found)
+            return
+        held: dict[str, list[tuple[Row, int]]] = {}
+        for row, line in lines:
+            id = row.record.id
+            same = held.setdefault(id, [])
+            same.append((row, line))
+            if len(same) < self._rows_of[found].get(id, 1):
+                continue
+            del held[id]
+            try:
+                yield joined_row([one for one, _ in same], self._kind.group)
+            except Disagreement as error:
+                self.unfit.differing(id, f"{_lines(found, same)} ({id}) {error}")
+        for id, same in held.items():
+            self.unfit.differing(id, f"{_lines(found, same)} ({id}) cannot join a row that cannot be read")
+
+    def _lines_of(self, found: Found, path: Path) -> Iterator[tuple[Row, int]]:
         sheet = self._sheet(found, path)
         touched = datetime.fromtimestamp(found.modified // 10**9, UTC)
         wanted = [*self._fields, *self._kind.ids, *([self._kind.modified] if self._kind.modified else [])]
@@ -270,8 +295,7 @@ class _Rows:
                 what = f"{at}: {self._kind.modified} is no ISO 8601 time"
                 self.unfit.unreadable(what, [found.name, line, *cells])
                 continue
-            if row.record.id not in self.unfit.found:
-                yield row
+            yield row, line
         self._source.drop.still(found)
 
     def _find_doubles(self, found: Found, path: Path) -> None:
@@ -279,12 +303,15 @@ class _Rows:
         columns = pick_columns(self._source.name, self._kind.kind, self._kind.ids, sheet.header)
         places = [sheet.header.index(columns[name]) for name in self._kind.ids]
         lines: dict[str, int] = {}
+        times = self._rows_of.setdefault(found, {})
         for cells, line in sheet.rows():
             if len(cells) != len(sheet.header):
                 continue
             with suppress(NoId):
                 id = join_id(self._source.name, self._kind, [cells[place] for place in places])
                 if id in lines:
+                    times[id] = times.get(id, 1) + 1
+                if id in lines and self._kind.group is None:
                     self.unfit.doubled(id, f"{found.name}, line {line} has the same id as line {lines[id]} ({id})")
                 lines[id] = line
 
@@ -311,3 +338,9 @@ class _Rows:
                 at = found
         fields = {name: None if cells[places[name]] == "" else cells[places[name]] for name in self._fields}
         return make_row(self._source.name, self._kind, ids, at, fields)
+
+
+def _lines(found: Found, rows: Sequence[tuple[Row, int]]) -> str:
+    numbers = [str(line) for _, line in rows[:5]]
+    more = f" and {len(rows) - 5} more" if len(rows) > 5 else ""
+    return f"{found.name}, line{'s' if len(rows) > 1 else ''} {', '.join(numbers)}{more}"

@@ -54,6 +54,7 @@ class TableKind:
     sheet: str | None = None  # of an Excel workbook; None: its first
     take: str = "newest"  # of several files: "newest", or "all"
     done: str | None = None  # what is added to a file's name to name the file that says it is whole
+    group: Mapping[str, str] | None = None  # how rows of one id become one: column, folded -> rule; None: they do not
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -96,7 +97,7 @@ def table_kind(system: str, kind: str, table: Mapping[str, Any], source: str, mo
     `more`: further keys it may have, whose values the mapping's own check vouches for.
     """
     where = f"{system}, kind {kind}"
-    known = (source, "id", "modified", *more)
+    known = (source, "id", "modified", "group", *more)
     for key in table:
         if key not in known:
             raise ConfigProblem(f"{where}: unknown key {key!r}{did_you_mean(key, known)}", system=system)
@@ -112,7 +113,7 @@ def table_kind(system: str, kind: str, table: Mapping[str, Any], source: str, mo
     modified = table.get("modified")
     if modified is not None and (not isinstance(modified, str) or not modified):
         raise ConfigProblem(f"{where}: `modified` must be the name of one column", system=system)
-    further = {key: table[key] for key in more if table.get(key) is not None}
+    further = {key: table[key] for key in ("group", *more) if table.get(key) is not None}
     return TableKind(kind=kind, source=origin.strip(), ids=tuple(ids), modified=modified, **further)
 
 

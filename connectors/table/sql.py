@@ -8,7 +8,8 @@ from __future__ import annotations
 import re
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from itertools import groupby
@@ -21,6 +22,7 @@ from connectors.contract import Capabilities, FieldInfo, FieldType, Page, Readin
 from connectors.errors import ConfigProblem, ConnectorError, joined
 from connectors.table import changes as finding
 from connectors.table.database import LOCKED, open_read_only
+from connectors.table.groups import Disagreement, check_rules, folded, joined_row
 from connectors.table.query import single_select
 from connectors.table.rows import (
     NoId,
@@ -77,10 +79,12 @@ class SqlSource:
         self._columns: dict[str, tuple[str, ...]] = {}
 
     def define(self, kind: str, table: Mapping[str, Any]) -> None:
-        """Say what `kind` is: {query, id: column or columns, modified: column or nothing}; raise ConfigProblem."""
+        """Say what `kind` is: {query, id: column or columns, modified, group}; raise ConfigProblem."""
         defined = table_kind(self.name, kind, table, "query")
-        query = single_select(defined.source, f"{self.name}, kind {kind}", self._engine.dialect.name)
-        self._kinds[kind] = TableKind(kind=kind, source=query, ids=defined.ids, modified=defined.modified)
+        where = f"{self.name}, kind {kind}"
+        query = single_select(defined.source, where, self._engine.dialect.name)
+        group = check_rules(self.name, where, defined.group, defined.ids)
+        self._kinds[kind] = replace(defined, source=query, group=group)
         self._columns.pop(kind, None)
 
     def check(self) -> Readiness:
@@ -119,7 +123,8 @@ class SqlSource:
     def _changes(self, reading: Reading) -> Iterator[Page]:
         kind = self._kind(reading.kind)
         scan = _Scan(self, kind, reading.fields)
-        if kind.modified is None:
+        # A row that leaves its group moves no time: what is grouped is compared in full.
+        if kind.modified is None or kind.group is not None:
             yield from finding.by_fingerprint(reading, scan.all, scan.unfit, self.settings.page)
         else:
             yield from finding.by_time(reading, scan, self.settings.page, self.settings.look_back)
@@ -182,7 +187,7 @@ class SqlSource:
             raise
 
     def _check_ids(self, kind: TableKind) -> None:
-        """Raise ConfigProblem when two rows have one id or a row has none."""
+        """Raise ConfigProblem when a row has no id, or two rows that are not grouped have one."""
         base = self._base(kind)
         columns = [base.c[c] for c in pick_columns(self.name, kind.kind, kind.ids, self._present(kind)).values()]
         empty = sa.select(sa.func.count()).select_from(base).where(sa.or_(*(c.is_(None) for c in columns)))
@@ -194,10 +199,10 @@ class SqlSource:
                 f"or name other columns under `id`",
                 system=self.name,
             )
-        if self._run(double, kind):
+        if kind.group is None and self._run(double, kind):
             raise ConfigProblem(
                 f"{self.name}, kind {kind.kind}: several rows have the same {named}; make the query return one row "
-                f"each (DISTINCT or GROUP BY), or name more columns under `id`",
+                f"each (DISTINCT or GROUP BY), name more columns under `id`, or say under `group` how they become one",
                 system=self.name,
             )
 
@@ -244,6 +249,10 @@ class _Scan:
         beyond: Callable[[tuple[Any, ...]], sa.ColumnElement[bool]],
     ) -> Iterator[finding.Timed]:
         """Yield the rows that can be taken, by pages of which each begins beyond the last row; note the others."""
+        if self._kind.group is not None:
+            for _, near in groupby(self._with_id(where, order, beyond), key=_folded_id):
+                yield from self._grouped(near)
+            return
         for _, group in groupby(self._with_id(where, order, beyond), key=lambda one: one.row.record.id):
             one, *more = group
             if more:
@@ -251,6 +260,19 @@ class _Scan:
                 self.unfit.doubled(one.row.record.id, f"several rows have the id {one.row.record.id}", at)
             else:
                 yield one
+
+    def _grouped(self, rows: Iterable[finding.Timed]) -> Iterator[finding.Timed]:
+        """Yield one row for each id, and note those whose rows do not come together."""
+        same: dict[str, list[finding.Timed]] = {}
+        for one in rows:
+            same.setdefault(one.row.record.id, []).append(one)
+        for id, of_one in same.items():
+            try:
+                row = joined_row([one.row for one in of_one], self._kind.group or {})
+            except Disagreement as error:
+                self.unfit.differing(id, f"the {len(of_one)} rows with the id {id} {error}")
+                continue
+            yield replace(of_one[-1], row=row)
 
     def _with_id(
         self,
@@ -264,11 +286,16 @@ class _Scan:
             raw = self._page(page, order, size)
             rows = [one for values in raw if (one := self._timed(values, now)) is not None]
             if len(raw) == size and rows:  # the next page may begin with more rows of the last one's id
-                rows = [one for one in rows if one.place != rows[-1].place] or rows
+                together: Callable[[finding.Timed], Any] = _place if self._kind.group is None else _folded_id
+                whole = [one for one in rows if together(one) != together(rows[-1])]
+                if not whole and self._kind.group is not None:
+                    size *= 2
+                    continue
+                rows = whole or rows
             yield from rows
             if len(raw) < size:
                 break
-            place = rows[-1].place if rows else place
+            size, place = self._source.settings.page, rows[-1].place if rows else place
             # Nothing comes after a value that is not there, in SQL: such rows are asked for by themselves.
             page = [*([beyond(place)] if place is not None else where), *(column.is_not(None) for column in self._ids)]
         if len(page) > len(where):
@@ -286,7 +313,10 @@ class _Scan:
             )
         now = datetime.now(UTC).replace(microsecond=0)
         raw = self._source._run(self._select().where(condition), self._kind)
-        found = [one.row.record for row in raw if (one := self._timed(row._asdict(), now)) is not None]
+        rows = [one for row in raw if (one := self._timed(row._asdict(), now)) is not None]
+        if self._kind.group is not None:
+            return [one.row.record for one in self._grouped(rows)]
+        found = [one.row.record for one in rows]
         times = Counter(record.id for record in found)
         return [record for record in found if times[record.id] == 1]
 
@@ -366,6 +396,14 @@ def _after(columns: Sequence[sa.ColumnElement[Any]], place: Sequence[Any]) -> sa
         for i in range(len(columns))
     ]
     return sa.or_(*steps)
+
+
+def _place(one: finding.Timed) -> tuple[Any, ...]:
+    return one.place
+
+
+def _folded_id(one: finding.Timed) -> str:
+    return folded(one.row.record.id)
 
 
 def _text(query: str) -> sa.TextClause:

@@ -40,10 +40,13 @@ class Unfits:
 
     def doubled(self, id: str, what: str, at: Any = None) -> None:
         """Note an id that several rows have."""
-        message = f"{what}; let the source have one row each, or name more columns under `id`. None of them is taken"
-        self._add(
-            Unfit(key=id, id=id, message=f"{self._where}{message}, what was read of {id} before stays. {_REST}"), at
-        )
+        remedy = "let the source have one row each, name more columns under `id`, or say under `group` how they join"
+        self._shared(id, f"{what}; {remedy}", at)
+
+    def differing(self, id: str, what: str) -> None:
+        """Note an id whose rows cannot be made one; `what` says which rows, and in which columns."""
+        remedy = "mend them, give these columns a fitting rule under `group`, or name more columns under `id`"
+        self._shared(id, f"{what}; {remedy}")
 
     def keys(self) -> list[str]:
         return sorted(self.found)
@@ -58,6 +61,10 @@ class Unfits:
         if nameless is not None:
             raise ConfigProblem(f"{nameless.message}. Until then nothing counts as deleted", system=self._system)
         return [one.id for one in self.found.values() if one.id is not None]
+
+    def _shared(self, id: str, what: str, at: Any = None) -> None:
+        message = f"{self._where}{what}. None of them is taken, what was read of {id} before stays. {_REST}"
+        self._add(Unfit(key=id, id=id, message=message), at)
 
     def _nameless(self, what: str, cells: Iterable[Any], at: Any) -> None:
         mark = blake2b(orjson.dumps([json_value(cell) for cell in cells]), digest_size=8).hexdigest()

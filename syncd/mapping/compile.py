@@ -50,7 +50,7 @@ class KindCompiler:
         formulas = lines.formulas
         fields = lines.compile(section.fields)
         self._check_targets(fields, section, path)
-        return KindMap(
+        kind_map = KindMap(
             system=self.system,
             kind=self.kind_name(name, section),
             entity=entity,
@@ -75,6 +75,8 @@ class KindCompiler:
             ],
             table=self._table(section),
         )
+        self._check_group(section, kind_map, path)
+        return kind_map
 
     def say(self, place: Place, message: str, hint: str = "") -> None:
         self.problems.append(Problem(place, message, hint))
@@ -106,6 +108,17 @@ class KindCompiler:
                     where = self.document.key_place((*path, "table", other))
                     self.say(where, f"'{other}' does not belong to a {self.connector} system", f"use '{wanted}'")
 
+    def _check_group(self, section: KindSection, kind_map: KindMap, path: Path_) -> None:
+        if section.table is None or section.table.group is None:
+            return
+        read = {name.casefold(): name for name in kind_map.read_fields()}
+        for column in section.table.group:
+            place = self.document.key_place((*path, "table", "group", column))
+            if column.casefold() in {one.casefold() for one in section.table.id}:
+                self.say(place, f"'{column}' is part of 'id', which the rows of a group share", "delete it here")
+            elif column.casefold() not in read:
+                self.say(place, f"no line reads the column {column!r}", nearest(column, read.values()))
+
     def _check_targets(self, fields: Mapping[str, FieldMap], section: KindSection, path: Path_) -> None:
         taken: dict[str, str] = {}
         if section.key is not None:
@@ -129,7 +142,7 @@ class KindCompiler:
         if table is None:
             return {}
         content: dict[str, object] = {"id": table.id[0] if len(table.id) == 1 else list(table.id)}
-        for key in ("query", "file", "modified", "sheet", "take", "done"):
+        for key in ("query", "file", "modified", "sheet", "take", "done", "group"):
             if getattr(table, key) is not None:
                 content[key] = getattr(table, key)
         return content

@@ -375,6 +375,7 @@ class TableSection(Section):
     sheet: str | None = Field(default=None, min_length=1)
     take: Literal["newest", "all"] | None = None
     done: str | None = Field(default=None, min_length=1)
+    group: dict[str, Literal["all", "every", "filled", "max", "sum"]] | None = None
 
 
 class KindSection(Section):

@@ -89,6 +89,7 @@ KEYS: Mapping[str, Mapping[str, str]] = {
         "done": "files: what a file's name with this added says, when it is there: the file is whole",
         "id": "the column, or columns together, that tell one row from all others",
         "modified": "the column with the time of the last change",
+        "group": "rows of one id become one, each column by its rule; without one they must agree in it",
     },
     "TouchSection": {
         "kind": "your word for it",

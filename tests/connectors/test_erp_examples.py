@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -16,11 +18,13 @@ import pytest
 import sqlalchemy as sa
 
 from connectors.contract import Page, Reading, Record
+from connectors.table import files
 from connectors.table.sql import Settings, SqlSource, connect
 from syncd.lead.definition import EntityKind
 from syncd.mapping.loader import load
 from syncd.mapping.model import Mappings
 from syncd.pipeline import Brake, decide_batch, store_decisions, take_in
+from syncd.stages.map import map_record
 from syncd.store.database import now_ms, open_store
 from syncd.store.tables import entity, link
 
@@ -242,3 +246,27 @@ def test_business_central_ship_to_addresses_become_branches(road: Callable[..., 
     assert elgin.items() >= {**ELGIN, "street": "501 W Main St Dock 4", "last_shipment": "2026-03-02"}.items()
     assert elgin.items() >= {"volume": 2, "blocked": False}.items()
     assert found["bc/C00020/PLANT"].items() >= {"blocked": True, "parent_customer": "C00010", "country": "US"}.items()
+
+
+def test_a_file_with_a_branch_in_several_rows_is_grouped_as_the_documents_say(tmp_path: Path) -> None:
+    """docs/sources.md, its rows and its mapping as they stand there."""
+    text = (ROOT / "docs" / "sources.md").read_text(encoding="utf-8")
+    blocks = re.search(r"## One branch in several rows.*?```csv\n(.*?)```.*?```yaml\n(.*?)```", text, re.DOTALL)
+    assert blocks
+    folder = tmp_path / "mappings"
+    folder.mkdir()
+    shutil.copy(ROOT / "mappings" / "definition.yaml", folder)
+    (folder / "erp.yaml").write_text(blocks[2])
+    (tmp_path / "knvp-1.csv").write_text(blocks[1])
+    os.utime(tmp_path / "knvp-1.csv", (1_700_000_000, 1_700_000_000))
+    mappings = load(folder, {"erp": "files"})
+    kind = mappings.systems["erp"].kinds["ship_to"]
+    source = files.connect("erp", files.Settings(folder=tmp_path))
+    source.define("ship_to", kind.table)
+    reading = Reading(kind="ship_to", fields=kind.read_fields(), after=None)
+    (page,) = source.changes([reading], NothingSeen())
+    found = [map_record(kind, record.fields)[0] for record in page.records]
+    same = {"name": "Voltaform Werk Ulm", "place": "ULM-2", "roles": ["bill-to", "ship-to"], "blocked": False}
+    assert found[0].items() >= {**same, "last_shipment": "2026-10-02", "volume": 1500.5}.items()
+    assert found[1].items() >= {"city": "Elgin", "postcode": "60123", "blocked": True, "roles": ["ship-to"]}.items()
+    assert (page.unfit, len(found)) == (None, 2)

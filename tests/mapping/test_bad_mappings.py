@@ -20,6 +20,16 @@ def definition(old: str, new: str) -> dict[str, str]:
     return {"definition": DEFINITION.replace(old, new)}
 
 
+ERP = """\
+system: erp
+row:
+  is: lead
+  table: {query: select 1, id: no, group: {weight: sum}}
+  fields:
+    email: {from: mail}
+    employees: {from: weight}
+"""
+
 BAD: dict[str, tuple[dict[str, str], str]] = {
     "a mistyped key": (
         hubspot("    email: {form: email}"),
@@ -236,6 +246,22 @@ BAD: dict[str, tuple[dict[str, str], str]] = {
     "an sql kind without a query": (
         {"erp": "system: erp\nrow:\n  is: lead\n  fields:\n    email: {from: email}\n"},
         "erp.yaml:2:1: missing 'query' in 'table'; say where its rows come from: table: {query: ...}",
+    ),
+    "a rule for rows of one id that is none": (
+        {"erp": ERP.replace("weight: sum", "weight: summ")},
+        "erp.yaml:4:52: 'summ' is not allowed here; did you mean 'sum'?",
+    ),
+    "a rule for a column that no line reads": (
+        {"erp": ERP.replace("weight: sum", "mial: max")},
+        "erp.yaml:4:44: no line reads the column 'mial'; did you mean 'mail'?",
+    ),
+    "a rule for a column of the id": (
+        {"erp": ERP.replace("weight: sum", "No: max")},
+        "erp.yaml:4:44: 'No' is part of 'id', which the rows of a group share; delete it here",
+    ),
+    "rules that are a list": (
+        {"erp": ERP.replace("{weight: sum}", "[weight]")},
+        "erp.yaml:4:43: expected a section, got a list",
     ),
     "a query for a system that is no database": (
         {"hubspot": HUBSPOT.replace("is: lead", "is: lead\n  table: {query: select 1, id: id}")},
