@@ -67,7 +67,7 @@ def _whole_loop(made: World) -> Iterator[Figure]:
     yield _calls(f"whole loop: {FEW} changed", hubspot + salesforce, floor=3, bar=5)
     _settle(made)
     hubspot, salesforce, written = _cycle(made)
-    yield _calls("whole loop: idle cycle, HubSpot (3 kinds)", hubspot, floor=3, bar=3)
+    yield _calls("whole loop: idle cycle, HubSpot (3 kinds, one of them every 15 minutes)", hubspot, floor=2, bar=2)
     yield _calls("whole loop: idle cycle, Salesforce (4 kinds)", salesforce, floor=1, bar=1)
     yield _written("whole loop: idle cycle", written)
 

@@ -70,11 +70,15 @@ class Roll:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Reading:
-    """What to read of one kind: the fields, and where the last read ended (None: read everything once)."""
+    """What to read of one kind: the fields, and where the last read ended (None: read everything once).
+
+    One that `rests` is not read this time; its cursor may tell the connector what it noted there.
+    """
 
     kind: str
     fields: Sequence[str]
     after: Cursor | None
+    rests: bool = False
 
 
 class Seen(Protocol):

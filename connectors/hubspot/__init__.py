@@ -99,7 +99,8 @@ class HubSpotConnector:
                 self._client.branches.remember(str(one.after[_HOME]), one.after[_OBJECT])
         moved = [one for one in readings if one.kind == BRANCH and self._has_moved(one)]
         try:
-            for page in self._reader.changes([one for one in readings if one not in moved], seen):
+            awake = [one for one in readings if one not in moved and not one.rests]
+            for page in self._reader.changes(awake, seen):
                 yield page if page.kind != BRANCH else replace(page, cursor={**page.cursor, **self._told()})
         except ConnectorError as error:
             if BRANCH in error.kinds:

@@ -112,7 +112,8 @@ class SalesforceConnector:
 
     def changes(self, readings: Sequence[Reading], seen: Seen) -> Iterator[Page]:
         with self._parts.told():
-            for page in self._poller.changes(self._parts.readings(readings), self._parts.seen(seen)):
+            awake = [one for one in readings if not one.rests]
+            for page in self._poller.changes(self._parts.readings(awake), self._parts.seen(seen)):
                 yield replace(page, kind=plain(page.kind))
 
     def fetch(self, kind: str, ids: Sequence[str], fields: Sequence[str]) -> Sequence[Record]:

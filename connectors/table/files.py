@@ -114,7 +114,7 @@ class FileSource:
         """Yield changed rows; a file that was not touched is not opened."""
         del seen  # an equal count would hide a row that changed
         troubles: dict[str, ConnectorError] = {}
-        for reading in readings:
+        for reading in (one for one in readings if not one.rests):
             try:
                 yield from self._changes(reading)
             except (ConfigProblem, Unavailable) as error:

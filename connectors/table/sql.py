@@ -112,7 +112,7 @@ class SqlSource:
         """Yield changed rows; see connectors.table.changes. A kind without a change costs one query."""
         del seen  # an equal count would hide a row whose time moved inside the look-back
         troubles: dict[str, ConnectorError] = {}
-        for reading in readings:
+        for reading in (one for one in readings if not one.rests):
             try:
                 yield from self._changes(reading)
             except ConfigProblem as error:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from connectors.contract import Page, Reading, Source
 from connectors.errors import ConfigProblem, ConnectorError, ReadingRests
@@ -25,6 +25,7 @@ from syncd.pipeline import take_in
 from syncd.pipeline.succession import RANK
 from syncd.store import inbox, intake
 from syncd.store.database import new_id, now_ms, serialise_intake
+from syncd.store.doubts import kinds_in_doubt
 
 
 class Reader:
@@ -51,12 +52,15 @@ class Reader:
         self._troubles, self._drift, self._staff = troubles, drift, staff
         self._accounts, self._budgets, self._filler, self._creating = accounts, budgets, filler, creating
 
-    def poll(self, system: str) -> int:
-        """Read what changed in one system, page by page; return how many entities became due."""
+    def poll(self, system: str, *, whole: bool = False) -> int:
+        """Read what changed in one system, page by page; return how many entities became due.
+
+        `whole`: also of the kinds that are read less often.
+        """
         source, started = self._sources[system], now_ms()
         before = calls_of(source)
         with self._running.unit():
-            news, error = self._read_around(system, source, started)
+            news, error = self._read_around(system, source, started, whole)
         self._budgets.settle(system, now_ms())
         if error is None or error.kinds:
             usage = source.usage() if hasattr(source, "usage") else None
@@ -71,7 +75,7 @@ class Reader:
         self._note(system, started, news, calls_of(source) - before, error)
         return news
 
-    def _read_around(self, system: str, source: Source, started: int) -> tuple[int, ConnectorError | None]:
+    def _read_around(self, system: str, source: Source, started: int, whole: bool) -> tuple[int, ConnectorError | None]:
         """Read what can be read: not a stranger's account, not what is gone, and not on the calls of the handoff."""
         systems = self._running.mappings.systems
         kinds = systems[system].kinds if system in systems else {}
@@ -83,15 +87,15 @@ class Reader:
                 return 0, refused
             self._drift.look_when_due(system, started)
             self._staff.look_when_due(system, started)
-            news, error = self._read(system, source, started)
+            news, error = self._read(system, source, started, whole)
             if isinstance(error, ConfigProblem) and self._running.give_up_ahead(system):
-                more, error = self._read(system, source, started)
+                more, error = self._read(system, source, started, whole)
                 news += more
             if isinstance(error, ConfigProblem) and self._drift.look_after(system, error.kinds or kinds, started):
-                more, error = self._read(system, source, started)
+                more, error = self._read(system, source, started, whole)
                 news += more
         if isinstance(error, ReadingRests) and self._creates_wait(system):
-            more, trouble = self._read(system, source, started)
+            more, trouble = self._read(system, source, started, whole)
             return news + more, trouble or error
         return news, error
 
@@ -99,32 +103,52 @@ class Reader:
         with self._engine.begin() as connection:
             return self._creating.waits_for(connection, system)
 
-    def _read(self, system: str, source: Source, started: int) -> tuple[int, ConnectorError | None]:
+    def _read(self, system: str, source: Source, started: int, whole: bool) -> tuple[int, ConnectorError | None]:
         """Read all kinds; return (entities that became due, the trouble if any: its kinds were not read to the end)."""
         kinds = self._drift.readable(system)
         with self._engine.begin() as connection:
             cursors = intake.read_cursors(connection, system)
-        readings = self._readings(system, kinds, cursors)
-        asked = {one.kind: one.fields for one in readings}
+            resting = set() if whole else self._resting(connection, system, cursors, started)
+        readings = self._readings(system, kinds, cursors, resting)
+        asked = {one.kind: one.fields for one in readings if not one.rests}
         news, error = 0, None
         try:
-            for page in source.changes(readings, intake.SeenRecords(self._engine, system)) if readings else ():
+            for page in source.changes(readings, intake.SeenRecords(self._engine, system)) if asked else ():
                 news += self._store(system, page, asked[page.kind], started)
                 if self._stopping.is_set():
                     return news, None
             news += self._filler.fill(system, kinds)
         except ConnectorError as trouble:
             error = trouble
-            if set(error.kinds) == set(kinds):
+            if set(error.kinds) == set(asked):
                 error.kinds = ()  # nothing of the system is left that could go on
         if error is None or error.kinds:
-            done = [kind for kind in kinds if error is None or kind not in error.kinds]
+            done = [kind for kind in asked if error is None or kind not in error.kinds]
             self._mark_read(system, done, asked, started)
             self._open_for(system, [kind for kind in done if kind not in cursors or not cursors[kind][3]])
         return news, error
 
+    def _resting(
+        self, connection: Connection, system: str, cursors: Mapping[str, tuple[Any, list[str], int, bool]], now: int
+    ) -> set[str]:
+        """Return the kinds that were read not long ago for how often they are, and of which no write is in doubt."""
+        mapped = self._running.mappings.systems
+        resting = {
+            kind
+            for kind, one in (mapped[system].kinds.items() if system in mapped else ())
+            if one.every is not None
+            and kind in cursors
+            and cursors[kind][3]
+            and 0 <= now - cursors[kind][2] < one.every.total_seconds() * 1000
+        }
+        return resting - kinds_in_doubt(connection, system) if resting else resting
+
     def _readings(
-        self, system: str, kinds: Mapping[str, Sequence[str]], cursors: Mapping[str, tuple[Any, list[str], int, bool]]
+        self,
+        system: str,
+        kinds: Mapping[str, Sequence[str]],
+        cursors: Mapping[str, tuple[Any, list[str], int, bool]],
+        resting: Collection[str],
     ) -> list[Reading]:
         readings = []
         for kind, names in kinds.items():
@@ -133,7 +157,7 @@ class Reader:
             added = set(wanted) - set(fields)
             if added and position is not None:  # of the records known already, only what was mapped now is read
                 self._filler.ask(system, kind, sorted(added))
-            readings.append(Reading(kind=kind, fields=wanted, after=position))
+            readings.append(Reading(kind=kind, fields=wanted, after=position, rests=kind in resting))
         return readings
 
     def _open_for(self, system: str, kinds: Sequence[str]) -> None:

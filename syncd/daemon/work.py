@@ -118,9 +118,14 @@ class Work:
 
     # --- intake
 
-    def poll(self, system: str, *, even_if_paused: bool = False) -> int:
-        """Read what changed in one system, unless it is left alone now; return how many entities became due."""
-        return 0 if self.troubles.rests(system, even_if_paused=even_if_paused) else self.reader.poll(system)
+    def poll(self, system: str, *, even_if_paused: bool = False, whole: bool = False) -> int:
+        """Read what changed in one system, unless it is left alone now; return how many entities became due.
+
+        `whole`: also of the kinds that are read less often than the system.
+        """
+        if self.troubles.rests(system, even_if_paused=even_if_paused):
+            return 0
+        return self.reader.poll(system, whole=whole)
 
     def sweep(self, system: str, *, even_if_fresh: bool = False) -> dict[str, int]:
         """Compare all ids of one system with what is stored; return counts by what was found."""
@@ -193,7 +198,7 @@ class Work:
         with self.running.unit():
             for system in self.destinations:
                 if any(one.entity in self._looks_for for one in self.creating.kinds(system)):
-                    self.poll(system)
+                    self.poll(system, whole=True)
             with self.engine.connect() as connection:
                 seen = self.creating.last_looks(self.creating.allowed(connection, now_ms()))
         self._blind = {kind for kind in self._looks_for if seen.get(kind, 0) < began}

@@ -61,6 +61,7 @@ class KindCompiler:
             only=formulas.only(section.only, (*path, "only")) if section.only is not None else None,
             key=section.key,
             method=Method(section.method),
+            every=section.every,
             fields=fields,
             touches=[
                 TouchMap(

@@ -204,6 +204,7 @@ class KindMap:
     only: Condition | None = None  # records for which it does not hold are left alone; over the raw fields
     key: str | None = None
     method: Method = Method.STATED
+    every: timedelta | None = None  # how often it is read; None: at each poll of its system
     fields: Mapping[str, FieldMap] = field(default_factory=dict)
     touches: Sequence[TouchMap] = ()
     table: Mapping[str, Any] = field(default_factory=dict)  # sql and files: query or file, id, modified, ...

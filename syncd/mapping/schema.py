@@ -388,6 +388,7 @@ class KindSection(Section):
     only: Condition | None = None
     key: str | None = Field(default=None, description="the unique external-id field that holds our key")
     method: _words(Method) = Method.STATED.value  # type: ignore[valid-type]
+    every: Duration | None = None
     fields: dict[str, FieldMapSection] = Field(min_length=1)
     touches: list[TouchSection] = Field(default_factory=list)
     table: TableSection | None = None

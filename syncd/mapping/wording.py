@@ -62,6 +62,7 @@ KEYS: Mapping[str, Mapping[str, str]] = {
         "create_when": "over our values: make one only where it holds",
         "only": "over their fields: a record for which it does not hold is left alone",
         "method": "how this system came to know its values, the most trusted first",
+        "every": "how often it is read; without it at each poll of the system",
         "fields": "one line per field of ours",
         "touches": "what of it shows that the person did something",
         "table": "for sql and files systems: where the rows come from",

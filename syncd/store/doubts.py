@@ -37,6 +37,11 @@ def load_doubts(connection: Connection, entities: Iterable[str]) -> dict[str, li
     return found
 
 
+def kinds_in_doubt(connection: Connection, system: str) -> set[str]:
+    query = select(intent.c.kind).where(intent.c.state.in_(IN_DOUBT), intent.c.system == system).distinct()
+    return set(connection.execute(query).scalars())
+
+
 def settle_doubts(connection: Connection, entities: Collection[str]) -> None:
     """End the doubts of entities that were decided now, where the system was read to its end since they arose."""
     read_since = (

@@ -74,8 +74,8 @@ def count_waiting(connection: Connection) -> int:
 
 
 def polled_at(connection: Connection) -> dict[str, int]:
-    """Return system -> start of the latest complete read (ms) of the kind that is furthest behind."""
-    query = select(cursor.c.system, func.min(cursor.c.polled_at)).group_by(cursor.c.system)
+    """Return system -> start of the latest complete read (ms) of any of its kinds."""
+    query = select(cursor.c.system, func.max(cursor.c.polled_at)).group_by(cursor.c.system)
     return {system: int(at) for system, at in connection.execute(query)}
 
 

@@ -29,7 +29,7 @@ from syncd.daemon import Once, Work, cycle, opened
 from syncd.daemon.engine import BRISKLY
 from syncd.health import Health
 from syncd.store.inbox import list_problems
-from syncd.store.tables import due, record
+from syncd.store.tables import cursor, due, record
 from syncd.wiring import App, build
 
 ROOT = Path(__file__).parents[2]
@@ -90,6 +90,12 @@ class World:
         """Let all that is put off be due now."""
         with self.app.engine.begin() as connection:
             connection.execute(due.update().values(not_before=0))
+
+    def rest_is_over(self, system: str, kind: str) -> None:
+        """Let a kind that is read less often than its system be read at the next poll."""
+        with self.app.engine.begin() as connection:
+            row = (cursor.c.system == system) & (cursor.c.kind == kind)
+            connection.execute(cursor.update().where(row).values(polled_at=0))
 
     def settle(self, most: int = 4) -> None:
         """Cycle until nothing is written any more."""

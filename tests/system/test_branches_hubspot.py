@@ -33,11 +33,15 @@ def town(folder: Path, home: str = "custom_object", setting: str = "auto", **opt
     changes = {"overwrites: 5%": "overwrites: 100%", KEEP: f"{KEEP}\n    branches: {setting}"}
     state = f"sqlite:///{folder}/state.db"
     with world(folder, state, changes, custom_objects=home == "custom_object", **options) as made:
-        made.salesforce.seed("Account", [{"Name": "Works Inc", "AccountNumber": "C1", "Website": "works.example"}])
-        made.hubspot.seed("companies", [{"name": "Works Inc", "domain": "works.example"}])
-        made.contact(**SITE)
-        add_branch(made, "S1", "Works Chicago", last_shipment="2026-10-01")
+        people(made)
         yield made
+
+
+def people(made: World) -> None:
+    made.salesforce.seed("Account", [{"Name": "Works Inc", "AccountNumber": "C1", "Website": "works.example"}])
+    made.hubspot.seed("companies", [{"name": "Works Inc", "domain": "works.example"}])
+    made.contact(**SITE)
+    add_branch(made, "S1", "Works Chicago", last_shipment="2026-10-01")
 
 
 def kept(made: World, kind: str) -> list[dict[str, str]]:
@@ -116,7 +120,7 @@ def test_two_quiet_cycles_write_nothing_and_one_changed_branch_costs_one_call(tm
         for _ in range(2):
             made.calls()
             made.cycle()
-            assert sum(made.calls()["hubspot"].values()) == 3  # one for each kind
+            assert made.calls()["hubspot"] == {"POST contacts/search": 1, "POST companies/search": 1}
         assert made.writes() == before
         change_in_erp(made, phone="312 555 0199")
         made.calls()
@@ -135,12 +139,40 @@ def test_a_new_process_knows_where_branches_are_kept(tmp_path: Path, home: str) 
     """Asking would cost each `syncd once` a call or two, and an error where the plan has no custom objects."""
     state = f"sqlite:///{tmp_path}/state.db"
     with laid_out(tmp_path, state, custom_objects=home == "custom_object") as made:
+        people(made)
         with made.running():
             made.settle()
         made.calls()
         with made.running():
+            made.rest_is_over("hubspot", "branch")
             made.cycle()
             assert sum(made.calls()["hubspot"].values()) == 3  # one for each kind
+        with made.running():
+            change_in_erp(made, phone="312 555 0199")
+            made.cycle()
+            calls = made.calls()["hubspot"]
+            assert (calls[f"POST {HOMES[home]}/batch/update"], calls["GET schemas"]) == (1, 0)
+
+
+@pytest.mark.parametrize("home", HOMES)
+def test_what_nobody_else_writes_is_read_every_quarter_of_an_hour(tmp_path: Path, home: str) -> None:
+    """A person's edit is seen then; a write in doubt is looked for at the next poll, however long it rests."""
+    with town(tmp_path, home) as made:
+        made.settle()
+        made.cycle()
+        (branch,) = kept(made, HOMES[home])
+        made.hubspot.edit(HOMES[home], branch["hs_object_id"], {"city": "Boston"})
+        assert made.cycle().news["hubspot"] == 0
+        made.rest_is_over("hubspot", "branch")
+        assert made.cycle().news["hubspot"] == 1
+        change_in_erp(made, phone="312 555 0199")
+        made.servers["hubspot"].board.add(
+            Fault(match=f"{HOMES[home]}/batch/update", kind="status", status=502, times=9)
+        )
+        made.cycle()
+        made.calls()
+        made.cycle()
+        assert sum(count for name, count in made.calls()["hubspot"].items() if "search" in name) == 3
 
 
 def test_a_place_for_branches_that_is_gone_is_looked_for_anew(tmp_path: Path) -> None:
@@ -149,6 +181,7 @@ def test_a_place_for_branches_that_is_gone_is_looked_for_anew(tmp_path: Path) ->
     with laid_out(tmp_path, state, custom_objects=True) as made:
         with made.running():
             made.settle()
+        made.rest_is_over("hubspot", "branch")
         with made.running():
             board = made.servers["hubspot"].board
             board.add(Fault(kind="status", status=403, match="GET schemas", times=100, body=NO_SCOPE))

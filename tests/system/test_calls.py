@@ -31,7 +31,7 @@ def _crowd(count: int) -> list[dict[str, str]]:
 
 
 def test_a_quiet_cycle_costs_one_call_per_system_and_writes_nothing(made: World) -> None:
-    """Nothing changed: one search per HubSpot kind, one composite for all of Salesforce, no write anywhere."""
+    """Nothing changed: one search per HubSpot kind that people edit, one composite for all of Salesforce, no write."""
     made.contacts(_crowd(20))
     made.salesforce.seed("Account", [{"Name": "Works Inc", "AccountNumber": "C1"}])
     add_branch(made, "S1", "Works Chicago")
@@ -42,7 +42,7 @@ def test_a_quiet_cycle_costs_one_call_per_system_and_writes_nothing(made: World)
         made.calls()
         once = made.cycle()
         assert made.calls() == {
-            "hubspot": {"POST contacts/search": 1, "POST companies/search": 1, "POST branch/search": 1},
+            "hubspot": {"POST contacts/search": 1, "POST companies/search": 1},
             "salesforce": {"POST composite": 1},
         }
         assert (dict(once.fates), dict(once.outcomes)) == ({}, {})
