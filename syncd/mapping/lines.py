@@ -302,7 +302,7 @@ class Lines:
             country = self.readers.get("country")
             return readers.region_of(country, usual) if country and section.from_ else readers.fixed_region(usual)
         if given.isupper() and region_exists(given):
-            return readers.fixed_region(given)
+            return readers.fixed_region(given, stated=True)
         country = self.readers.get(given)
         if country is not None and self._kind_of(given, sections[given]) is FieldType.COUNTRY:
             return readers.region_of(country, usual)

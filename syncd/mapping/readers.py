@@ -15,7 +15,8 @@ from syncd.mapping.expr import Formula
 from syncd.mapping.model import ABSENT, BadValue, Fields, ReadField
 from syncd.mapping.transforms import Wanted
 
-RegionOf = Callable[[Fields], str]  # the country that a record's numbers without one are of
+# The country that a record's numbers without one are of, and whether it is stated or only presumed.
+RegionOf = Callable[[Fields], tuple[str, bool]]
 Converter = Callable[[Any, Fields], Any]
 
 SHORT = 100  # characters of a text whose reading is remembered
@@ -27,7 +28,7 @@ def converter(wanted: Wanted, region: RegionOf | None) -> Converter:
         return _Remembering(plain) if wanted.type is not FieldType.LIST else lambda raw, _: plain(raw)
     assert region is not None
     regional, country = transforms.regional_reader(wanted), region
-    return lambda raw, fields: regional(raw, country(fields))
+    return lambda raw, fields: regional(raw, *country(fields))
 
 
 class _Remembering:
@@ -146,14 +147,17 @@ def constant(value: Any) -> ReadField:
     return lambda _: value
 
 
-def fixed_region(region: str) -> RegionOf:
-    return lambda _: region
+def fixed_region(region: str, *, stated: bool = False) -> RegionOf:
+    found = (region, stated)
+    return lambda _: found
 
 
 def region_of(country: ReadField, usual: str) -> RegionOf:
-    def region(fields: Fields) -> str:
+    presumed = (usual, False)
+
+    def region(fields: Fields) -> tuple[str, bool]:
         value = country(fields)
-        return value if value.__class__ is str else usual
+        return (value, True) if value.__class__ is str else presumed
 
     return region
 

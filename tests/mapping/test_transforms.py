@@ -19,6 +19,7 @@ from syncd.mapping.transforms import (
     Wanted,
     numbers,
     places,
+    postcodes,
     regional_reader,
     text,
     times,
@@ -195,7 +196,7 @@ def test_state(raw: str, region: str, value: str) -> None:
 )
 def test_postcode(raw: Any, region: str, value: Any) -> None:
     """A leading zero is never lost, and comes back when a number column lost it."""
-    assert got(places.read_postcode(raw, region)) == value
+    assert got(postcodes.read_postcode(raw, region)) == value
 
 
 @pytest.mark.parametrize(

@@ -15,11 +15,12 @@ from zoneinfo import ZoneInfo
 
 from syncd.lead.definition import FieldType
 from syncd.mapping.model import BadValue
-from syncd.mapping.transforms import choices, numbers, places, text, times
+from syncd.mapping.transforms import choices, numbers, places, postcodes, text, times
 from syncd.mapping.transforms.choices import Table
 
 Convert = Callable[[Any], Any]  # one raw, non-blank value -> canonical, None for blank, or BadValue
-RegionalConvert = Callable[[Any, str], Any]  # the same, with the country that the record is of
+# The same, with the country that the record is of, and whether it says so itself.
+RegionalConvert = Callable[[Any, str, bool], Any]
 
 
 class Style(Enum):
@@ -109,7 +110,7 @@ KINDS: Mapping[str, tuple[FieldType, ...]] = {
 REGIONAL: Mapping[FieldType, RegionalConvert] = {
     FieldType.PHONE: places.read_phone,
     FieldType.STATE: places.read_state,
-    FieldType.POSTCODE: places.read_postcode,
+    FieldType.POSTCODE: postcodes.read_postcode,
 }
 _NUMBERS = frozenset({FieldType.INTEGER, FieldType.NUMBER, FieldType.MONEY, FieldType.PERCENT})
 _HOLD_NO_TEXT = frozenset({*_NUMBERS, FieldType.BOOLEAN, FieldType.DATE, FieldType.DATETIME})
@@ -172,13 +173,13 @@ def regional_reader(wanted: Wanted) -> RegionalConvert:
     if not steps and none is None and not rows:
         return read
 
-    def read_after(raw: Any, region: str) -> Any:
+    def read_after(raw: Any, region: str, stated: bool = False) -> Any:
         if none is not None and _is_answer(raw, none):
             return none
         raw = _stepped(raw, steps)
         if raw is None or raw.__class__ is BadValue:
             return raw
-        return read(rows.get(choices.fold(raw), raw) if rows and raw.__class__ is str else raw, region)
+        return read(rows.get(choices.fold(raw), raw) if rows and raw.__class__ is str else raw, region, stated)
 
     return read_after
 

@@ -1,4 +1,4 @@
-"""Phones, countries, states and postcodes in canonical form.
+"""Phones, countries and states in canonical form.
 
 Every function takes one raw, non-blank value and returns the canonical one, None for blank, or a BadValue.
 """
@@ -16,17 +16,19 @@ import pycountry
 from babel import Locale
 
 from syncd.mapping.model import BadValue
+from syncd.mapping.transforms.postcodes import US_AREAS, has_states, states_known
 from syncd.mapping.transforms.text import read_text
 
 BAD_PHONE = BadValue("not a phone number")
 BAD_COUNTRY = BadValue("not a country")
+BAD_STATE = BadValue("not a state of its country")
 
 _NANP = re.compile(r"(?:\+?1[\s.\-]*)?\(?([2-9][0-9]{2})\)?[\s.\-/]*([2-9][0-9]{2})[\s.\-]*([0-9]{4})")
 _NANP_REGIONS = frozenset({"US", "CA"})
 _E164_US = re.compile(r"\+1[2-9][0-9]{2}[2-9][0-9]{6}")
 
 
-def read_phone(raw: Any, region: str) -> Any:
+def read_phone(raw: Any, region: str, _stated: bool = False) -> Any:
     """E.164. `region` is the country of numbers written without one; an extension is dropped."""
     text = read_text(raw)
     return _phone(text, region) if text.__class__ is str else text
@@ -227,26 +229,42 @@ def _other_languages() -> dict[str, str]:
 
 
 _WITH_STATES = ("US", "CA", "AU")
+_OWN_LETTERS = ("PL",)  # MA was Małopolskie, SK Śląskie, until ISO gave numbers to Poland's regions in 2018
 
 
-def read_state(raw: Any, region: str) -> Any:
-    """The postal code of a state in the US, Canada or Australia; elsewhere the text as it stands."""
+def read_state(raw: Any, region: str, stated: bool = False) -> Any:
+    """The postal code of a state in the US, Canada or Australia; elsewhere the text as it stands.
+
+    `stated`: the record itself says that `region` is its country, so that another country's state is none.
+    """
     text = read_text(raw)
-    return _state(text, region) if text.__class__ is str else text
+    return _state(text, region, stated) if text.__class__ is str else text
 
 
 @lru_cache(maxsize=4096)
-def _state(text: str, region: str) -> Any:
+def _state(text: str, region: str, stated: bool) -> Any:
     text = " ".join(text.split())
-    if region not in _WITH_STATES:
-        return text
-    return _states(region).get(_key(text), text)
+    key = _key(text)
+    if region in _WITH_STATES and key in _states(region):
+        return _states(region)[key]
+    return BAD_STATE if stated and _is_elsewhere(key, region) else text
 
 
-@lru_cache(maxsize=3)
+def _is_elsewhere(key: str, region: str) -> bool:
+    """Whether it is beyond doubt another country's: a state of the US, Canada or Australia, or two letters of none."""
+    if region in _WITH_STATES:
+        others = [other for other in _WITH_STATES if other != region]
+        return re.fullmatch("[a-z]{2}", key) is not None or any(key in _states(other) for other in others)
+    if has_states(region) or region in _OWN_LETTERS or region in US_AREAS or key in _states(region):
+        return False
+    return key in _states("US") or key in _states("CA")
+
+
+@lru_cache(maxsize=256)
 def _states(region: str) -> dict[str, str]:
-    index = {}
-    for one in pycountry.subdivisions.get(country_code=region):  # type: ignore[no-untyped-call]
+    """Return a country's states by code and name; those of the US have the territories and the forces' post offices."""
+    index = {_key(name): code for name, code in states_known(region).items()} if region in _WITH_STATES else {}
+    for one in pycountry.subdivisions.get(country_code=region) or ():  # type: ignore[no-untyped-call]
         code = one.code.partition("-")[2]
         index[_key(one.name)] = index[code.lower()] = code
     return index
@@ -261,25 +279,3 @@ def state_name(code: str, region: str) -> str:
 def _state_names(region: str) -> dict[str, str]:
     found = pycountry.subdivisions.get(country_code=region)  # type: ignore[no-untyped-call]
     return {one.code.partition("-")[2]: one.name for one in found}
-
-
-def read_postcode(raw: Any, region: str) -> Any:
-    """Upper case with single spaces; a US number that lost its leading zeros on the way gets them back."""
-    if raw.__class__ is float and raw.is_integer():
-        raw = int(raw)
-    if raw.__class__ is int:
-        raw = str(raw).zfill(5) if region == "US" else str(raw)
-    text = read_text(raw)
-    return _postcode(text, region) if text.__class__ is str else text
-
-
-@lru_cache(maxsize=8192)
-def _postcode(text: str, region: str) -> Any:
-    text = " ".join(text.upper().split())
-    if len(text) > 20:
-        return BadValue("too long for a postcode")
-    if region == "CA" and re.fullmatch(r"[A-Z][0-9][A-Z][ -]?[0-9][A-Z][0-9]", text):
-        return f"{text[:3]} {text[-3:]}"
-    if region == "US" and re.fullmatch(r"[0-9]{5}[ -]?[0-9]{4}", text):
-        return f"{text[:5]}-{text[-4:]}"
-    return text
