@@ -76,19 +76,19 @@ class Daemon:
 
     process: subprocess.Popen[bytes]
     stand: Callable[[int, bool, str], None]
+    _place: dict[str, Any] = field(default_factory=dict)  # an answer may come between a place and the stand at it
 
     def ask(self, command: Mapping[str, Any]) -> dict[str, Any]:
         """Return the answer; raise Died when it is gone."""
         assert self.process.stdin is not None
         self.process.stdin.write(json.dumps(command).encode() + b"\n")
         self.process.stdin.flush()
-        place: dict[str, Any] = {}
         while True:
             answer = self._read()
             if "at" in answer:
-                place = answer
+                self._place = answer
             elif "stands" in answer:
-                self.stand(place["at"], place["after"], place["what"])
+                self.stand(self._place["at"], self._place["after"], self._place["what"])
                 os.kill(answer["stands"], signal.SIGCONT)
             elif "died" in answer:
                 raise Died(answer["died"])
