@@ -6,6 +6,7 @@ It asks nothing of Salesforce itself.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -90,6 +91,13 @@ def field_info(told: Mapping[str, Any]) -> FieldInfo:
         restricted=bool(told.get("restrictedPicklist")),
         calculated=bool(told.get("calculated")),
     )
+
+
+def with_codes(infos: Sequence[FieldInfo]) -> list[FieldInfo]:
+    """Note which fields take only names of the org's: with state and country picklists on, codes have their own."""
+    names = {one.name for one in infos}
+    places = {name for name in names if name.endswith(("State", "Country")) and f"{name}Code" in names}
+    return [replace(one, coded_by=f"{one.name}Code") if one.name in places else one for one in infos]
 
 
 def own_record_type(told: Mapping[str, Any], name: str | None) -> Mapping[str, Any] | None:

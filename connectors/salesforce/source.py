@@ -12,7 +12,15 @@ from typing import Any
 from connectors.contract import FieldInfo, Person, Record, Roll
 from connectors.salesforce import soql
 from connectors.salesforce.client import LISTS, Client
-from connectors.salesforce.records import columns, field_info, is_full, own_record_type, read_records, rows_of
+from connectors.salesforce.records import (
+    columns,
+    field_info,
+    is_full,
+    own_record_type,
+    read_records,
+    rows_of,
+    with_codes,
+)
 from connectors.salesforce.soql import LONGEST_FILTERED, PAGE, QUERY_BYTES
 from connectors.salesforce.verdicts import refused_call
 
@@ -31,7 +39,7 @@ class Reader:
         `record_type`: API name of the one that records of ours get; without it they get the user's own.
         """
         told = self._describe(kind)
-        infos = [field_info(field) for field in told["fields"]]
+        infos = with_codes([field_info(field) for field in told["fields"]])
         own = own_record_type(told, record_type)
         offered = self._offered(kind, str(own["recordTypeId"])) if own is not None else {}
         name = f"the record type {own['developerName']}" if own is not None else ""

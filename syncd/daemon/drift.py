@@ -34,6 +34,7 @@ PATIENCE_MS = 600_000
 BLAMES = frozenset(
     {
         "INVALID_FIELD",
+        "FIELD_INTEGRITY_EXCEPTION",  # a code of a state for a field of the org's names, among others
         "INVALID_FIELD_FOR_INSERT_UPDATE",
         "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST",
         "REQUIRED_FIELD_MISSING",

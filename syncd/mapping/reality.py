@@ -69,6 +69,8 @@ class LiveField(Protocol):
     def offered_by(self) -> str: ...
     @property
     def calculated(self) -> bool: ...
+    @property
+    def coded_by(self) -> str: ...
 
 
 MOST_OPTIONS = 1000
@@ -106,6 +108,7 @@ class SeenField:
     offered: tuple[str, ...] = ()
     offered_by: str = ""
     calculated: bool = False
+    coded_by: str = ""
 
     @classmethod
     def of_json(cls, name: str, plain: Mapping[str, Any]) -> SeenField | None:
@@ -126,7 +129,10 @@ class SeenType:
     value: str
 
 
-_STORED = ("writable", "required", "unique", "length", "choices", "restricted", "offered", "offered_by", "calculated")
+_STORED = (
+    *("writable", "required", "unique", "length", "choices", "restricted", "offered", "offered_by", "calculated"),
+    "coded_by",
+)
 
 
 def as_json(info: LiveField) -> dict[str, Any]:
@@ -211,6 +217,10 @@ def _unfit_for(kind: KindMap, line: FieldMap, info: LiveField, options: Sequence
         words = f"holds {held}, and {line.name} writes {line.holds.value}"
         remedy = "write it 'as: text' into a text field, or choose another field"
         yield _finding(kind, line.place, Lack.TYPE, name, words, remedy, of_field=True)
+    if info.coded_by and _writes_codes(line):
+        words = f"takes only the org's own names, and {line.name} writes a code"
+        remedy = f"write it into {info.coded_by}, or say 'as: {line.type.value} name'"
+        yield _finding(kind, line.place, Lack.TYPE, name, words, remedy, of_field=True)
     if line.free and info.restricted and info.choices:
         words = f"takes only its {len(options)} options{whose}, and {line.name} writes any text"
         remedy = "give the line a table (values: tables/....csv), or write it into a text field"
@@ -225,6 +235,18 @@ def _unfit_for(kind: KindMap, line: FieldMap, info: LiveField, options: Sequence
         words = f"takes {info.length} characters, and {line.name} may have {line.longest}"
         remedy = f"lengthen the field, or cut with 'truncate: {info.length}'"
         yield _finding(kind, line.place, Lack.LENGTH, name, words, remedy, of_field=True)
+
+
+# Codes of which a line that writes names writes at least one as a name, whatever its region.
+_CODES: Mapping[FieldType, tuple[str, ...]] = {
+    FieldType.COUNTRY: ("DE",),
+    FieldType.STATE: ("MA", "ON", "NSW"),
+}
+
+
+def _writes_codes(line: FieldMap) -> bool:
+    write, codes = line.write, _CODES.get(line.type, ())
+    return write is not None and bool(codes) and all(write(code) == code for code in codes)
 
 
 # What a field of each type may hold, to see whether a line can read it at all.

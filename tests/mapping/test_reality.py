@@ -50,6 +50,7 @@ class Info:
     offered_by: str = ""
     unique: bool = False
     calculated: bool = False
+    coded_by: str = ""
     label: str = ""
 
 
