@@ -207,7 +207,7 @@ def _decide_lead(
     held = {**values, **unknown, **facts}
     writes, reads, asks = _plan(batch, view, held, provenance, allowed=passed, waiting=waiting)
     if passed and _buried(batch, view):
-        asks.append(_ask_buried(view))
+        asks.append(_ask_buried(batch, view))
     spoke = (state.outcome, state.refused, state.cycle) != (before.outcome, before.refused, before.cycle)
     return _sum_up(
         view,
@@ -272,15 +272,17 @@ def _buried(batch: Batch, view: EntityView) -> bool:
     return any(one.system in crm and one.deleted for one in view.records) and not _in_crm(batch, view)
 
 
-def _ask_buried(view: EntityView) -> Ask:
-    record = next(one for one in view.records if one.deleted)
-    return Ask(
-        kind="deleted",
-        system=record.system,
-        record=f"{record.system} {record.kind} {record.id}",
-        message=f"{record.system} {record.kind} {record.id} was deleted there; the lead is complete and is not made "
-        f"anew. Restore the record there if sales should have it",
+def _ask_buried(batch: Batch, view: EntityView) -> Ask:
+    record = next(one for one in view.records if one.deleted and one.system in batch.crm)
+    name = f"{record.system} {record.kind} {record.id}"
+    words = (
+        f"was merged there into {record.kind} {record.survivor}, which another lead is known by; this lead is complete "
+        f"and is not made anew. Merge the two leads where marketing keeps them as well"
+        if record.survivor
+        else "was deleted there; the lead is complete and is not made anew. Restore the record there if sales should "
+        "have it"
     )
+    return Ask(kind="deleted", system=record.system, record=name, message=f"{name} {words}")
 
 
 def _crm_id(batch: Batch, view: EntityView) -> str | None:

@@ -115,6 +115,8 @@ def test_leads_of_two_contacts_merged_by_a_rep_are_asked_about(seam: Seam) -> No
     seam.contact("51", {"lastname": "Smythe"})
     seam.until_quiet()
     assert [(one.id, one.fields) for one in seam.crm.requests[sent:]] == [(first, {"LastName": "Smythe"})]
+    (told,) = [one.message for one in seam.rows(problem, open=True, kind="deleted")]
+    assert told.startswith(f"crm Lead {second} was merged there into Lead {first}, which another lead is known by")
 
 
 def test_a_lead_converted_into_a_contact_nobody_else_claims_brings_that_contact_along(seam: Seam) -> None:
