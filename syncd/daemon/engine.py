@@ -18,7 +18,7 @@ from datetime import datetime, timedelta
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
-from dbos import DBOS, DBOSConfig, ScheduleInput, SetEnqueueOptions, SQLAlchemyDatasource
+from dbos import DBOS, DBOSConfig, ScheduleInput, SetEnqueueOptions, SQLAlchemyDatasource, WorkflowHandle
 from dbos import error as dbos_error
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine import make_url
@@ -44,7 +44,8 @@ STOP_SECONDS = 3  # for the work under way, when asked to stop
 LAST_SECONDS = 4.0  # then the process ends whatever hangs; the next start takes it up, as after a kill
 KEEP_WORKFLOWS = timedelta(hours=24)
 KEEP_SPENDING = timedelta(days=40)
-CALMLY, BRISKLY = 0.5, 0.02  # seconds between two looks at the queues, by whoever stays and whoever is waited for
+# Seconds between two looks at the queues, by whoever stays and whoever is waited for; a look costs milliseconds of CPU.
+CALMLY, BRISKLY = 0.5, 0.05
 HANDOFF = "handoff"
 SWEEP = "sweep"
 
@@ -111,8 +112,9 @@ def cycle(work: Work, *, sweeping: bool = False) -> Once:
     wanted = work.due() or _is_handing_over()
     while wanted:
         # Through the queue: it never runs beside another, of this process or on PostgreSQL of another worker.
+        _ended.clear()
         handle = DBOS.enqueue_workflow(HANDOFF, hand_over)
-        results[handle.get_workflow_id()] = handle.get_result(polling_interval_sec=0.05)
+        results[handle.get_workflow_id()] = _result_of(handle)
         wanted = work.due()
     results = {**dict(_handed), **results}
     _handed.clear()
@@ -128,7 +130,7 @@ def cycle(work: Work, *, sweeping: bool = False) -> Once:
 def opened(work: Work, url: str, executor: str, *, look: float = CALMLY) -> Iterator[None]:
     """Launch DBOS on the state database, and let running work finish before it is left.
 
-    `look`: seconds between two looks at the queues.
+    `look`: seconds between two looks for handoffs; polls come by the clock, and those of a cycle pass no queue.
     """
     global _work, _datasource
     with sole_owner(url):
@@ -154,8 +156,12 @@ def opened(work: Work, url: str, executor: str, *, look: float = CALMLY) -> Iter
         try:
             DBOS.launch()
             DBOS.register_queue(SWEEP, global_concurrency=1, worker_concurrency=1, polling_interval_sec=5.0)
-            for name in (HANDOFF, *(f"poll-{system}" for system in work.polls)):
-                DBOS.register_queue(name, global_concurrency=1, worker_concurrency=1, polling_interval_sec=look)
+            DBOS.register_queue(HANDOFF, global_concurrency=1, worker_concurrency=1, polling_interval_sec=look)
+            for system, every in work.polls.items():
+                rest = min(1.0, every.total_seconds() / 4)
+                DBOS.register_queue(
+                    f"poll-{system}", global_concurrency=1, worker_concurrency=1, polling_interval_sec=rest
+                )
             if work.engine.dialect.name == "sqlite":
                 adopt(executor)
             yield
@@ -201,6 +207,7 @@ def cron_for(every: timedelta) -> str:
 _work: Work | None = None
 _datasource: SQLAlchemyDatasource | None = None
 _running: set[str] = set()  # ids of the workflows that a thread of this process is in
+_ended = threading.Event()  # one of them ended since this was cleared
 _handed: deque[tuple[str, dict[str, Any]]] = deque(maxlen=100)  # (id, result) of the latest handoffs of this process
 
 P = ParamSpec("P")
@@ -218,6 +225,7 @@ def _noted(work: Callable[P, R]) -> Callable[P, R]:
             return work(*args, **options)
         finally:
             _running.discard(own)
+            _ended.set()
 
     return run
 
@@ -367,6 +375,13 @@ def _ask_for_poll(system: str) -> None:
 def _ask_for_handoff() -> None:
     with SetEnqueueOptions(deduplication_id=HANDOFF), _once_is_enough():
         DBOS.enqueue_workflow(HANDOFF, hand_over)
+
+
+def _result_of(handle: WorkflowHandle[R]) -> R:
+    """Wait for a workflow, and look often only when one has ended here: each look costs as much as a changed record."""
+    while not _ended.wait(CALMLY) and handle.get_status().status in ("PENDING", "ENQUEUED"):
+        pass
+    return handle.get_result(polling_interval_sec=BRISKLY)
 
 
 def _is_handing_over() -> bool:
