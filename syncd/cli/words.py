@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from syncd.cli.common import moment
-from syncd.lead.decision import Write
+from syncd.lead.decision import Origin, Write
 from syncd.mapping.model import Mappings, Method
 from syncd.preview import Story
 
@@ -25,9 +25,7 @@ def story_json(story: Story, mappings: Mappings) -> dict[str, Any]:
             {**dict(row), "since": moment(row["since"]), "deleted": bool(row["deleted"])} for row in history.records
         ],
         "fields": {
-            name: _field(
-                name, decision.values.get(name), decision.provenance.get(name), decision.bad.get(name), versions
-            )
+            name: _field(decision.values.get(name), decision.provenance.get(name), decision.bad.get(name), versions)
             for name in known
             if name in decision.values or name in decision.bad
         },
@@ -191,17 +189,15 @@ def _when(moment_text: str | None) -> str:
 # ---------------------------------------------------------------------------------------------------------------------
 
 
-def _field(
-    name: str, value: Any, source: Mapping[str, Any] | None, bad: str | None, versions: Mapping[str, str]
-) -> dict[str, Any]:
-    del name
+def _field(value: Any, source: Sequence[Any] | None, bad: str | None, versions: Mapping[str, str]) -> dict[str, Any]:
+    origin = Origin(*source) if source is not None else None
     return {
         "value": value,
-        "source": f"{source['system']} {source['kind']} {source['id']}".strip() if source else "nobody",
-        "at": moment(source["at"]) if source else "never",
-        "method": list(Method)[source["method"]].value if source else "unknown",
-        "rule": source["rule"] if source else "",
-        "version": versions.get(source["system"], "") if source else "",
+        "source": origin.words() if origin else "nobody",
+        "at": moment(origin.at) if origin else "never",
+        "method": list(Method)[origin.method].value if origin else "unknown",
+        "rule": origin.rule if origin else "",
+        "version": versions.get(origin.system, "") if origin else "",
         "unreadable": bad,
     }
 

@@ -5,7 +5,7 @@ Deciding is syncd.pipeline's, adding up over all leads syncd.edits.plan's.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from hashlib import blake2b
@@ -14,7 +14,7 @@ from typing import Any
 import orjson
 
 from syncd.edits.difference import Edit
-from syncd.lead.decision import Decision, Write
+from syncd.lead.decision import Decision, Origin, Write
 from syncd.lead.definition import EntityKind
 from syncd.mapping.model import FieldMap, Mappings
 
@@ -249,13 +249,13 @@ class _Reader:
 
     # --- which line did it: the edited one of those that the value passes, else the one that writes it
 
-    def _writing_line(self, write: Write, line: FieldMap | None, source: Mapping[str, Any] | None) -> str:
+    def _writing_line(self, write: Write, line: FieldMap | None, source: Sequence[Any] | None) -> str:
         if line is None:
             return ""
         own = self.edit.place_of(write.system, write.kind, line.name)
         if own is not None:
             return str(own)
-        read = self.edit.place_of(source["system"], source["kind"], line.name) if source is not None else None
+        read = self.edit.place_of(*Origin(*source)[:2], line.name) if source is not None else None
         if read is not None:
             return str(read)
         return (
@@ -264,11 +264,12 @@ class _Reader:
             else self._some_place(line.name) or str(line.place)
         )
 
-    def _reading_line(self, name: str, source: Mapping[str, Any] | None) -> str:
+    def _reading_line(self, name: str, source: Sequence[Any] | None) -> str:
         if source is None:
             return self._some_place(name)
-        own = self.edit.place_of(source["system"], source["kind"], name)
-        kind_map = self.mappings.kind(source["system"], source["kind"])
+        system, kind = Origin(*source)[:2]
+        own = self.edit.place_of(system, kind, name)
+        kind_map = self.mappings.kind(system, kind)
         line = kind_map.fields.get(name) if kind_map is not None else None
         return str(own or (line.place if line is not None else "")) or self._some_place(name)
 
@@ -298,8 +299,8 @@ def _name(write: Write) -> str:
     return f"{write.system} {write.kind} {write.record_id or '(new)'}"
 
 
-def _source(source: Mapping[str, Any] | None) -> str:
-    return f"{source['system']} {source['kind']} {source['id']}".strip() if source is not None else ""
+def _source(source: Sequence[Any] | None) -> str:
+    return Origin(*source).words() if source is not None else ""
 
 
 def _same(line: FieldMap | None, old: Any, new: Any) -> bool:

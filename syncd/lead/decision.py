@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple, TypeAlias
 
 from syncd.lead.definition import EntityKind
 
@@ -113,6 +113,28 @@ def agreed_raw(agreed: Sequence[Any]) -> Any:
     return agreed[5] if len(agreed) > 5 else agreed[0]
 
 
+class Origin(NamedTuple):
+    """Where a value comes from: the record that says it, how it is read, since when (ms).
+
+    It is stored, and kept with the values, as a list of the same order: of all that a decision reads and compares it is
+    the largest part, and hardly ever looked into.
+    """
+
+    system: str
+    kind: str
+    id: str
+    at: int
+    rule: str
+    method: int
+    insists: bool = False  # changed over there, and the mapping lets that side win
+
+    def words(self) -> str:
+        return f"{self.system} {self.kind} {self.id}".strip()
+
+
+Provenance: TypeAlias = Mapping[str, Sequence[Any]]  # our field -> Origin, as a list
+
+
 @dataclass(frozen=True, slots=True)
 class Touch:
     kind: str
@@ -170,7 +192,7 @@ class EntityView:
     id: str
     kind: EntityKind
     values: Mapping[str, Any]
-    provenance: Mapping[str, Mapping[str, Any]]
+    provenance: Provenance
     state: Mapping[str, Any]
     records: Sequence[SourceRecord]
     touches: Sequence[Touch] = ()
@@ -185,7 +207,7 @@ class Related:
     id: str
     values: Mapping[str, Any]
     records: Mapping[tuple[str, str], str] = field(default_factory=dict)
-    provenance: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    provenance: Provenance = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -260,7 +282,7 @@ class Decision:
     entity: str
     kind: EntityKind
     values: Mapping[str, Any]
-    provenance: Mapping[str, Mapping[str, Any]]
+    provenance: Provenance
     state: Mapping[str, Any]
     changes: tuple[Change, ...] = ()
     moves: tuple[Move, ...] = ()

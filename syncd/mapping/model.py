@@ -321,9 +321,14 @@ class Mappings:
         lines = [line for system, kind in self.owned for line in self.systems[system].kinds[kind].fields.values()]
         return frozenset(line.name for line in lines if line.owner)
 
-    def of_entity(self, entity: EntityKind) -> list[KindMap]:
+    def of_entity(self, entity: EntityKind) -> Sequence[KindMap]:
         """Return all record kinds that are this entity, in the order of the files."""
-        return [k for s in self.systems.values() for k in s.kinds.values() if k.entity is entity]
+        return self._by_entity[entity]
+
+    @cached_property
+    def _by_entity(self) -> Mapping[EntityKind, Sequence[KindMap]]:
+        kinds = [kind for one in self.systems.values() for kind in one.kinds.values()]
+        return {entity: [kind for kind in kinds if kind.entity is entity] for entity in EntityKind}
 
 
 def _voice(line: FieldMap) -> Voice:

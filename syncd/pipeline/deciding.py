@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import starmap
 from typing import Any
 
 from sqlalchemy import Connection
@@ -16,6 +17,8 @@ from syncd.lead.decision import (
     Fate,
     LeadState,
     Move,
+    Origin,
+    Provenance,
     Question,
     Verdict,
     Write,
@@ -116,7 +119,7 @@ def _listen(mappings: Mappings, view: EntityView, heard: dict[tuple[str, str, st
 
 def _merge(
     batch: Batch, view: EntityView, said: Sequence[Said]
-) -> tuple[dict[str, Any], dict[str, Mapping[str, Any]], dict[str, str]]:
+) -> tuple[dict[str, Any], dict[str, Sequence[Any]], dict[str, str]]:
     resolved = [_resolve(batch, one) for one in said]
     return merge_values(batch.mappings.definition, view.kind, resolved, view.provenance)
 
@@ -182,7 +185,8 @@ def _decide_lead(
     sales, decided_at = sales_facts(said, SALES_FACTS)
     scope = {**values, **scored, "touches": len(view.touches), "now": now}
     before = LeadState.load(view.state)
-    state, moves = walk_ladder(definition, before, scope, sales, decided_at, _evidence(view, provenance, said), now)
+    evidence = partial(_evidence, view, provenance, said)
+    state, moves = walk_ladder(definition, before, scope, sales, decided_at, evidence, now)
     verdict = None
     alone = _only_in_crm(batch, view)
     judge = partial(check_handoff, definition, values, provenance, bad, scope, now, batch.waivers.get(view.id, ()))
@@ -227,10 +231,11 @@ def _decide_lead(
     )
 
 
-def _evidence(view: EntityView, provenance: Mapping[str, Mapping[str, Any]], said: Sequence[Said]) -> int:
+def _evidence(view: EntityView, provenance: Provenance, said: Sequence[Said]) -> int:
     """Return when marketing last learned something of this lead, in ms."""
     crm = {one.record.system for one in said for name in SALES_FACTS if name in one.kind_map.fields}
-    learned = [one["at"] for one in provenance.values() if one["system"] not in crm and one["system"] != "syncd"]
+    crm.add("syncd")
+    learned = [one.at for one in starmap(Origin, provenance.values()) if one.system not in crm]
     return max([*learned, *(touch.at for touch in view.touches)], default=0)
 
 
@@ -294,7 +299,7 @@ def _plan(
     batch: Batch,
     view: EntityView,
     values: Mapping[str, Any],
-    provenance: Mapping[str, Mapping[str, Any]],
+    provenance: Provenance,
     *,
     allowed: bool,
     waiting: bool = False,

@@ -6,9 +6,11 @@ Noticing that a record was erased is syncd.daemon.sweep's. The id stays, so that
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from sqlalchemy import Connection
 
+from syncd.lead.decision import Origin
 from syncd.mapping.model import Mappings
 from syncd.pipeline.intake import key_rows_of
 from syncd.pipeline.succession import RANK
@@ -40,5 +42,5 @@ def forget_erased(
             intake.mark_due(connection, {view.id: RANK[kind_map.entity]}, now, "a record of it was erased")
 
 
-def _speaks(source: object, living: Sequence[succession.RecordKey]) -> bool:
-    return isinstance(source, dict) and (source.get("system"), source.get("kind"), source.get("id")) in living
+def _speaks(source: Sequence[Any], living: Sequence[succession.RecordKey]) -> bool:
+    return Origin(*source)[:3] in living

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from syncd.lead.decision import LeadState, Touch
+from syncd.lead.decision import LeadState, Origin, Touch
 from syncd.lead.definition import Definition, EntityKind
 from syncd.mapping.model import KindMap
 from syncd.stages.gate import check_handoff
@@ -26,10 +26,11 @@ def judge_example(
     known = {name: value for name, value in values.items() if name in fields and value is not None}
     seen = [Touch("case", now, None, None)] * touches
     scope = {**known, **score_lead(definition, known, seen, now), "touches": touches, "now": now}
-    state, _ = walk_ladder(definition, LeadState(), scope, {}, 0, now, now)
+    state, _ = walk_ladder(definition, LeadState(), scope, {}, 0, lambda: now, now)
     stage = state.stage or ""
     if not at_gate(definition, state):
         return stage, None
-    source = {name: {"at": now, "method": kind.fields[name].method.rank} for name in known}
+    lines = {name: kind.fields[name] for name in known}
+    source = {name: Origin(kind.system, kind.kind, "", now, one.rule, one.method.rank) for name, one in lines.items()}
     verdict = check_handoff(definition, known, source, bad, scope, now)
     return stage, [fact.field for fact in verdict.lacking]

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from syncd.lead.branch import mail_domain, name_key, site_key
-from syncd.lead.decision import EntityView, Question, Related
+from syncd.lead.decision import EntityView, Origin, Question, Related
 from syncd.lead.definition import EntityKind
 from syncd.mapping.model import Method
 from syncd.pipeline.batch import Batch
@@ -52,8 +52,8 @@ def fill_from_account(batch: Batch, values: dict[str, Any], provenance: dict[str
         if value is None or values.get(name) is not None:
             continue
         values[name] = value
-        source = account.provenance.get(field.from_account or "", {})
-        provenance[name] = {**source, "rule": f"its account's {field.from_account}, {source.get('rule', '')}"}
+        origin = Origin(*account.provenance[str(field.from_account)])
+        provenance[name] = [*origin._replace(rule=f"its account's {field.from_account}, {origin.rule}")]
 
 
 def place_branch(batch: Batch, view: EntityView, values: dict[str, Any], provenance: dict[str, Any]) -> Question | None:
@@ -115,13 +115,8 @@ def _add_found(
     if found is None:
         return
     values[name] = found[0]
-    before = view.provenance.get(name, {})
-    known = view.values.get(name) == found[0] and before.get("rule") == found[1]
-    provenance[name] = {
-        "system": "syncd",
-        "kind": "match",
-        "id": "",
-        "at": before["at"] if known else now,
-        "rule": found[1],
-        "method": Method.INFERRED.rank,
-    }
+    origin = Origin("syncd", "match", "", now, found[1], Method.INFERRED.rank)
+    before = view.provenance.get(name)
+    if before is not None and view.values.get(name) == found[0] and Origin(*before).rule == origin.rule:
+        origin = origin._replace(at=Origin(*before).at)
+    provenance[name] = [*origin]

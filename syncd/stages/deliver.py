@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from syncd.lead.decision import Ask, SourceRecord, Write, agreed_raw
+from syncd.lead.decision import Ask, Origin, Provenance, SourceRecord, Write, agreed_raw
 from syncd.lead.definition import HANDOFF_FACTS, EntityKind
 from syncd.mapping.model import ABSENT, BadValue, Conflict, Create, FieldMap, KindMap
 
@@ -24,7 +24,7 @@ def plan_update(
     kind_map: KindMap,
     record: SourceRecord,
     values: Mapping[str, Any],
-    provenance: Mapping[str, Mapping[str, Any]],
+    provenance: Provenance,
     translate: Translate,
 ) -> tuple[Write | None, dict[str, Any], list[Ask]]:
     """Return (the write, if any; values that both sides hold already and were not yet agreed; questions)."""
@@ -195,7 +195,7 @@ def _ours_wins(
     ours: Any,
     theirs: Any,
     base: Sequence[Any] | None,
-    source: Mapping[str, Any] | None,
+    source: Sequence[Any] | None,
     record: SourceRecord,
     asks: list[Ask],
 ) -> bool:
@@ -215,9 +215,8 @@ def _ours_wins(
         return True
     if line.conflict is Conflict.NEWEST:
         # Whoever insists keeps the value over there in any case; only following makes both sides the same.
-        return source is not None and (
-            source.get("insists", False) or source["at"] > record.changed_at((line.writes or "",))
-        )
+        origin = Origin(*source) if source is not None else None
+        return origin is not None and (origin.insists or origin.at > record.changed_at((line.writes or "",)))
     if line.conflict is Conflict.ASK:
         asks.append(
             Ask(

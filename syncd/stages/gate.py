@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from syncd.lead.decision import Lack, LackingFact, Verdict, Waiver
+from syncd.lead.decision import Lack, LackingFact, Origin, Provenance, Verdict, Waiver
 from syncd.lead.definition import Definition, EntityKind, FieldType, SharedField
 from syncd.mapping.model import Method
 
@@ -13,7 +13,7 @@ from syncd.mapping.model import Method
 def check_handoff(
     definition: Definition,
     values: Mapping[str, Any],
-    provenance: Mapping[str, Mapping[str, Any]],
+    provenance: Provenance,
     bad: Mapping[str, str],
     facts: Mapping[str, Any],
     now: int,
@@ -54,7 +54,7 @@ def _judge(
     definition: Definition,
     field: SharedField,
     value: Any,
-    source: Mapping[str, Any] | None,
+    source: Sequence[Any] | None,
     bad: str | None,
     now: int,
 ) -> LackingFact | None:
@@ -66,9 +66,10 @@ def _judge(
         return LackingFact(field.name, field.label, Lack.INVALID, field.who, "a placeholder")
     if source is None:
         return None
-    if field.shelf_life is not None and now - source["at"] > field.shelf_life.total_seconds() * 1000:
+    origin = Origin(*source)
+    if field.shelf_life is not None and now - origin.at > field.shelf_life.total_seconds() * 1000:
         return LackingFact(field.name, field.label, Lack.STALE, field.who, f"older than {field.shelf_life.days} days")
-    if field.stated and source["method"] != Method.STATED.rank:
+    if field.stated and origin.method != Method.STATED.rank:
         return LackingFact(field.name, field.label, Lack.UNSTATED, field.who)
     return None
 

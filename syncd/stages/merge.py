@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from syncd.lead.decision import Change, SourceRecord
+from syncd.lead.decision import Change, Origin, Provenance, SourceRecord
 from syncd.lead.definition import Definition, EntityKind, Merge, SharedField
 from syncd.mapping.model import KindMap
 
@@ -43,8 +43,8 @@ def merge_values(
     definition: Definition,
     kind: EntityKind,
     said: Sequence[Said],
-    before: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
-) -> tuple[dict[str, Any], dict[str, Mapping[str, Any]], dict[str, str]]:
+    before: Provenance = MappingProxyType({}),
+) -> tuple[dict[str, Any], dict[str, Sequence[Any]], dict[str, str]]:
     """Return (golden values, provenance per field, unreadable fields that nobody else filled).
 
     `before`: the provenance so far, parts of which are returned as they are where nothing changed.
@@ -56,7 +56,7 @@ def merge_values(
         _collect(one, offers)
         bad.update(one.bad)
     values: dict[str, Any] = {}
-    provenance: dict[str, Mapping[str, Any]] = {}
+    provenance: dict[str, Sequence[Any]] = {}
     for name, candidates in offers.items():
         field = fields.get(name)
         if field is None:
@@ -71,8 +71,10 @@ def merge_values(
             if chosen is None:
                 continue
             values[name], winner = value, chosen
+        follows, method, age, system, of_kind, id, _, rule, _ = winner
+        origin = [system, of_kind, id, -age, rule, method, not follows]
         known = before.get(name)
-        provenance[name] = known if known is not None and _is_same(known, winner) else _origin(winner)
+        provenance[name] = known if known == origin else origin
     return values, provenance, {name: why for name, why in bad.items() if name not in values} if bad else bad
 
 
@@ -91,9 +93,7 @@ def sales_facts(said: Sequence[Said], names: Mapping[str, Any]) -> tuple[dict[st
     return {name: value for name, (_, value) in latest.items()}, decided
 
 
-def changes_between(
-    before: Mapping[str, Any], after: Mapping[str, Any], provenance: Mapping[str, Mapping[str, Any]]
-) -> tuple[Change, ...]:
+def changes_between(before: Mapping[str, Any], after: Mapping[str, Any], provenance: Provenance) -> tuple[Change, ...]:
     """Return what differs, field by field, with the source of the new value."""
     if before == after:
         return ()
@@ -102,42 +102,13 @@ def changes_between(
         old, new = before.get(name), after.get(name)
         if old != new:
             source = provenance.get(name)
-            said = (
-                f"{source['system']} {source['kind']} {source['id']}".strip() if source else "nobody says so any more"
-            )
-            changes.append(Change(field=name, old=old, new=new, source=said, rule=source["rule"] if source else ""))
+            origin = Origin(*source) if source is not None else None
+            said, rule = (origin.words(), origin.rule) if origin is not None else ("nobody says so any more", "")
+            changes.append(Change(field=name, old=old, new=new, source=said, rule=rule))
     return tuple(changes)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
-
-
-def _origin(winner: Candidate) -> dict[str, Any]:
-    origin: dict[str, Any] = {
-        "system": winner.system,
-        "kind": winner.kind,
-        "id": winner.id,
-        "at": -winner.age,
-        "rule": winner.rule,
-        "method": winner.method,
-    }
-    if not winner.follows:
-        origin["insists"] = True
-    return origin
-
-
-def _is_same(known: Mapping[str, Any], winner: Candidate) -> bool:
-    """Compare with what `_origin` would make; most fields of a changed record did not change."""
-    follows, method, age, system, kind, id, _, rule, _ = winner
-    return (
-        known["at"] == -age
-        and known["id"] == id
-        and known["rule"] == rule
-        and known["kind"] == kind
-        and known["system"] == system
-        and known["method"] == method
-        and ("insists" not in known) is follows
-    )
 
 
 def _collect(one: Said, offers: dict[str, list[Candidate]], new: Any = tuple.__new__) -> None:

@@ -127,7 +127,8 @@ def _compare(record: Record, fields: Mapping[str, Any], old: StoredRecord | None
         changed = tuple(name for name, value in fields.items() if value not in (None, ""))
         return News(record, fields, changed, new=True, matters=True)
     before = old.fields
-    changed = tuple(name for name, value in fields.items() if _blank(value) != _blank(before.get(name)))
+    other = [name for name, value in fields.items() if value != before.get(name)]
+    changed = tuple(name for name in other if _blank(fields[name]) != _blank(before.get(name)))
     moved = record.deleted != old.deleted or survivor_of(record) != old.survivor or bool(record.merged)
     return News(record, fields, changed, new=False, matters=bool(changed) or moved)
 

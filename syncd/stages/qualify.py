@@ -5,7 +5,7 @@ The ladder is walked from stored events; what a vendor's stage field says is a p
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -38,20 +38,20 @@ def walk_ladder(
     scope: Mapping[str, Any],
     sales: Mapping[str, Any],
     decided_at: int,
-    fresh_evidence_at: int,
+    fresh_evidence: Callable[[], int],
     now: int,
 ) -> tuple[LeadState, list[Move]]:
     """Move a lead on the ladder as far as the definition says, after what sales said of it.
 
-    `scope`: values and facts for the conditions. `decided_at`: when sales entered its decision, `fresh_evidence_at`:
-    the latest change of a fact or touch, both in ms.
+    `scope`: values and facts for the conditions. `decided_at`: when sales entered its decision, `fresh_evidence`:
+    tells the latest change of a fact or touch, both in ms; only a lead that came back is asked for it.
     """
     moves: list[Move] = []
     if state.stage is None:
         state = _move(state, moves, definition.stages[0].name, 1, "syncd", now)
     state = _hear_sales(definition, state, moves, sales, decided_at, now)
     if state.stage == RECYCLED:
-        state = _try_again(definition, state, moves, scope, fresh_evidence_at, now)
+        state = _try_again(definition, state, moves, scope, fresh_evidence, now)
     if definition.stage_order(state.stage or "") >= 0:
         state = _climb(definition, state, moves, scope, now)
     return state, moves
@@ -127,13 +127,13 @@ def _try_again(
     state: LeadState,
     moves: list[Move],
     scope: Mapping[str, Any],
-    fresh_evidence_at: int,
+    fresh_evidence: Callable[[], int],
     now: int,
 ) -> LeadState:
     """A recycled lead qualifies again on evidence younger than its return, and that is a new cycle."""
     place = definition.stage_order(definition.handoff_from)
     condition = definition.stages[place].when
-    if now < (state.retry_from or 0) or fresh_evidence_at <= (state.since or 0):
+    if now < (state.retry_from or 0) or fresh_evidence() <= (state.since or 0):
         return state
     if condition is None or not condition.met(scope):
         return state

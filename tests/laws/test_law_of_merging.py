@@ -106,7 +106,7 @@ def test_a_winner_holds_what_it_is_named_for(said: list[Said]) -> None:
     held = {(one.record.system, one.record.id): one.values for one in said}
     for name, source in provenance.items():
         if name != "all":
-            assert held[source["system"], source["id"]][name] == values[name]
+            assert held[source[0], source[2]][name] == values[name]
 
 
 @given(RECORDS)

@@ -32,7 +32,7 @@ def walk(
     state: LeadState, step: tuple[dict[str, Any], dict[str, Any], int, int, int], now: int
 ) -> tuple[LeadState, list[Move]]:
     scope, sales, decided, evidence, _ = step
-    return walk_ladder(KNOWN, state, scope, sales, decided, evidence, now)
+    return walk_ladder(KNOWN, state, scope, sales, decided, lambda: evidence, now)
 
 
 @given(STEPS)

@@ -9,7 +9,7 @@ import pytest
 from support.builders import both, definition, field, kind_map, line, says, stored
 from support.clock import NOW, days_ago
 
-from syncd.lead.decision import Change
+from syncd.lead.decision import Change, Origin
 from syncd.lead.definition import Definition, EntityKind, FieldType, Merge
 from syncd.mapping.model import Conflict, Method
 from syncd.stages.merge import Said, changes_between, merge_values, sales_facts
@@ -76,7 +76,7 @@ def test_max_and_min_take_the_extreme_and_name_its_source(rule: Merge, expected:
     said = [one("a", LATE, employees=5), one("b", EARLY, employees=9), one("c", EARLY, employees=2)]
     values, provenance, _ = merge_values(known, EntityKind.LEAD, said)
     assert values == {"employees": expected}
-    assert provenance["employees"]["system"] == {9: "b", 2: "c"}[expected]
+    assert provenance["employees"][0] == {9: "b", 2: "c"}[expected]
 
 
 def test_a_union_holds_everything_anyone_said_once() -> None:
@@ -175,16 +175,7 @@ def test_ties_are_broken_by_system_kind_and_id() -> None:
 
 def test_provenance_names_record_rule_method_and_time() -> None:
     _, provenance, _ = merge_values(definition(), EntityKind.LEAD, [by_method(Method.INFERRED, EARLY, "A")])
-    assert provenance == {
-        "company": {
-            "system": "inferred",
-            "kind": "Lead",
-            "id": "1",
-            "at": EARLY,
-            "rule": "company of the test",
-            "method": 2,
-        }
-    }
+    assert provenance == {"company": ["inferred", "Lead", "1", EARLY, "company of the test", 2, False]}
 
 
 def test_an_unreadable_value_is_told_only_when_nobody_else_filled_the_field() -> None:
@@ -209,7 +200,7 @@ def test_sales_entries_are_the_latest_of_each_with_the_time_of_the_decision() ->
 
 
 def test_changes_name_the_source_of_the_new_value_and_say_when_nobody_says_it_any_more() -> None:
-    provenance = {"company": {"system": "crm", "kind": "Lead", "id": "7", "rule": "company: {from: Company}"}}
+    provenance = {"company": [*Origin("crm", "Lead", "7", EARLY, "company: {from: Company}", 0)]}
     assert changes_between({"company": "A", "phone": "+1", "x": 1}, {"company": "B", "x": 1}, provenance) == (
         Change(field="company", old="A", new="B", source="crm Lead 7", rule="company: {from: Company}"),
         Change(field="phone", old="+1", new=None, source="nobody says so any more", rule=""),

@@ -28,7 +28,7 @@ def walk(
     evidence: int = 0,
     now: int = NOW,
 ) -> tuple[LeadState, list[Move]]:
-    return walk_ladder(KNOWN, state, scope or {}, sales or {}, decided, evidence, now)
+    return walk_ladder(KNOWN, state, scope or {}, sales or {}, decided, lambda: evidence, now)
 
 
 def places(moves: list[Move]) -> list[tuple[str | None, str]]:
@@ -100,8 +100,8 @@ def test_conditions_see_that_the_lead_was_handed_over() -> None:
     steps = (Stage(name="in"), Stage(name="out", when=When(lambda values: values["handoff.passed"])))
     known = definition(stages=steps, handoff_from="in")
     waiting = LeadState(stage="in", cycle=1)
-    assert walk_ladder(known, waiting, {}, {}, 0, 0, NOW)[1] == []
-    assert walk_ladder(known, replace(waiting, handed_at=1), {}, {}, 0, 0, NOW)[0].stage == "out"
+    assert walk_ladder(known, waiting, {}, {}, 0, lambda: 0, NOW)[1] == []
+    assert walk_ladder(known, replace(waiting, handed_at=1), {}, {}, 0, lambda: 0, NOW)[0].stage == "out"
 
 
 # --- what sales says
@@ -211,7 +211,7 @@ def test_a_lead_stays_away_without_evidence_score_and_time(state: LeadState, sco
 
 def test_a_recycled_lead_waits_for_a_person_where_handoff_starts_without_a_condition() -> None:
     known = definition(stages=(Stage(name="in"), Stage(name="ready")), handoff_from="ready")
-    assert walk_ladder(known, BACK, {"score": 99}, {}, 0, NOW, NOW) == (BACK, [])
+    assert walk_ladder(known, BACK, {"score": 99}, {}, 0, lambda: NOW, NOW) == (BACK, [])
 
 
 # --- the gate's turn

@@ -9,13 +9,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Engine, func, inspect, select, text
 from support.clock import NOW
 
+from syncd.lead.decision import Origin
 from syncd.store.database import (
     StoreUnusable,
+    alembic_config,
     from_ms,
     hold_snapshot,
     join_snapshot,
@@ -160,6 +163,23 @@ def test_a_server_that_is_away_is_told_without_the_password() -> None:
     told = refusal("postgresql://syncd:canary-password@127.0.0.1:1/syncd")
     assert "the state database postgresql://syncd:***@127.0.0.1:1/syncd cannot be used" in told
     assert "canary-password" not in told
+
+
+def test_where_values_come_from_is_carried_over_from_a_state_that_named_each_part(opened: Engine) -> None:
+    """There and back: what an older program wrote is what this one reads, and the other way round."""
+    stored = {"company": [*Origin("crm", "Lead", "7", NOW, "from Company", 0)]}
+    stored["phone"] = [*Origin("erp", "customer", "8", NOW, "from tel", 1, insists=True)]
+    row = {"id": new_id(), "kind": "lead", "values": {}, "state": {}, "created_at": 0, "updated_at": 0}
+    told = select(entity.c.provenance)
+    with opened.begin() as connection:
+        connection.execute(entity.insert(), {**row, "provenance": stored})
+        command.downgrade(alembic_config(connection), "0007")
+        older = connection.execute(told).scalar_one()
+        named = {"system": "crm", "kind": "Lead", "id": "7", "at": NOW, "rule": "from Company", "method": 0}
+        assert older["company"] == named
+        assert older["phone"]["insists"] is True
+        command.upgrade(alembic_config(connection), "head")
+        assert connection.execute(told).scalar_one() == stored
 
 
 # --- ids and times

@@ -13,7 +13,7 @@ from typing import Any
 from support.clock import NOW, moment
 
 from connectors.contract import Record
-from syncd.lead.decision import EntityView, Related, SourceRecord, Touch
+from syncd.lead.decision import EntityView, Origin, Related, SourceRecord, Touch
 from syncd.lead.definition import (
     Agreement,
     Definition,
@@ -178,9 +178,9 @@ def says(record: SourceRecord, mapped: KindMap | None = None) -> Said:
     return Said(record, mapped, *map_record(mapped, record.fields))
 
 
-def came_from(at: int = NOW, method: Method = Method.STATED, system: str = "crm") -> dict[str, Any]:
+def came_from(at: int = NOW, method: Method = Method.STATED, system: str = "crm") -> list[Any]:
     """Where a golden value came from."""
-    return {"system": system, "kind": "Lead", "id": "1", "at": at, "rule": "a rule", "method": method.rank}
+    return [*Origin(system, "Lead", "1", at, "a rule", method.rank)]
 
 
 def view(*records: SourceRecord, **other: Any) -> EntityView:

@@ -7,6 +7,7 @@ from pathlib import Path
 import sqlalchemy as sa
 from support.world import add_branch, laid_out
 
+from syncd.lead.decision import Origin
 from syncd.store.tables import entity, link
 
 LINE = "  website: {type: url}\n"
@@ -39,7 +40,7 @@ def test_a_lead_sits_at_the_branch_that_its_form_states(tmp_path: Path, sqlite_u
                 known = {row.record_id: row for row in connection.execute(query)}
             lead = known[contact]
             assert lead._mapping["values"]["branch"] == known["C1/S2"].entity
-            assert lead.provenance["branch"]["rule"] == "stated site"
+            assert Origin(*lead.provenance["branch"]).rule == "stated site"
             (written,) = made.leads()
             assert written["Branch__c"] in {
                 row["Id"] for row in made.salesforce.all("Branch__c") if row["City__c"] == "Joliet"
