@@ -14,8 +14,9 @@ from syncd.lead.decision import LeadState, agreed_raw
 from syncd.lead.definition import EntityKind
 from syncd.mapping.model import BESIDE
 from syncd.pipeline.succession import RANK
-from syncd.store import handoff, inbox, intake
+from syncd.store import handoff, inbox, intake, sent
 from syncd.store.database import to_ms
+from syncd.store.succession import RecordKey
 
 RETRY_MS = 30_000  # for a deferral that names no time
 LONGEST_RETRY_MS = 3_600_000
@@ -47,7 +48,7 @@ def settle_answers(
             outcomes["deferred"] += 1
         record_id = result.id if isinstance(result, Written) else row.record_id
         answers.append({"b_id": row.id, "b_state": state, "b_answer": answer, "b_record_id": record_id, "b_at": now})
-    handoff.answer_intents(connection, answers)
+    sent.answer_intents(connection, answers)
     _remember_written(connection, written, now)
     _remember_refused(connection, refused, now)
     for entity, (rank, wait) in again.items():
@@ -68,34 +69,17 @@ def wake_leads(connection: Connection, accounts: Iterable[str], now: int) -> Non
 def _remember_written(connection: Connection, written: Sequence[tuple[Any, Written]], now: int) -> None:
     if not written:
         return
-    keys = [(row.system, row.kind, result.id) for row, result in written]
-    agreed = handoff.load_agreed(connection, keys)
-    handoff.save_agreed(
-        connection,
-        [
-            {
-                "system": row.system,
-                "kind": row.kind,
-                "record_id": result.id,
-                "values": _agree(agreed.get((row.system, row.kind, result.id), {}), row.request, now),
-            }
-            for row, result in written
-        ],
-    )
-    handoff.merge_into_records(
-        connection,
-        [
-            (
-                row.system,
-                row.kind,
-                result.id,
-                _fields_written(row.request),
-                to_ms(at) if (at := result.modified) else None,
-            )
-            for row, result in written
-        ],
-        now,
-    )
+    told = {(row.system, row.kind, result.id): (row.request, result.modified) for row, result in written}
+    held = sent.load_held(connection, told)
+    agreements: list[dict[str, Any]] = []
+    records: dict[RecordKey, tuple[Mapping[str, Any], int]] = {}
+    for key, (request, at) in told.items():
+        before = held.get(key, sent.NOTHING_HELD)
+        agrees = _agree(before.agreed, request, now)
+        agreements.append({"system": key[0], "kind": key[1], "record_id": key[2], "values": agrees})
+        records[key] = ({**before.fields, **_fields_written(request)}, max(before.modified, to_ms(at) if at else 0))
+    handoff.save_agreed(connection, agreements)
+    sent.save_written(connection, records, held, now)
     created = [(row, result) for row, result in written if row.record_id is None]
     intake.save_links(
         connection,

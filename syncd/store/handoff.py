@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, func, or_, select, update
 
 from syncd.lead.decision import EntityView, Related, SourceRecord, Touch
 from syncd.lead.definition import EntityKind
@@ -168,26 +168,6 @@ def unwritten_intents(connection: Connection, batches: Sequence[str]) -> list[An
     ]
 
 
-def answer_intents(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Store answers: rows of b_id, b_state, b_answer, b_record_id, b_at."""
-    execute_many(connection, _ANSWER, rows)
-
-
-def load_agreed(connection: Connection, keys: Iterable[tuple[str, str, str]]) -> dict[tuple[str, str, str], Any]:
-    by_kind: dict[tuple[str, str], list[str]] = {}
-    for system, kind, record_id in keys:
-        by_kind.setdefault((system, kind), []).append(record_id)
-    found: dict[tuple[str, str, str], Any] = {}
-    for (system, kind), ids in by_kind.items():
-        for part in chunks(ids):
-            query = select(agreed.c.record_id, agreed.c["values"]).where(
-                agreed.c.system == system, agreed.c.kind == kind, agreed.c.record_id.in_(part)
-            )
-            for row in connection.execute(query):
-                found[(system, kind, row.record_id)] = row._mapping["values"]
-    return found
-
-
 def load_states(connection: Connection, ids: Iterable[str]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for part in chunks(ids):
@@ -234,42 +214,9 @@ def with_problems(connection: Connection, ids: Iterable[str]) -> set[str]:
     return found
 
 
-def merge_into_records(
-    connection: Connection, written: Sequence[tuple[str, str, str, Mapping[str, Any], int | None]], now: int
-) -> None:
-    """Note in the stored records what was just written to them: (system, kind, id, fields, modified in ms if told).
-
-    An index that lags shows for a while what stood there before; being older than the write, that is no news.
-    Their digest is cleared so that the next poll stores the whole record; with the values known here already, that
-    echo changes nothing and wakes nobody. A record that is not stored yet gets a modified time of 0: outside every
-    span of time that a look back counts.
-    """
-    by_kind: dict[tuple[str, str], dict[str, tuple[Mapping[str, Any], int]]] = {}
-    for system, kind, record_id, fields, modified in written:
-        by_kind.setdefault((system, kind), {})[record_id] = (fields, modified or 0)
-    rows: list[dict[str, Any]] = []
-    for (system, kind), changed in by_kind.items():
-        there: dict[str, Any] = {}
-        for part in chunks(changed):
-            query = select(record).where(record.c.system == system, record.c.kind == kind, record.c.id.in_(part))
-            there.update((row.id, row._mapping) for row in connection.execute(query))
-        for record_id, (fields, modified) in changed.items():
-            old = there.get(record_id)
-            rows.append(
-                {
-                    "system": system,
-                    "kind": kind,
-                    "id": record_id,
-                    "fields": {**(old["fields"] if old else {}), **fields},
-                    "changed": old["changed"] if old else {},
-                    "first_modified": now,
-                    "modified": max(old["modified"], modified) if old else 0,
-                    "deleted": old["deleted"] if old else False,
-                    "survivor": old["survivor"] if old else None,
-                    "digest": "",
-                }
-            )
-    upsert(connection, record, rows, keep=("first_modified",))
+def agreed_with(system: Any, kind: Any, record_id: Any) -> ColumnElement[bool]:
+    """Return the condition that joins `agreed` to a record."""
+    return and_(agreed.c.system == system, agreed.c.kind == kind, agreed.c.record_id == record_id)
 
 
 def bury(connection: Connection, gone: Sequence[tuple[str, str, str]]) -> None:
@@ -316,14 +263,7 @@ def _records_of(connection: Connection, ids: Sequence[str]) -> dict[str, list[So
                 record,
                 and_(record.c.system == link.c.system, record.c.kind == link.c.kind, record.c.id == link.c.record_id),
             )
-            .outerjoin(
-                agreed,
-                and_(
-                    agreed.c.system == link.c.system,
-                    agreed.c.kind == link.c.kind,
-                    agreed.c.record_id == link.c.record_id,
-                ),
-            )
+            .outerjoin(agreed, agreed_with(link.c.system, link.c.kind, link.c.record_id))
             .where(link.c.entity.in_(part))
             .order_by(link.c.entity, link.c.system, link.c.kind, link.c.record_id)
         )
@@ -388,15 +328,3 @@ _RELEASE = (
     .values(released_at=bindparam("b_at"))
 )
 _FORGET_DUE = delete(due).where(due.c.entity == bindparam("b_entity"), due.c.since == bindparam("b_since"))
-_ANSWER = (
-    update(intent)
-    .where(intent.c.id == bindparam("b_id"))
-    .values(
-        {
-            intent.c.state: bindparam("b_state"),
-            intent.c.answer: bindparam("b_answer"),
-            intent.c.record_id: bindparam("b_record_id"),
-            intent.c.answered_at: bindparam("b_at"),
-        }
-    )
-)

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Engine, select
 from support.clock import NOW, moment
 
-from syncd.store import handoff, inbox, intake, workers
+from syncd.store import handoff, inbox, intake, sent, workers
 from syncd.store.figures import reads_only
 from syncd.store.intake import SeenRecords
 from syncd.store.rows import MOST_KEYS, chunks, insert_missing, upsert
@@ -111,10 +111,13 @@ def test_reading_neither_waits_for_a_writer_nor_sees_its_half(engine: Engine) ->
 def test_a_write_of_ours_keeps_what_the_record_held_beside_it(engine: Engine) -> None:
     with engine.begin() as connection:
         upsert(connection, record, [row(fields={"a": 1, "b": 2}, changed={"a": 5})])
-        written = [("hub", "contacts", "1", {"b": 3}, None), ("hub", "contacts", "2", {"b": 4}, NOW + 5)]
-        handoff.merge_into_records(connection, written, NOW + 9)
+        keys = [("hub", "contacts", "1"), ("hub", "contacts", "2")]
+        held = sent.load_held(connection, keys)
+        assert held == {keys[0]: ({"a": 1, "b": 2}, NOW, {})}
+        written = {keys[0]: ({"a": 1, "b": 3}, NOW + 4), keys[1]: ({"b": 4}, NOW + 5)}
+        sent.save_written(connection, written, held, NOW + 9)
         found = {one.id: one for one in connection.execute(select(record))}
-    assert (found["1"].fields, found["1"].modified, found["1"].first_modified) == ({"a": 1, "b": 3}, NOW, NOW)
+    assert (found["1"].fields, found["1"].modified, found["1"].first_modified) == ({"a": 1, "b": 3}, NOW + 4, NOW)
     assert (found["1"].digest, found["1"].changed) == ("", {"a": 5})
     assert (found["2"].fields, found["2"].modified, found["2"].first_modified) == ({"b": 4}, 0, NOW + 9)
 

@@ -1,0 +1,112 @@
+"""Queries of what follows an answer to a write: the intent's end, and what the record holds now."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, bindparam, select, update
+
+from syncd.store.handoff import agreed_with
+from syncd.store.rows import chunks, execute_many, upsert
+from syncd.store.succession import RecordKey
+from syncd.store.tables import agreed, intent, record
+
+
+class Held(NamedTuple):
+    """A record as stored, with what was last agreed with it."""
+
+    fields: Mapping[str, Any]
+    modified: int
+    agreed: Mapping[str, Sequence[Any]]
+
+
+NOTHING_HELD = Held({}, 0, {})
+
+
+def answer_intents(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Store answers: rows of b_id, b_state, b_answer, b_record_id, b_at."""
+    execute_many(connection, _ANSWER, rows)
+
+
+def load_held(connection: Connection, keys: Iterable[RecordKey]) -> dict[RecordKey, Held]:
+    """Return the records that are stored, as they are."""
+    by_kind: dict[tuple[str, str], list[str]] = {}
+    for system, kind, record_id in keys:
+        by_kind.setdefault((system, kind), []).append(record_id)
+    found: dict[RecordKey, Held] = {}
+    for (system, kind), ids in by_kind.items():
+        for part in chunks(ids):
+            query = (
+                select(record.c.id, record.c.fields, record.c.modified, agreed.c["values"])
+                .select_from(record)
+                .outerjoin(agreed, agreed_with(record.c.system, record.c.kind, record.c.id))
+                .where(record.c.system == system, record.c.kind == kind, record.c.id.in_(part))
+            )
+            for one, fields, modified, values in connection.execute(query):
+                found[(system, kind, one)] = Held(fields, modified, values or {})
+    return found
+
+
+def save_written(
+    connection: Connection,
+    written: Mapping[RecordKey, tuple[Mapping[str, Any], int]],
+    held: Collection[RecordKey],
+    now: int,
+) -> None:
+    """Store what records hold after a write of ours, and the modified time of that; `held`: those stored before.
+
+    An index that lags shows for a while what stood there before; being older than the write, that is no news.
+    Their digest is cleared so that the next poll stores the whole record; with the values known here already, that
+    echo changes nothing and wakes nobody. A record that is not stored yet gets a modified time of 0: outside every
+    span of time that a look back counts.
+    """
+    there = [
+        {"b_system": key[0], "b_kind": key[1], "b_id": key[2], "b_fields": fields, "b_modified": modified}
+        for key, (fields, modified) in written.items()
+        if key in held
+    ]
+    execute_many(connection, _NOTE_WRITTEN, there)
+    made = [
+        {
+            "system": key[0],
+            "kind": key[1],
+            "id": key[2],
+            "fields": fields,
+            "changed": {},
+            "first_modified": now,
+            "modified": 0,
+            "deleted": False,
+            "survivor": None,
+            "digest": "",
+        }
+        for key, (fields, _) in written.items()
+        if key not in held
+    ]
+    upsert(connection, record, made, keep=("first_modified",))  # a poll beside may have stored it meanwhile
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+_NOTE_WRITTEN = (
+    update(record)
+    .where(
+        record.c.system == bindparam("b_system"),
+        record.c.kind == bindparam("b_kind"),
+        record.c.id == bindparam("b_id"),
+    )
+    .values(fields=bindparam("b_fields"), modified=bindparam("b_modified"), digest="")
+)
+_ANSWER = (
+    update(intent)
+    .where(intent.c.id == bindparam("b_id"))
+    .values(
+        {
+            intent.c.state: bindparam("b_state"),
+            intent.c.answer: bindparam("b_answer"),
+            intent.c.record_id: bindparam("b_record_id"),
+            intent.c.answered_at: bindparam("b_at"),
+        }
+    )
+)
