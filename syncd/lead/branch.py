@@ -89,6 +89,8 @@ def _name_key(name: str) -> str | None:
 
 
 def _plain(text: str) -> str:
+    if text.isascii() and text.isalnum():
+        return text.lower()  # most names are one plain word
     folded = unicodedata.normalize("NFKD", text.casefold().replace("&", " and "))
     kept = "".join(ch if ch.isalnum() else " " for ch in folded if not unicodedata.combining(ch))
     return " ".join(kept.split())

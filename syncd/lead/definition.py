@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from enum import StrEnum
+from functools import cached_property
 from typing import Any, Protocol
 
 
@@ -215,6 +216,11 @@ class Definition:
     placeholders: frozenset[str] = frozenset()
     region: str = "US"  # for phone numbers without a country
     matching: Mapping[EntityKind, Matching] = field(default_factory=dict)  # account, branch: how who belongs is judged
+
+    @cached_property
+    def identifying(self) -> Mapping[EntityKind, Sequence[str]]:
+        """The fields of each kind that are exact keys for matching."""
+        return {kind: [name for name, one in fields.items() if one.identifies] for kind, fields in self.fields.items()}
 
     def stage_order(self, name: str) -> int:
         """Return a stage's place on the ladder, from 0; -1 for the two places off it (recycled, disqualified)."""

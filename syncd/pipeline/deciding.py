@@ -198,7 +198,9 @@ def _decide_lead(
     else:
         if not alone and _taken_up(batch, view, state, judge):
             state = replace(state, handed_at=now, outcome="passed")
-        state = replace(state, refused=None, outcome=None if alone and state.handed_at is None else state.outcome)
+        said_last = None if alone and state.handed_at is None else state.outcome
+        if (state.refused, state.outcome) != (None, said_last):
+            state = replace(state, refused=None, outcome=said_last)
     if verdict is not None and verdict.passed and _in_crm(batch, view):
         state = replace(state, handed_at=now)
     facts = handoff_facts(

@@ -79,7 +79,8 @@ def key_rows_of(mappings: Mappings, view: EntityView) -> list[dict[str, Any]]:
         if kind_map is None or one.deleted:
             continue
         news = News(Record(id=one.id, modified=from_ms(one.modified), fields=one.fields), one.fields, (), False, False)
-        keys = keys_of(mappings.definition, kind_map.entity, _key_values(mappings, kind_map, news))
+        values = map_keys(kind_map, one.fields, _key_names(mappings, kind_map))
+        keys = keys_of(mappings.definition, kind_map.entity, values)
         rows += _key_rows(kind_map, [news], {one.id: view.id}, {one.id: keys})
     return rows
 
@@ -96,7 +97,8 @@ def _link(
     links = intake.links_of(connection, system, kind, [one.record.id for one in news])
     buried = {one.record.id for one in news if _was_ours(kind_map, one)}
     known = [one for one in news if not one.record.deleted or one.record.id in buried]
-    values = {one.record.id: _key_values(mappings, kind_map, one) for one in known}
+    named = _key_names(mappings, kind_map)
+    values = {one.record.id: map_keys(kind_map, one.fields, named) for one in known}
     keys = {one: keys_of(mappings.definition, kind_map.entity, found) for one, found in values.items()}
     fresh = [one for one in news if one.record.id in keys and one.record.id not in links.keys() | followed.disputed]
     holders = intake.holders_of(
@@ -174,10 +176,9 @@ def _sought(keys: Sequence[Key]) -> list[Key]:
     ]
 
 
-def _key_values(mappings: Mappings, kind_map: KindMap, one: News) -> dict[str, Any]:
-    fields = mappings.definition.fields[kind_map.entity]
-    names = [name for name, known in fields.items() if known.identifies]
-    return map_keys(kind_map, one.fields, dict.fromkeys((*names, *KEY_FIELDS[kind_map.entity])))
+def _key_names(mappings: Mappings, kind_map: KindMap) -> list[str]:
+    names = mappings.definition.identifying[kind_map.entity]
+    return list(dict.fromkeys((*names, *KEY_FIELDS[kind_map.entity])))
 
 
 def _own_keys(connection: Connection, kind_map: KindMap, fresh: Sequence[News]) -> dict[str, str]:
@@ -242,15 +243,19 @@ def _key_rows(
     kind_map: KindMap, news: Sequence[News], links: Mapping[str, str], keys: Mapping[str, Sequence[Key]]
 ) -> list[dict[str, Any]]:
     rows = []
+    referring = [
+        (line.reads[0], line.refers_to[1])
+        for line in kind_map.fields.values()
+        if line.refers_to is not None and line.reads
+    ]
     for one in news:
         entity = links.get(one.record.id)
         if entity is None:
             continue
         found = list(keys.get(one.record.id, ()))
-        for line in kind_map.fields.values():
-            raw = one.fields.get(line.reads[0]) if line.refers_to is not None and line.reads else None
-            if raw and line.refers_to is not None:
-                found.append(("ref", f"{kind_map.system}|{line.refers_to[1]}|{raw}"))
+        for field, kind in referring:
+            if raw := one.fields.get(field):
+                found.append(("ref", f"{kind_map.system}|{kind}|{raw}"))
         rows += [
             {"entity_kind": kind_map.entity.value, "key": key, "value": value, "entity": entity} for key, value in found
         ]

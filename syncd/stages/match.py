@@ -47,9 +47,7 @@ Match: TypeAlias = Linked | Unknown | Several
 def keys_of(definition: Definition, kind: EntityKind, values: Mapping[str, Any]) -> list[Key]:
     """Return the keys under which an entity with these values is found, the most certain first."""
     keys: list[Key] = [
-        (name, str(values[name])[:512])
-        for name, field in definition.fields[kind].items()
-        if field.identifies and values.get(name) not in (None, "")
+        (name, str(values[name])[:512]) for name in definition.identifying[kind] if values.get(name) not in (None, "")
     ]
     if kind is EntityKind.LEAD:
         person = person_key(values.get("phone"), values.get("last_name"))

@@ -98,13 +98,11 @@ def changes_between(before: Mapping[str, Any], after: Mapping[str, Any], provena
     if before == after:
         return ()
     changes = []
-    for name in {**before, **after}:
-        old, new = before.get(name), after.get(name)
-        if old != new:
-            source = provenance.get(name)
-            origin = Origin(*source) if source is not None else None
-            said, rule = (origin.words(), origin.rule) if origin is not None else ("nobody says so any more", "")
-            changes.append(Change(field=name, old=old, new=new, source=said, rule=rule))
+    for name in [one for one in {**before, **after} if before.get(one) != after.get(one)]:
+        source = provenance.get(name)
+        origin = Origin(*source) if source is not None else None
+        said, rule = (origin.words(), origin.rule) if origin is not None else ("nobody says so any more", "")
+        changes.append(Change(field=name, old=before.get(name), new=after.get(name), source=said, rule=rule))
     return tuple(changes)
 
 
@@ -129,7 +127,7 @@ def _collect(one: Said, offers: dict[str, list[Candidate]], new: Any = tuple.__n
                 echo = base[1] == "w"
             else:
                 follows = not insists
-        at = record.changed_at(reads) if changed else first
+        at = changed.get(reads[0], first) if len(reads) == 1 else record.changed_at(reads)
         candidate = new(Candidate, (follows, method, -at, system, kind, id, value, rule, echo))
         if name in offers:
             offers[name].append(candidate)

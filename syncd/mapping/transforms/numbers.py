@@ -75,6 +75,8 @@ _TIMES = {"k": 10**3, "m": 10**6, "b": 10**9}
 def _number(text: str, locale: str | None) -> Any:
     if len(text) > 60:
         return BAD_NUMBER
+    if len(text) < 16 and text.isascii() and text.isdecimal():
+        return int(text)
     text = text.removesuffix("%").strip()
     text = _CURRENCY.sub("", text).strip()
     text = text.replace("−", "-")
