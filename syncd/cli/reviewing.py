@@ -33,7 +33,7 @@ _WIDEST = 34
 @click.option("--limit", default=200, show_default=True)
 @click.pass_context
 def review(context: click.Context, config: Path, as_json: bool, limit: int) -> int:
-    """Say to which account or branch somebody belongs, where only a person can tell; on a terminal one key for each."""
+    """Say who belongs where and who is who, where only a person can tell; on a terminal one key for each."""
     if context.invoked_subcommand is not None:
         return 0
     from syncd.pipeline.reviewing import open_questions
@@ -77,14 +77,12 @@ def show(config: Path, as_json: bool, number: int) -> int:
 @click.argument("number", type=int)
 @click.argument("candidate", required=False)
 def accept(config: Path, number: int, candidate: str | None) -> int:
-    """Answer question NUMBER: it belongs to CANDIDATE (1, 2 or an id), and to no other that was shown."""
+    """Answer question NUMBER: it belongs to CANDIDATE (1, 2 or an id), or is the same person; to no other shown."""
     from syncd.pipeline import reviewing
 
     def say(connection: Connection, found: Review, now: int) -> str:
         side = reviewing.accept(connection, found, candidate, getpass.getuser(), now)
-        return (
-            f"{found.who.id} belongs to {found.about.value} {side.id} ({side.record}); undo: syncd review undo {number}"
-        )
+        return f"{found.who.id} {_is(found)} {side.id} ({side.record}); undo: syncd review undo {number}"
 
     return _answer(open_app(config), number, say)
 
@@ -94,12 +92,12 @@ def accept(config: Path, number: int, candidate: str | None) -> int:
 @click.argument("number", type=int)
 @click.argument("candidate", required=False)
 def reject(config: Path, number: int, candidate: str | None) -> int:
-    """Answer question NUMBER: it does not belong to CANDIDATE (the first); another may still be asked about."""
+    """Answer question NUMBER: not CANDIDATE (the first); another may still be asked about."""
     from syncd.pipeline import reviewing
 
     def say(connection: Connection, found: Review, now: int) -> str:
         side = reviewing.reject(connection, found, candidate, getpass.getuser(), now)
-        return f"{found.who.id} does not belong to {side.id} ({side.record}); undo: syncd review undo {number}"
+        return f"{found.who.id} {_is_not(found)} {side.id} ({side.record}); undo: syncd review undo {number}"
 
     return _answer(open_app(config), number, say)
 
@@ -108,12 +106,12 @@ def reject(config: Path, number: int, candidate: str | None) -> int:
 @config_option
 @click.argument("number", type=int)
 def neither(config: Path, number: int) -> int:
-    """Answer question NUMBER: it belongs to none of those shown."""
+    """Answer question NUMBER: none of those shown."""
     from syncd.pipeline import reviewing
 
     def say(connection: Connection, found: Review, now: int) -> str:
         reviewing.reject_all(connection, found, getpass.getuser(), now)
-        return f"{found.who.id} belongs to none of those shown; undo: syncd review undo {number}"
+        return f"{found.who.id} {_is_not(found)} any of those shown; undo: syncd review undo {number}"
 
     return _answer(open_app(config), number, say)
 
@@ -135,7 +133,7 @@ def undo(config: Path, number: int) -> int:
 
 def review_words(found: Review) -> str:
     """Return a question as a table of all sides; `*` marks what differs from the left."""
-    from syncd.pipeline.reviewing import side_by_side
+    from syncd.pipeline.reviewing import asked_words, side_by_side
 
     sides = [found.who, *(side for side, _ in found.candidates)]
     head = [f"{found.kind.value} {found.who.id}", *(f"{place}: {side.id}" for place, side in enumerate(sides[1:], 1))]
@@ -143,7 +141,7 @@ def review_words(found: Review) -> str:
     rows += [[line.label, *(_cut(*cell) for cell in line.cells)] for line in side_by_side(found)]
     widths = [max(len(row[place]) for row in rows) for place in range(len(rows[0]))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-    lines.insert(0, f"question {found.number}: to which {found.about.value} does this {found.kind.value} belong?")
+    lines.insert(0, f"question {found.number}: {asked_words(found)}")
     for place, (_, likely) in enumerate(found.candidates, 1):
         signs = ", ".join(f"{sign} {weight:+.1f}" for sign, weight in likely.signs)
         lines.append(f"{place}: {likely.weight:+.1f} bits: {signs}" + (f"; {likely.hold}" if likely.hold else ""))
@@ -154,6 +152,19 @@ def review_words(found: Review) -> str:
 
 
 _KEYS = "[a]ccept the first, [1] [2] accept that one, [r]eject the first, [n]either, [s]kip, [q]uit"
+
+
+def _is(found: Review) -> str:
+    from syncd.lead.definition import EntityKind
+
+    same = found.about is EntityKind.LEAD
+    return "is the same person as lead" if same else f"belongs to {found.about.value}"
+
+
+def _is_not(found: Review) -> str:
+    from syncd.lead.definition import EntityKind
+
+    return "is not the same person as" if found.about is EntityKind.LEAD else "does not belong to"
 
 
 def _cut(text: str, marked: bool) -> str:

@@ -14,6 +14,7 @@ from syncd.cli.common import config_option, open_app
 
 if TYPE_CHECKING:
     from syncd.lead.definition import EntityKind
+    from syncd.matching import Party
     from syncd.matching.tuning import Label, Score, Tuned
     from syncd.wiring import App
 
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Further labels: a CSV with left_name, right_name, left_street, ... and same (yes or no).",
 )
-@click.option("--about", type=click.Choice(["account", "branch"]), default="account", show_default=True)
+@click.option("--about", type=click.Choice(["account", "branch", "lead"]), default="account", show_default=True)
 def tune(config: Path, pairs: Path | None, about: str) -> int:
     """Propose thresholds from the answers given in review: a patch of definition.yaml on stdout, never applied.
 
@@ -61,6 +62,7 @@ def _answered(app: App, about: EntityKind) -> Iterator[Label]:
     from syncd.lead.definition import EntityKind
     from syncd.matching.tuning import Label
     from syncd.stages.enrich import as_party
+    from syncd.stages.recognise import person_of
     from syncd.store import handoff, pairings
 
     with app.engine.execution_options(syncd_reads_only=True).connect() as connection:
@@ -68,11 +70,14 @@ def _answered(app: App, about: EntityKind) -> Iterator[Label]:
         ids = {one for row in said for one in (row.entity, row.candidate)}
         known = handoff.load_related(connection, ids)
         kinds = handoff.kinds_of(connection, ids)
+
+    def party(one: str) -> Party:
+        values = known[one].values
+        return person_of(values, one) if about is EntityKind.LEAD else as_party(EntityKind(kinds[one]), values, one)
+
     for row in said:
         if row.entity in known and row.candidate in known:
-            left = as_party(EntityKind(kinds[row.entity]), known[row.entity].values, row.entity)
-            right = as_party(about, known[row.candidate].values, row.candidate)
-            yield Label(left=left, right=right, same=bool(row.same))
+            yield Label(left=party(row.entity), right=party(row.candidate), same=bool(row.same))
 
 
 def _labelled(path: Path) -> Iterator[Label]:

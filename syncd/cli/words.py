@@ -7,6 +7,7 @@ from typing import Any
 
 from syncd.cli.common import moment
 from syncd.lead.decision import Origin, Write
+from syncd.lead.definition import EntityKind
 from syncd.mapping.model import Mappings, Method
 from syncd.preview import Story
 
@@ -73,12 +74,19 @@ def story_json(story: Story, mappings: Mappings) -> dict[str, Any]:
                 "at": moment(row["at"]),
                 "by": row["by"],
                 "question": row["problem"],
-                "says": f"{'belongs' if row['same'] else 'does not belong'} to {row['about']} {row['candidate']}",
+                "says": _said(decision.entity, row),
             }
             for row in history.said
         ],
         "problems": [row["message"] for row in history.problems],
     }
+
+
+def _said(entity: str, row: Mapping[str, Any]) -> str:
+    if row["about"] != EntityKind.LEAD.value:
+        return f"{'belongs' if row['same'] else 'does not belong'} to {row['about']} {row['candidate']}"
+    other = row["candidate"] if row["entity"] == entity else row["entity"]
+    return f"is {'' if row['same'] else 'not '}the same person as lead {other}"
 
 
 def waiver_json(row: Mapping[str, Any]) -> dict[str, Any]:

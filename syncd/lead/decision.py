@@ -254,7 +254,10 @@ class Ask:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Likely:
-    """An account or branch that somebody may belong to. `signs`: (reason, bits); no reason holds a field's value."""
+    """An account or branch that somebody may belong to, or a lead that may be the same person.
+
+    `signs`: (reason, bits); no reason holds a field's value.
+    """
 
     id: str
     weight: float
@@ -276,6 +279,29 @@ class Question:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Merge:
+    """Records of one system and kind that a person said are of one person, though two leads hold them."""
+
+    system: str
+    kind: str
+    record: str
+    other: str
+    other_lead: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Doubles:
+    """Who else a lead may be. `keys`: what others find it by from now on.
+
+    `likely`: of whom nobody said whether they are, the likeliest first.
+    """
+
+    keys: tuple[str, ...]
+    likely: tuple[Likely, ...] = ()
+    merges: tuple[Merge, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Decision:
     """What every side should hold, why, and the writes that bring it about."""
 
@@ -292,6 +318,7 @@ class Decision:
     reads: Mapping[tuple[str, str, str], Mapping[str, Any]] = field(default_factory=dict)  # agreed by reading
     asks: tuple[Ask, ...] = ()
     question: Question | None = None
+    doubles: Doubles | None = None  # None: nothing that tells who it is has changed
     facts: Mapping[str, Any] = field(default_factory=dict)
     bad: Mapping[str, str] = field(default_factory=dict)
     fate: Fate = Fate.UNCHANGED

@@ -185,6 +185,7 @@ class Matching:
     margin: float | None = None
     prefer: Sequence[Preference] = ()
     weights: Mapping[str, float] = field(default_factory=dict)
+    creates_wait: bool = False  # of leads only: none is made in the CRM while it may be somebody who is known
 
 
 # The signs whose weight may be stated.
@@ -215,7 +216,7 @@ class Definition:
     currency: str = "USD"
     placeholders: frozenset[str] = frozenset()
     region: str = "US"  # for phone numbers without a country
-    matching: Mapping[EntityKind, Matching] = field(default_factory=dict)  # account, branch: how who belongs is judged
+    matching: Mapping[EntityKind, Matching] = field(default_factory=dict)  # lead: who is the same person
 
     @cached_property
     def identifying(self) -> Mapping[EntityKind, Sequence[str]]:

@@ -37,7 +37,7 @@ from syncd.lead.definition import (
     Stage,
 )
 from syncd.mapping.expr import compile_condition
-from syncd.mapping.schema import NAME, DefinitionFile, FieldSection, MatchSection
+from syncd.mapping.schema import NAME, DefinitionFile, FieldSection, MatchSection, PersonSection
 
 FACTS: Mapping[str, FieldType] = {**HANDOFF_FACTS, **SALES_FACTS, **CONDITION_FACTS}
 
@@ -115,8 +115,9 @@ class _Reader:
             placeholders=frozenset(one.strip().casefold() for one in model.placeholders),
             region=model.region,
             matching={
-                kind: self._matching(kind, getattr(model.matching, kind.value))
-                for kind in (EntityKind.ACCOUNT, EntityKind.BRANCH)
+                EntityKind.ACCOUNT: self._matching(EntityKind.ACCOUNT, model.matching.account),
+                EntityKind.BRANCH: self._matching(EntityKind.BRANCH, model.matching.branch),
+                EntityKind.LEAD: self._people(model.matching.lead),
             },
         )
 
@@ -180,7 +181,7 @@ class _Reader:
                 )
 
     def _matching(self, kind: EntityKind, section: MatchSection) -> Matching:
-        path = ("matching", kind.value)
+        path: Path_ = ("matching", kind.value)
         fields = self.fields[kind]
         found = []
         for i, one in enumerate(section.prefer):
@@ -193,15 +194,24 @@ class _Reader:
                     place, f"{name!r} is {fields[name].type.value}: none is the {sense.value}", f"write 'has {name}'"
                 )
             found.append(Preference(sense=sense, field=name))
-        usual = Matching(link=5.0, review=-2.0)
-        link, review = section.link, section.review
-        if (usual.link if link is None else link) < (usual.review if review is None else review):  # type: ignore[operator]
+        self._bands(path, section.link, section.review)
+        return Matching(
+            link=section.link,
+            review=section.review,
+            margin=section.margin,
+            prefer=tuple(found),
+            weights=dict(section.weights),
+        )
+
+    def _people(self, section: PersonSection) -> Matching:
+        self._bands(("matching", EntityKind.LEAD.value), section.link, section.review)
+        return Matching(link=section.link, review=section.review, creates_wait=section.creates_wait)
+
+    def _bands(self, path: Path_, link: float | None, review: float | None) -> None:
+        if (5.0 if link is None else link) < (-2.0 if review is None else review):
             self._say(
                 path, "'link' is below 'review', so nothing would ever be asked", "raise 'link', or lower 'review'"
             )
-        return Matching(
-            link=link, review=review, margin=section.margin, prefer=tuple(found), weights=dict(section.weights)
-        )
 
     def _stages(self) -> list[Stage]:
         return [

@@ -29,6 +29,7 @@ _NAMES = {
     "ReasonSection": "A reason",
     "MatchingSection": "Matching",
     "MatchSection": "What is judged otherwise",
+    "PersonSection": "What is judged otherwise of people",
     "MappingFile": "A mapping",
     "KindSection": "A kind of record",
     "FieldMapSection": "A line",

@@ -274,11 +274,23 @@ class MatchSection(Section):
     )
 
 
+class PersonSection(Section):
+    """How it is judged which leads are one person. In bits: 10 are a thousand to one."""
+
+    link: Bits | None = Field(default=None, description="from here on it is likely; usually 5")
+    review: Bits | None = Field(default=None, description="from here on a person is asked; usually -2")
+    creates_wait: bool = Field(
+        default=False,
+        description="a lead that is likely another one too is made in the CRM only once a person said whether it is",
+    )
+
+
 class MatchingSection(Section):
     """How likeness is judged; see docs/matching.md."""
 
     account: MatchSection = Field(default=MatchSection(), description="which account a lead or branch belongs to")
     branch: MatchSection = Field(default=MatchSection(), description="which branch a lead sits at")
+    lead: PersonSection = Field(default=PersonSection(), description="which leads are one person")
 
 
 class DefinitionFile(Section):

@@ -156,6 +156,14 @@ class Comparison:
         said = {sign for sign, _ in self.signs}
         return Sign.NAME_MIXED in said or said >= _ANOTHER_DOOR
 
+    def told(self, without: Sign | None = None) -> tuple[tuple[str, float], ...]:
+        """Return (reason, bits) of what the two themselves say; how many there are to choose from is left out."""
+        return tuple(
+            (sign.value, round(weight, 1))
+            for sign, weight in self.signs
+            if sign is not without and sign is not Sign.CHANCE
+        )
+
     def held(self, hold: Hold) -> Comparison:
         return replace(self, band=Band.REVIEW, hold=hold) if self.band is Band.LINK else self
 

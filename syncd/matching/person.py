@@ -100,11 +100,12 @@ def person_keys(form: Form) -> list[str]:
     """
     if not form.first or not form.last:
         return []
-    first = skeleton(_FULL.get(form.first[0], form.first)[0])
-    last = skeleton("".join(form.last))
-    keys = [f"p:{form.phone[-7:]} {first[:1]}{last[:2]}"] if form.phone else []
+    full = _FULL.get(form.first[0], form.first)[0]
+    first, last = skeleton(full), skeleton("".join(form.last))
+    initial = full[0].translate(_ONE_SOUND)
+    keys = [f"p:{form.phone} {initial}{last[:2]}"] if form.phone else []
     if form.words:
-        keys.append(f"k:{skeleton(form.words[0])[:8]} {first[:1]}{last[:5]}")
+        keys.append(f"k:{skeleton(form.words[0])[:8]} {initial}{last[:5]}")
     place = form.place
     both = " ".join(sorted((first[:2], last[:2])))  # imports mix first and last up
     street = (place.naming or place.street)[:1]
@@ -134,9 +135,9 @@ def _first_names(left: Sequence[str], right: Sequence[str]) -> Named:
         return Named.OTHER
     if set(left) <= set(right) or set(right) <= set(left) or may_be_one(left[0], right[0]):
         return Named.SAME
-    one, other = left[0], right[0]
-    initial = 1 in (len(one), len(other)) and one[0] == other[0]
-    return Named.CLOSE if initial or _is_slip(one, other) else Named.OTHER
+    short, long = sorted((left[0], right[0]), key=len)
+    initial = len(short) == 1 and any(one.startswith(short) for one in (long, *_FULL.get(long, ())))
+    return Named.CLOSE if initial or _is_slip(short, long) else Named.OTHER
 
 
 def _is_slip(left: str, right: str) -> bool:
@@ -144,4 +145,5 @@ def _is_slip(left: str, right: str) -> bool:
     return left.isalpha() and right.isalpha() and likeness(min(left, right), max(left, right)) >= _SLIP
 
 
+_ONE_SOUND = str.maketrans("cqwyjz", "kkviis")
 _SLIP = 0.55  # one slip in four letters

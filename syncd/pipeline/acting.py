@@ -20,7 +20,7 @@ from syncd.lead.definition import EntityKind
 from syncd.log import logger
 from syncd.mapping.model import Mappings
 from syncd.pipeline.answered import RETRY_MS, settle_answers, wake_leads
-from syncd.pipeline.asking import tell_questions
+from syncd.pipeline.asking import tell_doubles, tell_questions
 from syncd.pipeline.resembling import keep_keys
 from syncd.pipeline.succession import RANK
 from syncd.store import handoff, inbox, intake
@@ -103,6 +103,7 @@ def store_decisions(
     _save_places(connection, kept, now)
     _tell(connection, decisions, held, now)
     tell_questions(connection, kept, now)
+    tell_doubles(connection, kept, now)
     waiting = {one.entity for one in kept if one.fate is Fate.DEFERRED and not one.writes}
     next_turn = {one.entity for one in kept if one.looks_first}
     later = (waiting | held) - next_turn
@@ -275,8 +276,9 @@ def _tell(connection: Connection, decisions: Sequence[Decision], held: Collectio
     asked = {one.entity for one in decisions if one.asks}
     settled = handoff.with_problems(connection, [one.entity for one in decisions if one.entity not in asked])
     inbox.close_problems(
-        connection, entities=sorted(settled), kinds=("value does not fit", "conflict", "deleted", "oscillates")
+        connection, entities=sorted(settled), kinds=("value does not fit", "conflict", "deleted", "oscillates", "waits")
     )
+    inbox.close_problems(connection, entities=sorted(asked), kinds=("waits",))
     for one in decisions:
         for ask in one.asks:
             inbox.open_problem(

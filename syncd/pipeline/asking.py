@@ -1,6 +1,7 @@
-"""Puts before a person what only a person can tell: to which account or branch somebody belongs; and asks no longer.
+"""Puts before a person what only a person can tell: who belongs where, and who is who; and asks no longer.
 
-Whether there is a question is syncd.stages.enrich's to say, what was answered is syncd.pipeline.reviewing's.
+Whether there is a question is syncd.stages.enrich's and syncd.stages.recognise's to say, what was answered is
+syncd.pipeline.reviewing's.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from sqlalchemy import Connection
 
-from syncd.lead.decision import Decision, Likely, Related
+from syncd.lead.decision import Decision, Doubles, Likely, Merge, Question, Related
 from syncd.lead.definition import EntityKind
 from syncd.pipeline.succession import RANK
 from syncd.store import handoff, inbox, intake, likeness
@@ -29,7 +30,86 @@ def tell_questions(connection: Connection, decisions: Sequence[Decision], now: i
     _wake(connection, [one for one in decisions if one.kind in NOT_LEADS and one.changes], now)
 
 
+def tell_doubles(connection: Connection, decisions: Sequence[Decision], now: int) -> None:
+    """Ask of each two leads that may be one person once, of the later one; say what is to be merged over there."""
+    told = {one.entity: one.doubles for one in decisions if one.doubles is not None}
+    if not told:
+        return
+    before, askers = likeness.doubles_of(connection, told)
+    asked = handoff.with_problems(connection, told)
+    inbox.close_problems(connection, entities=sorted(asked), kinds=("person",))
+    woken: set[str] = set()
+    for lead, doubles in told.items():
+        earlier = {one.id for one in doubles.likely if one.id < lead}
+        if earlier != before.get(lead, set()):
+            likeness.ask_no_more(connection, [lead], likeness.DOUBLE)
+            likeness.ask(connection, EntityKind.LEAD, lead, sorted(earlier), likeness.DOUBLE)
+        later = {one.id for one in doubles.likely if one.id > lead}
+        for one in later - askers.get(lead, set()) - told.keys():
+            likeness.ask(connection, EntityKind.LEAD, one, [lead], likeness.DOUBLE)
+        woken |= later ^ askers.get(lead, set())
+    intake.mark_due(
+        connection, dict.fromkeys(woken - told.keys(), RANK[EntityKind.LEAD]), now, "another lead may be the same"
+    )
+    questions = {lead: found for lead, one in told.items() if (found := who_is_it(lead, one)) is not None}
+    shown = {one.id for found in questions.values() for one in found.candidates}
+    known = handoff.load_related(connection, shown | questions.keys()) if questions else {}
+    for lead, found in questions.items():
+        _ask_who(connection, lead, found, known, now)
+    for lead, doubles in told.items():
+        for merge in doubles.merges:
+            _propose(connection, lead, merge, now)
+
+
+def who_is_it(lead: str, doubles: Doubles | None) -> Question | None:
+    """Return what is asked of this lead: which earlier one it is, if any; of later ones those are asked."""
+    earlier = [one for one in doubles.likely if one.id < lead] if doubles is not None else []
+    return Question(about=EntityKind.LEAD, candidates=tuple(earlier[:_SHOWN])) if earlier else None
+
+
+def merge_key(lead: str, merge: Merge) -> str:
+    """Return the key of the proposal to merge two records: one, whichever of the two leads says it."""
+    record, keeper = (merge.record, merge.other_lead) if lead > merge.other_lead else (merge.other, lead)
+    return f"who|{merge.system} {merge.kind} {record}|{keeper}"
+
+
 # ---------------------------------------------------------------------------------------------------------------------
+
+_SHOWN = 2
+
+
+def _ask_who(connection: Connection, lead: str, found: Question, known: Mapping[str, Related], now: int) -> None:
+    first, *others = (f"lead {_name(one.id, known)} ({_why(one)})" for one in found.candidates)
+    inbox.open_problem(
+        connection,
+        key=f"person|{lead}",
+        kind="person",
+        entity=lead,
+        now=now,
+        message=f"lead {_name(lead, known)} may be the same person as {first}"
+        + "".join(f", or as {other}" for other in others)
+        + ". Nothing was joined; say whether it is with `syncd review`",
+    )
+
+
+def _propose(connection: Connection, lead: str, merge: Merge, now: int) -> None:
+    """Nobody is merged by us: a person does that over there, and the sign of it closes this."""
+    later = lead > merge.other_lead
+    record, other = (merge.record, merge.other) if later else (merge.other, merge.record)
+    key = merge_key(lead, merge)
+    if inbox.open_keys(connection, key):
+        return
+    inbox.open_problem(
+        connection,
+        key=key,
+        kind="duplicate",
+        system=merge.system,
+        entity=merge.other_lead if later else lead,
+        record=f"{merge.system} {merge.kind} {record}",
+        now=now,
+        message=f"{merge.system} {merge.kind} {record} and {merge.kind} {other} are of one person, as somebody said in "
+        f"review; both are kept up to date. Merge the two over there; syncd follows by itself",
+    )
 
 
 def _ask(connection: Connection, asking: Sequence[Decision], now: int) -> None:

@@ -17,6 +17,7 @@ from syncd.lead.decision import EntityView, Related, Waiver
 from syncd.lead.definition import EntityKind
 from syncd.mapping.model import Create, Mappings
 from syncd.matching import Rules
+from syncd.pipeline.doubles import People, look_for_people
 from syncd.pipeline.resembling import Near, look_around
 from syncd.stages.enrich import rules_of
 from syncd.stages.match import Key
@@ -36,6 +37,7 @@ class Batch:
     may_create: frozenset[tuple[str, str]] = frozenset()  # (system, kind) whose like are known freshly enough
     waivers: Mapping[str, Sequence[Waiver]] = field(default_factory=dict)  # lead -> those in force
     near: Near = field(default_factory=Near)  # what resembles whom, and what people said of that
+    people: People = field(default_factory=People)  # who may be whom
 
     @cached_property
     def crm(self) -> frozenset[str]:
@@ -45,8 +47,8 @@ class Batch:
 
     @cached_property
     def rules(self) -> Mapping[EntityKind, Rules]:
-        """How it is judged who belongs to which account, and sits at which branch."""
-        return {kind: rules_of(self.mappings.definition, kind) for kind in (EntityKind.ACCOUNT, EntityKind.BRANCH)}
+        """How it is judged who belongs to which account, sits at which branch, and is the same person."""
+        return {kind: rules_of(self.mappings.definition, kind) for kind in EntityKind}
 
     def find(self, kind: EntityKind, key: str, value: str | None) -> list[Related]:
         if not value:
@@ -90,7 +92,7 @@ def with_related(
     views: Sequence[EntityView],
     merged: Mapping[str, tuple[dict[str, Any], dict[str, Any], dict[str, str]]],
 ) -> Batch:
-    """Read the accounts and branches that these entities may belong to."""
+    """Read the accounts and branches that these entities may belong to, and the leads that they may be."""
     accounts: set[Key] = set()
     sites: set[Key] = set()
     ids: set[str] = set()
@@ -111,8 +113,11 @@ def with_related(
         for key, held in intake.holders_of(connection, EntityKind.BRANCH.value, sites).items():
             holders[(EntityKind.BRANCH, key)] = sorted(held)
             ids.update(held)
-    near = look_around(connection, views, {one: found[0] for one, found in merged.items()}, holders)
-    return replace(batch, holders=holders, near=near, related=handoff.load_related(connection, ids | near.ids))
+    values = {one: found[0] for one, found in merged.items()}
+    near = look_around(connection, views, values, holders)
+    people = look_for_people(connection, views, values)
+    related = handoff.load_related(connection, ids | near.ids | people.ids)
+    return replace(batch, holders=holders, near=near, people=people, related={**related, **people.here})
 
 
 # ---------------------------------------------------------------------------------------------------------------------

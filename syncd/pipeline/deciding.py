@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 from syncd.lead.decision import (
     Ask,
     Decision,
+    Doubles,
     EntityView,
     Fate,
     LeadState,
@@ -26,6 +27,7 @@ from syncd.lead.decision import (
 from syncd.lead.definition import SALES_FACTS, EntityKind
 from syncd.mapping.model import BadValue, Create, FieldMap, Mappings
 from syncd.pipeline.batch import Batch, with_references, with_related
+from syncd.pipeline.doubles import ask_before_creating, find_doubles
 from syncd.pipeline.placing import fill_from_account, place_branch, place_lead
 from syncd.pipeline.unanswered import keep, own_up
 from syncd.stages.deliver import plan_create, plan_update
@@ -211,7 +213,12 @@ def _decide_lead(
     # An owner whom nobody knows is written nowhere, and no record is made that would fall to somebody else.
     unknown = {name: BadValue(bad[name]) for name in batch.mappings.owner_names if name in bad}
     held = {**values, **unknown, **facts}
+    doubles = find_doubles(batch, view)
+    waits = ask_before_creating(batch, view, doubles) if passed and not _in_crm(batch, view) else None
+    if waits is not None:
+        view = replace(view, in_review=True)
     writes, reads, asks = _plan(batch, view, held, provenance, allowed=passed, waiting=waiting)
+    asks += [waits] if waits is not None else []
     if passed and _buried(batch, view):
         asks.append(_ask_buried(batch, view))
     spoke = (state.outcome, state.refused, state.cycle) != (before.outcome, before.refused, before.cycle)
@@ -230,6 +237,7 @@ def _decide_lead(
         withdrawn=before.outcome == "refused" and state.outcome is None,
         fate=_fate_at_gate(view, state, verdict, writes, asks),
         question=question,
+        doubles=doubles,
     )
 
 
@@ -377,6 +385,7 @@ def _sum_up(
     withdrawn: bool = False,
     fate: Fate | None = None,
     question: Question | None = None,
+    doubles: Doubles | None = None,
 ) -> Decision:
     changes = changes_between(view.values, values, provenance)
     if fate is None:
@@ -395,6 +404,7 @@ def _sum_up(
         reads=reads,
         asks=tuple(asks),
         question=question,
+        doubles=doubles,
         facts=facts,
         bad=bad,
         fate=fate,

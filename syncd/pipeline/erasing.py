@@ -11,10 +11,11 @@ from typing import Any
 from sqlalchemy import Connection
 
 from syncd.lead.decision import Origin
+from syncd.lead.definition import EntityKind
 from syncd.mapping.model import Mappings
 from syncd.pipeline.intake import key_rows_of
 from syncd.pipeline.succession import RANK
-from syncd.store import handoff, intake, succession, sweep
+from syncd.store import handoff, inbox, intake, likeness, succession, sweep
 from syncd.store.database import serialise_intake
 
 
@@ -29,7 +30,11 @@ def forget_erased(
     sweep.blank_records(connection, system, kind, gone)
     living = succession.living_records(connection, entities)
     for view in handoff.load_views(connection, entities):
+        _, asking = likeness.doubles_of(connection, [view.id])
+        rank = RANK[EntityKind.LEAD]
+        intake.mark_due(connection, dict.fromkeys(asking.get(view.id, ()), rank), now, "another lead was erased")
         sweep.forget_traces(connection, view.id)
+        inbox.close_problems(connection, entities=[view.id], kinds=("match", "person"))
         if not living.get(view.id):
             sweep.empty_entity(connection, view.id, now)
             continue

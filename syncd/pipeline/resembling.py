@@ -61,7 +61,8 @@ def look_around(
 
 
 def keep_keys(connection: Connection, decisions: Sequence[Decision]) -> None:
-    """Let the accounts and branches among these be found by what they are like now."""
+    """Let these be found by what they are like now."""
+    _keep_people(connection, {one.entity: one.doubles.keys for one in decisions if one.doubles is not None})
     for kind in (EntityKind.ACCOUNT, EntityKind.BRANCH):
         ours = {one.entity: one for one in decisions if one.kind is kind}
         if not ours:
@@ -77,6 +78,13 @@ def keep_keys(connection: Connection, decisions: Sequence[Decision]) -> None:
 
 
 # ---------------------------------------------------------------------------------------------------------------------
+
+
+def _keep_people(connection: Connection, keys: Mapping[str, Sequence[str]]) -> None:
+    if keys:
+        wanted = {one: set(found) for one, found in keys.items()}
+        held = likeness.keys_of(connection, wanted)
+        likeness.keep(connection, EntityKind.LEAD, wanted, {one: held.get(one, set()) for one in wanted}, MOST_PER_KEY)
 
 
 def _is_placed(

@@ -12,9 +12,10 @@ from typing import Any
 from sqlalchemy import Connection
 
 from syncd.lead.branch import mail_domain
-from syncd.lead.decision import Likely
+from syncd.lead.decision import Decision, Likely, Merge, Question
 from syncd.lead.definition import EntityKind
 from syncd.mapping.model import Mappings
+from syncd.pipeline.asking import merge_key, who_is_it
 from syncd.pipeline.deciding import decide_batch
 from syncd.pipeline.succession import RANK
 from syncd.store import handoff, inbox, intake, likeness, pairings
@@ -57,7 +58,7 @@ def side_by_side(review: Review) -> list[Line]:
     """Return what any side has, fact by fact."""
     sides = [review.who, *(side for side, _ in review.candidates)]
     lines = []
-    for label, read in _SHOWN.items():
+    for label, read in (_SHOWN_OF_PEOPLE if review.about is EntityKind.LEAD else _SHOWN).items():
         told = [read(side.values) for side in sides]
         differs = [bool(one and told[0] and one.casefold() != told[0].casefold()) for one in told]
         if any(told):
@@ -66,19 +67,20 @@ def side_by_side(review: Review) -> list[Line]:
 
 
 def open_questions(connection: Connection, limit: int) -> list[Any]:
-    """Return the open problems that ask, the latest first."""
-    return inbox.list_problems(connection, kind="match", limit=limit)
+    """Return the open problems that ask, those of one kind together, the latest first."""
+    return inbox.list_problems(connection, kinds=_KINDS, limit=limit)
 
 
 def read_review(connection: Connection, mappings: Mappings, number: int, now: int) -> Review:
     """Return a question with both sides as they are now. Raises NoQuestion."""
     row = inbox.problem_of(connection, number)
-    if row is None or row.kind != "match":
+    if row is None or row.kind not in _KINDS:
         raise NoQuestion(f"there is no question {number}; `syncd review` lists those there are")
     found = decide_batch(connection, mappings, [row.entity], now, ())
-    if not row.open or not found or found[0].question is None:
+    question = _asked_now(row.kind, found[0]) if row.open and found else None
+    if question is None:
         raise NoQuestion(f"question {number} is settled; `syncd review undo {number}` takes back what was answered")
-    decision, question = found[0], found[0].question
+    decision = found[0]
     known = handoff.load_related(connection, [row.entity, *(one.id for one in question.candidates)])
 
     def side(one: str, values: Mapping[str, Any]) -> Side:
@@ -95,13 +97,17 @@ def read_review(connection: Connection, mappings: Mappings, number: int, now: in
 
 
 def accept(connection: Connection, review: Review, candidate: str | None, by: str, now: int) -> Side:
-    """Remember that it belongs to this candidate (None: the only one) and to none of the others. Raises NoQuestion."""
+    """Remember that it is this candidate's (None: the only one) and no other's. Raises NoQuestion.
+
+    A lead that is the same person as one may be the same as another, too: of that nothing is said.
+    """
     if candidate is None and len(review.candidates) > 1:
         raise NoQuestion(
             f"question {review.number} has {len(review.candidates)} candidates; say which: 1 or 2, or an id"
         )
     chosen = _candidate(review, candidate)
-    _remember(connection, review, {side.id: side is chosen for side, _ in review.candidates}, by, now)
+    sides = [chosen] if review.about is EntityKind.LEAD else [side for side, _ in review.candidates]
+    _remember(connection, review, {side.id: side is chosen for side in sides}, by, now)
     return chosen
 
 
@@ -119,17 +125,33 @@ def reject_all(connection: Connection, review: Review, by: str, now: int) -> Non
 def undo(connection: Connection, number: int, now: int) -> int:
     """Take back everything that was answered to a question; return how many entities are decided again."""
     serialise_intake(connection)
-    entities = pairings.undo(connection, number)
-    if not entities:
+    said = pairings.undo(connection, number)
+    if not said:
         raise NoQuestion(f"nothing was answered to question {number}")
-    kinds = handoff.kinds_of(connection, entities)
+    pairs = [(row.entity, row.candidate) for row in said if row.about == EntityKind.LEAD.value]
+    likeness.look_again(connection, {one for pair in pairs for one in pair})
+    _withdraw_merges(connection, pairs)
+    kinds = handoff.kinds_of(connection, {row.entity for row in said} | {one for pair in pairs for one in pair})
     intake.mark_due(
         connection, {one: RANK[EntityKind(kind)] for one, kind in kinds.items()}, now, "a review was undone"
     )
     return len(kinds)
 
 
+def asked_words(review: Review) -> str:
+    """Return the question in words."""
+    if review.about is EntityKind.LEAD:
+        return "is this lead the same person?"
+    return f"to which {review.about.value} does this {review.kind.value} belong?"
+
+
 # ---------------------------------------------------------------------------------------------------------------------
+
+_KINDS = ("match", "person")  # of problems that are answered in review
+
+
+def _asked_now(kind: str, decision: Decision) -> Question | None:
+    return who_is_it(decision.entity, decision.doubles) if kind == "person" else decision.question
 
 
 def _first(*names: str) -> Callable[[Mapping[str, Any]], str]:
@@ -148,6 +170,16 @@ _SHOWN: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
         values.get("domain") or mail_domain(values.get("email")) or values.get("website") or ""
     ),
     "ERP number": _first("erp_customer", "customer"),
+}
+
+
+_SHOWN_OF_PEOPLE: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
+    "first name": _first("first_name"),
+    "last name": _first("last_name"),
+    "e-mail": _first("email"),
+    "title": _first("title"),
+    "company": _first("company"),
+    **{label: read for label, read in _SHOWN.items() if label not in ("name", "ERP number")},
 }
 
 
@@ -180,6 +212,23 @@ def _remember(connection: Connection, review: Review, said: Mapping[str, bool], 
             for candidate, same in said.items()
         ],
     )
-    inbox.close_problems(connection, key=f"match|{review.who.id}")
-    likeness.ask_no_more(connection, [review.who.id])
-    intake.mark_due(connection, {review.who.id: RANK[review.kind]}, now, "a person said who it is")
+    if review.about is EntityKind.LEAD:
+        inbox.close_problems(connection, entities=[review.who.id], kinds=("person",))
+        due = [review.who.id, *said]
+    else:
+        inbox.close_problems(connection, key=f"match|{review.who.id}")
+        likeness.ask_no_more(connection, [review.who.id])
+        due = [review.who.id]
+    intake.mark_due(connection, dict.fromkeys(due, RANK[review.kind]), now, "a person said who it is")
+
+
+def _withdraw_merges(connection: Connection, pairs: Sequence[tuple[str, str]]) -> None:
+    """Close what was proposed of leads of which it is no longer said that they are one."""
+    known = handoff.load_related(connection, {one for pair in pairs for one in pair})
+    for one, other in pairs:
+        mine, theirs = (known[lead].records if lead in known else {} for lead in (one, other))
+        for (system, kind), record in mine.items():
+            if (system, kind) in theirs:
+                twin = theirs[(system, kind)]
+                merge = Merge(system=system, kind=kind, record=record, other=twin, other_lead=other)
+                inbox.close_problems(connection, key=merge_key(one, merge))

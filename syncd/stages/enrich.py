@@ -15,6 +15,7 @@ from syncd.lead.decision import Likely, Question, Related
 from syncd.lead.definition import Definition, EntityKind, Matching
 from syncd.matching import (
     COMPANY,
+    PERSON,
     SITE,
     Band,
     Candidate,
@@ -39,8 +40,8 @@ BranchFound: TypeAlias = tuple[Related, str] | Question | None
 
 
 def rules_of(definition: Definition, about: EntityKind) -> Rules:
-    """Return how it is judged which account, or branch, somebody belongs to, as far as the definition says."""
-    return with_stated(SITE if about is EntityKind.BRANCH else COMPANY, definition.matching.get(about, Matching()))
+    """Return how it is judged to which account or branch somebody belongs, or which lead is the same person."""
+    return with_stated(_RULES[about], definition.matching.get(about, Matching()))
 
 
 def with_stated(rules: Rules, stated: Matching) -> Rules:
@@ -155,6 +156,7 @@ def sought_keys(kind: EntityKind, values: Mapping[str, Any], of: EntityKind) -> 
 
 # ---------------------------------------------------------------------------------------------------------------------
 
+_RULES = {EntityKind.ACCOUNT: COMPANY, EntityKind.BRANCH: SITE, EntityKind.LEAD: PERSON}
 # What makes two addresses of one account one door, whatever else is said of them.
 _STREET = {Sign.STREET_SAME, Sign.STREET_CLOSE}
 _HOUSE = {Sign.HOUSE_SAME, Sign.HOUSE_PART}
@@ -264,11 +266,7 @@ def _question(candidates: Sequence[Candidate], about: EntityKind, without: Sign 
             Likely(
                 id=one.id,
                 weight=one.comparison.weight,
-                signs=tuple(
-                    (sign.value, round(weight, 1))
-                    for sign, weight in one.comparison.signs
-                    if sign is not without and sign is not Sign.CHANCE
-                ),
+                signs=one.comparison.told(without),
                 hold=one.comparison.hold.value if one.comparison.hold else None,
             )
             for one in candidates[:_SHOWN]

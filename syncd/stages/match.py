@@ -15,7 +15,7 @@ from syncd.lead.definition import Definition, EntityKind
 Key: TypeAlias = tuple[str, str]  # (kind of key, canonical value)
 
 # Keys that find related entities but never say that two records are the same one.
-RELATING = frozenset({"ref", "account", "site", "customer", "company", "like", "asked", "nowhere"})
+RELATING = frozenset({"ref", "account", "site", "customer", "company", "like", "asked", "double", "nowhere"})
 # Keys that speak only where a surer one is lacking on one of the two sides -> the name under which that side is found.
 # What accounts of one company may share, each being an account of its own at another address.
 SHARED = frozenset({"name", "domain"})

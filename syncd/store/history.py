@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Table, and_, select
+from sqlalchemy import Connection, Table, and_, or_, select
 
+from syncd.lead.definition import EntityKind
 from syncd.store.tables import (
     intent,
     ledger,
@@ -49,12 +50,17 @@ def read_history(connection: Connection, entity: str) -> History:
         ledger=_rows(connection, ledger, ledger.c.entity == entity, ledger.c.id),
         writes=_rows(connection, intent, intent.c.entity == entity, intent.c.at),
         problems=_rows(connection, problem, and_(problem.c.entity == entity, problem.c.open), problem.c.id),
-        said=_rows(connection, pairing, pairing.c.entity == entity, pairing.c.at),
+        said=_rows(connection, pairing, or_(pairing.c.entity == entity, _of_two_leads(entity)), pairing.c.at),
         waivers=_rows(connection, waiver, waiver.c.lead == entity, waiver.c.id),
     )
 
 
 # ---------------------------------------------------------------------------------------------------------------------
+
+
+def _of_two_leads(entity: str) -> Any:
+    """What is said of two people is said of either, whichever was asked about."""
+    return and_(pairing.c.candidate == entity, pairing.c.about == EntityKind.LEAD.value)
 
 
 def _rows(connection: Connection, table: Table, where: Any, order: Any) -> Sequence[Row]:

@@ -86,10 +86,13 @@ def problem_of(connection: Connection, number: int) -> Any:
     return connection.execute(select(problem).where(problem.c.id == number)).first()
 
 
-def list_problems(connection: Connection, *, kind: str | None = None, limit: int = 200) -> list[Any]:
+def list_problems(
+    connection: Connection, *, kind: str | None = None, kinds: Sequence[str] = (), limit: int = 200
+) -> list[Any]:
     query = select(problem).where(problem.c.open.is_(True)).order_by(problem.c.kind, problem.c.last_seen.desc())
-    if kind:
-        query = query.where(problem.c.kind == kind)
+    wanted = [kind] if kind else list(kinds)
+    if wanted:
+        query = query.where(problem.c.kind.in_(wanted))
     return list(connection.execute(query.limit(limit)))
 
 

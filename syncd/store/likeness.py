@@ -1,4 +1,4 @@
-"""Queries of the keys under which accounts and branches are found by what they resemble.
+"""Queries of the keys under which accounts, branches and leads are found by what they resemble.
 
 They stand beside the exact keys and never link, nor does the key of whoever a person is asked about; what they are made
 of is syncd.matching's.
@@ -16,14 +16,51 @@ from syncd.store.rows import chunks, execute_many, insert_missing
 from syncd.store.tables import match_key
 
 LIKE = "like"
-ASKED = "asked"
+ASKED = "asked"  # -> the account or branch that somebody may belong to
+DOUBLE = "double"  # -> the earlier lead that this one may be too
 _NOTHING = ""  # kept for those that have no key, so that they are known to have been looked at
 
 
-def any_kept(connection: Connection, kind: EntityKind) -> bool:
+def any_kept(connection: Connection, kind: EntityKind, key: str = LIKE) -> bool:
     """Return whether anything of this kind can be found by likeness."""
-    query = select(match_key.c.entity).where(match_key.c.entity_kind == kind.value, match_key.c.key == LIKE).limit(1)
+    query = select(match_key.c.entity).where(match_key.c.entity_kind == kind.value, match_key.c.key == key).limit(1)
     return connection.execute(query).first() is not None
+
+
+def kept_of(connection: Connection, entities: Iterable[str]) -> set[str]:
+    """Return those of these that were looked at."""
+    found: set[str] = set()
+    for part in chunks(entities):
+        query = select(match_key.c.entity).where(match_key.c.entity.in_(part), match_key.c.key == LIKE).distinct()
+        found.update(connection.execute(query).scalars())
+    return found
+
+
+def look_again(connection: Connection, leads: Iterable[str]) -> None:
+    """Have these leads looked at when they are decided next, though nothing of them changed."""
+    for part in chunks(leads):
+        connection.execute(
+            delete(match_key).where(
+                match_key.c.entity.in_(part), match_key.c.key == LIKE, match_key.c.entity_kind == EntityKind.LEAD.value
+            )
+        )
+
+
+def doubles_of(connection: Connection, leads: Iterable[str]) -> tuple[dict[str, set[str]], dict[str, set[str]]]:
+    """Return of these leads (the earlier ones that each may be too, the later ones that may be it)."""
+    earlier: dict[str, set[str]] = {}
+    later: dict[str, set[str]] = {}
+    if not any_kept(connection, EntityKind.LEAD, DOUBLE):
+        return earlier, later  # nearly always
+    pair = select(match_key.c.entity, match_key.c.value).where(
+        match_key.c.entity_kind == EntityKind.LEAD.value, match_key.c.key == DOUBLE
+    )
+    for part in chunks(leads):
+        for one, other in connection.execute(pair.where(match_key.c.entity.in_(part))):
+            earlier.setdefault(one, set()).add(other)
+        for one, other in connection.execute(pair.where(match_key.c.value.in_(part))):
+            later.setdefault(other, set()).add(one)
+    return earlier, later
 
 
 def holders(connection: Connection, kind: EntityKind, keys: Iterable[str]) -> dict[str, list[str]]:
@@ -73,15 +110,15 @@ def keep(
     insert_missing(connection, match_key, rows)
 
 
-def ask(connection: Connection, kind: EntityKind, entity: str, candidates: Iterable[str]) -> None:
+def ask(connection: Connection, kind: EntityKind, entity: str, candidates: Iterable[str], key: str = ASKED) -> None:
     """Remember of whom a person is asked, so that a change of one of them leads to whoever asks."""
-    rows = [{"entity_kind": kind.value, "key": ASKED, "value": one, "entity": entity} for one in candidates]
+    rows = [{"entity_kind": kind.value, "key": key, "value": one, "entity": entity} for one in candidates]
     insert_missing(connection, match_key, rows)
 
 
-def ask_no_more(connection: Connection, entities: Iterable[str]) -> None:
+def ask_no_more(connection: Connection, entities: Iterable[str], key: str = ASKED) -> None:
     for part in chunks(entities):
-        connection.execute(delete(match_key).where(match_key.c.entity.in_(part), match_key.c.key == ASKED))
+        connection.execute(delete(match_key).where(match_key.c.entity.in_(part), match_key.c.key == key))
 
 
 # ---------------------------------------------------------------------------------------------------------------------

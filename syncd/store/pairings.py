@@ -29,17 +29,30 @@ def read_said(connection: Connection, entities: Sequence[str]) -> Said:
     return yes, no
 
 
+def said_of_people(connection: Connection, leads: Sequence[str]) -> dict[str, dict[str, bool]]:
+    """Return lead -> other lead -> whether a person said that they are one, whichever of the two was asked about."""
+    found: dict[str, dict[str, bool]] = {}
+    if connection.execute(select(pairing.c.entity).limit(1)).first() is None:
+        return found  # nearly always
+    for part in chunks(leads):
+        ours = or_(pairing.c.entity.in_(part), pairing.c.candidate.in_(part))
+        for row in connection.execute(select(pairing).where(pairing.c.about == EntityKind.LEAD.value, ours)):
+            found.setdefault(row.entity, {})[row.candidate] = row.same
+            found.setdefault(row.candidate, {})[row.entity] = row.same
+    return found
+
+
 def save_said(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
     """Store answers; a later one about the same two takes the place of the earlier."""
     upsert(connection, pairing, rows)
 
 
-def undo(connection: Connection, problem: int) -> list[str]:
-    """Take back what was said to a question; return the entities that it was said of."""
+def undo(connection: Connection, problem: int) -> list[Any]:
+    """Take back what was said to a question; return it."""
     said = pairing.c.problem == problem
-    entities = list(connection.execute(select(pairing.c.entity).where(said).distinct()).scalars())
+    rows = list(connection.execute(select(pairing).where(said)))
     connection.execute(delete(pairing).where(said))
-    return entities
+    return rows
 
 
 def all_said(connection: Connection) -> list[Any]:
@@ -61,5 +74,6 @@ def hand_on(connection: Connection, keeper: str, others: Sequence[str]) -> None:
         for name in ("entity", "candidate"):
             row[name] = keeper if row[name] in others else row[name]
     connection.execute(delete(pairing).where(about))
+    rows = [row for row in rows if row["entity"] != row["candidate"]]  # two leads that are one now
     insert_missing(connection, pairing, [row for row in rows if not row["same"]])
     upsert(connection, pairing, [row for row in rows if row["same"]])

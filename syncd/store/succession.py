@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, and_, delete, select, update
 
+from syncd.store.likeness import DOUBLE, look_again
 from syncd.store.pairings import hand_on
 from syncd.store.rows import chunks, insert_missing, upsert
 from syncd.store.tables import (
@@ -26,7 +27,7 @@ from syncd.store.tables import (
 )
 
 RecordKey = tuple[str, str, str]  # (system, kind, id)
-_NAMING_AN_ENTITY = ("account", "asked")  # keys whose value is the id of an account or branch
+_NAMING_AN_ENTITY = ("account", "asked", "double")  # keys whose value is an entity's id
 
 
 def survivors_of(connection: Connection, system: str, kind: str, ids: Iterable[str]) -> dict[str, str]:
@@ -87,6 +88,8 @@ def join_entities(
     members = connection.execute(select(match_key).where(placed)).all()
     insert_missing(connection, match_key, [{**row._mapping, "value": keeper} for row in members])
     connection.execute(delete(match_key).where(placed))
+    connection.execute(delete(match_key).where(match_key.c.key == DOUBLE, match_key.c.value == match_key.c.entity))
+    look_again(connection, [keeper])
     connection.execute(delete(due).where(due.c.entity.in_(others)))
     connection.execute(delete(entity).where(entity.c.id.in_(others)))
     connection.execute(update(entity).where(entity.c.id == keeper).values(state=dict(state), updated_at=now))

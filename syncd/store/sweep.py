@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, and_, delete, func, select, update
+from sqlalchemy import Connection, and_, delete, func, or_, select, update
 
 from syncd.store.rows import chunks, upsert
 from syncd.store.tables import (
@@ -130,7 +130,7 @@ def forget_traces(connection: Connection, one: str) -> None:
     """Drop the values that were kept of an entity's past: the names of what changed and why stay."""
     connection.execute(delete(touch).where(touch.c.lead == one))
     connection.execute(delete(match_key).where(match_key.c.entity == one))
-    connection.execute(delete(pairing).where(pairing.c.entity == one))
+    connection.execute(delete(pairing).where(or_(pairing.c.entity == one, pairing.c.candidate == one)))
     for row in connection.execute(select(ledger.c.id, ledger.c.changes).where(ledger.c.entity == one)).all():
         told = {name: [None, None, *change[2:]] for name, change in row.changes.items()}
         connection.execute(update(ledger).where(ledger.c.id == row.id).values(changes=told))

@@ -375,8 +375,9 @@ budget = Table(
     Column("remaining", Integer),
 )
 
-# What people said of two that resemble each other: `entity` belongs to the account or branch `candidate`, or (`same`
-# false) does not. `problem` is the number of the question that was answered. Deciding obeys it until it is undone.
+# What people said of two that resemble each other: `entity` belongs to the account or branch `candidate`, is the same
+# person as the lead `candidate`, or (`same` false) neither. `problem` is the number of the question that was answered.
+# Deciding obeys it until it is undone.
 pairing = Table(
     "pairing",
     metadata,

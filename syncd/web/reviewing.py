@@ -1,4 +1,4 @@
-"""The Review page: what only a person can tell about who belongs where, side by side, one key for each answer.
+"""The Review page: what only a person can tell about who belongs where and who is who, one key for each answer.
 
 What an answer does is syncd.pipeline.reviewing's, as for `syncd review`.
 """
@@ -28,7 +28,7 @@ MOST = 200
 _DONE = {
     "accept": "Accepted.",
     "reject": "Rejected: the others may still be asked about.",
-    "neither": "It belongs to none of those shown.",
+    "neither": "It is none of those shown.",
     "undo": "Taken back; it is decided again at the next handoff.",
 }
 
@@ -118,7 +118,7 @@ class ReviewAnswers:
         text = render(
             "review.html", up="../", page="review", mappings=True, rows=rows, found=found, lines=_lines(found),
             outcome=outcome, token=self.token.text, by=by, was=was, approves=self._desk.approves,
-            following=_following(rows, found),
+            following=_following(rows, found), asked=reviewing.asked_words,
         )  # fmt: skip
         return Response(text, status, HEADERS, media_type="text/html")
 

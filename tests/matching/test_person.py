@@ -35,6 +35,7 @@ def person(first: str, last: str, **more: str) -> Form:
         (("Smith", "Anna"), ("Anna", "Smith"), Named.SAME),
         (("Anna", "van der Berg"), ("Anna", "Vanderberg"), Named.SAME),
         (("W.", "Smith"), ("William", "Smith"), Named.CLOSE),
+        (("W.", "Smith"), ("Bill", "Smith"), Named.CLOSE),
         (("Maria", "Garcia"), ("Mario", "Garcia"), Named.CLOSE),
         (("Sophie", "Conboy"), ("Sophie", "Cnoboy"), Named.CLOSE),
         (("Maria", "Garcia"), ("Mario", "Garcio"), Named.OTHER),

@@ -1,0 +1,76 @@
+"""Which other leads may be the same person: names first, then whatever else the two have in common.
+
+Which leads there are to choose from is the caller's to read; how like two are is weighed in `syncd.matching`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from syncd.lead.decision import Likely, Related
+from syncd.matching import (
+    Band,
+    Candidate,
+    Form,
+    Frequencies,
+    Hold,
+    Named,
+    Party,
+    Rules,
+    choose,
+    form_of,
+    named,
+    party_of,
+)
+
+# What tells who somebody is and where to find them; others are looked for anew when one of these changes.
+TELLING = ("first_name", "last_name", "company", "phone", "street", "city", "postcode")
+
+
+def person_of(values: Mapping[str, Any], lead: str = "") -> Party:
+    """Return what is compared of a lead as a person."""
+    return party_of({**{name: values.get(name) for name in _COMPARED}, "name": values.get("company")}, lead)
+
+
+def recognise(mine: Party, others: Sequence[Related], rules: Rules) -> tuple[Likely, ...]:
+    """Return who of these may be the same person, the likeliest first.
+
+    Nobody is asked about people whose names differ, however much else they share: a company has one address and one
+    switchboard for hundreds, and a household's sons have names of their own.
+    """
+    name = _name(mine.first_name, mine.last_name)
+    told = [(one, named(name, _name(one.values.get("first_name"), one.values.get("last_name")))) for one in others]
+    like = {one.id: said for one, said in told if said is not Named.OTHER}
+    if not like:
+        return ()
+    near = [person_of(one.values, one.id) for one in others if one.id in like]
+    frequencies = Frequencies(map(form_of, near))
+    frequencies.size = _CHOICE
+    # Three records of one person are no tie: each is asked about.
+    found = choose(mine, near, replace(rules, margin=0.0), frequencies, most=len(near))
+    return tuple(_likely(one, like[one.id]) for one in found.candidates)
+
+
+def is_likely(one: Likely, rules: Rules) -> bool:
+    """Whether it stands in the band of links, and not only in that of review."""
+    return one.hold is None and one.weight >= rules.link
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+
+_COMPARED = ("first_name", "last_name", "street", "city", "state", "postcode", "country", "phone", "email")
+# How many people there are to choose from: a constant, because counting would cost more with every lead.
+_CHOICE = 1 << 16
+
+
+def _name(first: str | None, last: str | None) -> Form:
+    """Return no more than the names: of most who share a key nothing else need be read."""
+    return form_of(Party(first_name=first, last_name=last))
+
+
+def _likely(one: Candidate, like: Named) -> Likely:
+    said = one.comparison if like is Named.SAME else one.comparison.held(Hold.HOUSEHOLD)
+    hold = said.hold.value if said.hold is not None and said.band is Band.REVIEW else None
+    return Likely(id=one.id, weight=said.weight, signs=said.told(), hold=hold)
