@@ -100,7 +100,8 @@ def person_keys(form: Form) -> list[str]:
     """
     if not form.first or not form.last:
         return []
-    full = _FULL.get(form.first[0], form.first)[0]
+    called = next((one for one in form.first if one not in _TITLES), form.first[0])
+    full = _FULL.get(called, [called])[0]
     first, last = skeleton(full), skeleton("".join(form.last))
     initial = full[0].translate(_ONE_SOUND)
     keys = [f"p:{form.phone} {initial}{last[:2]}"] if form.phone else []
@@ -145,5 +146,6 @@ def _is_slip(left: str, right: str) -> bool:
     return left.isalpha() and right.isalpha() and likeness(min(left, right), max(left, right)) >= _SLIP
 
 
+_TITLES = frozenset({"dr", "prof", "mr", "mrs", "ms", "herr", "frau", "ing"})
 _ONE_SOUND = str.maketrans("cqwyjz", "kkviis")
 _SLIP = 0.55  # one slip in four letters

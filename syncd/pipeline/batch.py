@@ -115,7 +115,7 @@ def with_related(
             ids.update(held)
     values = {one: found[0] for one, found in merged.items()}
     near = look_around(connection, views, values, holders)
-    people = look_for_people(connection, views, values)
+    people = look_for_people(connection, views, values, batch.mappings.definition.placeholders)
     related = handoff.load_related(connection, ids | near.ids | people.ids)
     return replace(batch, holders=holders, near=near, people=people, related={**related, **people.here})
 

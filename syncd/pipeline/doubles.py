@@ -5,7 +5,7 @@ How like two people are is syncd.stages.recognise's; how a person is asked is sy
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -44,7 +44,10 @@ class People:
 
 
 def look_for_people(
-    connection: Connection, views: Sequence[EntityView], values: Mapping[str, Mapping[str, Any]]
+    connection: Connection,
+    views: Sequence[EntityView],
+    values: Mapping[str, Mapping[str, Any]],
+    placeholders: Collection[str] = (),
 ) -> People:
     """Look for those who may be the same as a lead that is new, tells otherwise who it is, or is asked about.
 
@@ -61,7 +64,7 @@ def look_for_people(
     looked: dict[str, tuple[Party, tuple[str, ...]]] = {}
     for one in leads:
         if one not in kept:
-            party = person_of(values[one], one)
+            party = person_of(values[one], one, placeholders)
             looked[one] = (party, tuple(key[:_LONGEST_KEY] for key in person_keys(form_of(party))))
     if not looked:
         return People()
@@ -81,9 +84,10 @@ def find_doubles(batch: Batch, view: EntityView) -> Doubles | None:
     mine, keys = people.looked[view.id]
     said = people.said.get(view.id, {})
     near = [batch.related[one] for one in people.near.get(view.id, ()) if one in batch.related and one not in said]
+    rules, placeholders = batch.rules[EntityKind.LEAD], batch.mappings.definition.placeholders
     return Doubles(
         keys=keys,
-        likely=recognise(mine, near, batch.rules[EntityKind.LEAD]) if near else (),
+        likely=recognise(mine, near, rules, placeholders) if near else (),
         merges=tuple(merge for one in _yes(people.said, view.id) for merge in _merges(batch, view, one)),
     )
 

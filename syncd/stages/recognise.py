@@ -5,7 +5,7 @@ Which leads there are to choose from is the caller's to read; how like two are i
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -29,12 +29,17 @@ from syncd.matching import (
 TELLING = ("first_name", "last_name", "company", "phone", "street", "city", "postcode")
 
 
-def person_of(values: Mapping[str, Any], lead: str = "") -> Party:
-    """Return what is compared of a lead as a person."""
-    return party_of({**{name: values.get(name) for name in _COMPARED}, "name": values.get("company")}, lead)
+def person_of(values: Mapping[str, Any], lead: str = "", placeholders: Collection[str] = ()) -> Party:
+    """Return what is compared of a lead as a person; `placeholders` ("n/a") say nothing."""
+    told = {ours: values.get(name) for ours, name in _COMPARED.items()}
+    if placeholders:
+        told = {ours: None if _is_blank(value, placeholders) else value for ours, value in told.items()}
+    return party_of(told, lead)
 
 
-def recognise(mine: Party, others: Sequence[Related], rules: Rules) -> tuple[Likely, ...]:
+def recognise(
+    mine: Party, others: Sequence[Related], rules: Rules, placeholders: Collection[str] = ()
+) -> tuple[Likely, ...]:
     """Return who of these may be the same person, the likeliest first.
 
     Nobody is asked about people whose names differ, however much else they share: a company has one address and one
@@ -45,7 +50,7 @@ def recognise(mine: Party, others: Sequence[Related], rules: Rules) -> tuple[Lik
     like = {one.id: said for one, said in told if said is not Named.OTHER}
     if not like:
         return ()
-    near = [person_of(one.values, one.id) for one in others if one.id in like]
+    near = [person_of(one.values, one.id, placeholders) for one in others if one.id in like]
     frequencies = Frequencies(map(form_of, near))
     frequencies.size = _CHOICE
     # Three records of one person are no tie: each is asked about.
@@ -60,9 +65,17 @@ def is_likely(one: Likely, rules: Rules) -> bool:
 
 # ---------------------------------------------------------------------------------------------------------------------
 
-_COMPARED = ("first_name", "last_name", "street", "city", "state", "postcode", "country", "phone", "email")
+_COMPARED = {
+    **{name: name for name in ("first_name", "last_name", "street", "city", "state", "postcode", "country", "phone")},
+    "email": "email",
+    "name": "company",
+}
 # How many people there are to choose from: a constant, because counting would cost more with every lead.
 _CHOICE = 1 << 16
+
+
+def _is_blank(value: Any, placeholders: Collection[str]) -> bool:
+    return isinstance(value, str) and value.strip().casefold() in placeholders
 
 
 def _name(first: str | None, last: str | None) -> Form:

@@ -56,10 +56,13 @@ class People:
         self.made.settle()
 
 
-def people(made: World, name: str, *changes: dict[str, str], one_by_one: bool = False) -> People:
-    """Let Bill and William of this name (or `changes` of them) come; complete, and at one telephone."""
+def people(
+    made: World, name: str, *changes: dict[str, str], one_by_one: bool = False, complete: bool = False
+) -> People:
+    """Let Bill and William of this name (or `changes` of them) come, at one telephone."""
     number = len(made.stored("hubspot").get("contacts", ()))
-    bill = {**COMPLETE, "firstname": "Bill", "lastname": name, "email": f"b.{name}@works.example",
+    lacking = {} if complete else {"problem": ""}
+    bill = {**COMPLETE, **lacking, "firstname": "Bill", "lastname": name, "email": f"b.{name}@works.example",
             "company": f"{name} Works Inc.", "mobilephone": f"(312) 555-{1000 + number}"}  # fmt: skip
     rows = [bill, {**bill, "firstname": "William", "email": f"b{name}@gmail.com"}, {**bill, "email": f"{name}@web.de"}]
     rows = [{**row, **more} for row, more in zip(rows, changes or ({}, {}), strict=False)]

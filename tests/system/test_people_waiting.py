@@ -27,7 +27,7 @@ def test_where_the_definition_says_so_a_create_waits_for_the_answer(
     waiting: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """It says so in words, names the other lead, and goes through by itself once a person answered."""
-    pair = people(waiting, "Oakley")
+    pair = people(waiting, "Oakley", complete=True)
     assert len(pair.in_crm()) == 1
     (parked,) = pair.asked("waits")
     assert parked.entity == pair.lead(1)
@@ -43,7 +43,7 @@ def test_a_create_that_waited_for_the_same_person_is_never_made(
     waiting: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """It waits on until the two are merged over there; then they are one lead, which the CRM has."""
-    pair = people(waiting, "Palmer")
+    pair = people(waiting, "Palmer", complete=True)
     pair.answer(capsys, "accept")
     assert len(pair.in_crm()) == 1
     assert "a person said that it is the same as lead" in pair.asked("waits")[0].message
@@ -55,6 +55,6 @@ def test_a_create_that_waited_for_the_same_person_is_never_made(
 
 def test_who_only_may_be_the_same_makes_no_create_wait(waiting: World) -> None:
     """A pair in the band of review is asked about, and both are handed over."""
-    pair = people(waiting, "Quentin", {}, {"firstname": "W."})
+    pair = people(waiting, "Quentin", {}, {"firstname": "W."}, complete=True)
     assert [one.kind for one in pair.asked("")] == ["person"]
     assert len(pair.in_crm()) == 2
