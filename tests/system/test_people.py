@@ -107,7 +107,7 @@ def test_the_same_person_is_a_proposal_to_merge_that_closes_when_that_was_done(
 
 
 def test_merged_over_there_without_an_answer_closes_the_question(made: World) -> None:
-    pair = people(made, "Fairburn", complete=True)
+    pair = people(made, "Fairburn", {}, {"firstname": "Bill"}, complete=True)
     pair.merge()
     assert pair.asked("") == []
     assert keys(made, pair.lead(0), likeness.DOUBLE) == set()
