@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, BinaryIO
@@ -18,7 +18,7 @@ from simple_salesforce.api import Salesforce
 from simple_salesforce.exceptions import SalesforceError
 
 from connectors.contract import Usage
-from connectors.errors import ReadingRests, Unavailable
+from connectors.errors import AuthExpired, ReadingRests, Unavailable
 from connectors.http import HttpSettings, Session, read_json
 from connectors.salesforce import soql
 from connectors.salesforce.auth import ClientCredentials, GivenSession, Identity
@@ -27,6 +27,7 @@ from connectors.salesforce.verdicts import DAILY_WAIT, judge, refused_call
 
 LISTS = 5  # queries or collections that one composite call takes
 ROWS = 25  # calls on single rows that one composite call takes
+_REFERENCE = b"@{"  # in a composite call such text is replaced by what another part answered
 _SLACK = timedelta(
     seconds=2
 )  # a second is over, and its rows are visible, this long after the server's clock passed it
@@ -100,12 +101,13 @@ class Client:
         """Return whose token this is; raise ConfigProblem when it is not the configured org's."""
         return self.credential.identity()
 
-    def answer(self, method: str, path: str, body: Any = None) -> Answer:
+    def answer(self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None) -> Answer:
         """Send one call and return what was answered, be it a refusal; `path` is relative to the version's root."""
         self.meter.gate()
         data = None if body is None else orjson.dumps(body)
+        url = self._library.base_url + path
         try:
-            sent = self._library._call_salesforce(method, self._library.base_url + path, data=data)
+            sent = self._library._call_salesforce(method, url, data=data, headers=headers or {})
         except SalesforceError as error:
             return Answer(error.status, error.content)
         return Answer(sent.status_code, read_json(sent, self.name) if sent.content else None)
@@ -129,15 +131,22 @@ class Client:
     def composite(self, parts: Sequence[Part]) -> list[Answer]:
         """Send up to LISTS queries or collections, or ROWS single rows, in one call; return an answer for each.
 
-        A part that Salesforce left without an answer gets status 0.
+        A part that Salesforce left without an answer gets status 0. A part whose text could be taken for a reference to
+        another one's answer goes in a call of its own.
         """
-        told = self.call("POST", "composite", self._joined(parts), what="composite")
-        answers = {str(part.get("referenceId")): part for part in told.get("compositeResponse") or ()}
-        found = []
-        for number in range(len(parts)):
-            part = answers.get(f"p{number}") or {}
-            found.append(Answer(int(part.get("httpStatusCode") or 0), part.get("body")))
-        return found
+        bodies = [None if part.body is None else orjson.dumps(part.body) for part in parts]
+        apart = {number for number, body in enumerate(bodies) if body is not None and _REFERENCE in body}
+        token = self.credential.token()
+        answers = self._composite(parts, bodies, [number for number in range(len(parts)) if number not in apart])
+        if expired := [number for number, one in answers.items() if one.status == 401]:
+            self.credential.renew(token)
+            answers |= self._composite(parts, bodies, expired)
+            if any(answers[number].status == 401 for number in expired):
+                raise AuthExpired(f"{self.name} refused a token it had just issued, inside a composite call")
+        for number in apart:
+            part = parts[number]
+            answers[number] = self.answer(part.method, part.path, part.body, self._headers(part))
+        return [answers[number] for number in range(len(parts))]
 
     def queries(self, texts: Sequence[str], *, deleted_too: bool) -> tuple[list[Answer], datetime | None]:
         """Ask every query, LISTS in a call; return the answers and the time up to which they are complete.
@@ -158,15 +167,31 @@ class Client:
                 settled.append((self.session.server_time - took - _SLACK).replace(microsecond=0))
         return answers, min(settled, default=None)
 
-    def _joined(self, parts: Sequence[Part]) -> dict[str, Any]:
+    def _composite(
+        self, parts: Sequence[Part], bodies: Sequence[bytes | None], numbers: Sequence[int]
+    ) -> dict[int, Answer]:
+        """Send those of the parts in one call; return number -> answer."""
+        if not numbers:
+            return {}
         joined = []
-        for number, part in enumerate(parts):
+        for number in numbers:
+            part, body = parts[number], bodies[number]
             call: dict[str, Any] = {"method": part.method, "url": self.root + part.path, "referenceId": f"p{number}"}
-            if part.body is not None:
-                alerts = {"Sforce-Duplicate-Rule-Header": "allowSave=true"} if part.past_alerts else {}
-                call |= {"body": part.body, "httpHeaders": {"Sforce-Auto-Assign": self._assign, **alerts}}
+            if body is not None:
+                call |= {"body": orjson.Fragment(body), "httpHeaders": self._headers(part)}
             joined.append(call)
-        return {"allOrNone": False, "collateSubrequests": False, "compositeRequest": joined}
+        whole = {"allOrNone": False, "collateSubrequests": False, "compositeRequest": joined}
+        told = self.call("POST", "composite", whole, what="composite")
+        answers = {str(part.get("referenceId")): part for part in told.get("compositeResponse") or ()}
+        found = {}
+        for number in numbers:
+            part_told = answers.get(f"p{number}") or {}
+            found[number] = Answer(int(part_told.get("httpStatusCode") or 0), part_told.get("body"))
+        return found
+
+    def _headers(self, part: Part) -> dict[str, str]:
+        alerts = {"Sforce-Duplicate-Rule-Header": "allowSave=true"} if part.past_alerts else {}
+        return {"Sforce-Auto-Assign": self._assign, **alerts}
 
 
 class Meter:

@@ -17,7 +17,16 @@ from connectors.salesforce.client import LISTS, ROWS, Answer, Client, Part
 from connectors.salesforce.fates import Work, settle_row
 from connectors.salesforce.ingest import Ingester
 from connectors.salesforce.rows import Row, prepare_row
-from connectors.salesforce.verdicts import Trouble, is_transient, rejection, troubles, unknown_field
+from connectors.salesforce.verdicts import (
+    Trouble,
+    is_passing,
+    is_spent,
+    is_transient,
+    rejection,
+    spent,
+    troubles,
+    unknown_field,
+)
 
 COLLECTION = 200  # the collections limit
 CALL_ROWS = COLLECTION * LISTS
@@ -175,7 +184,12 @@ def _settle(batch: _Batch, answer: Answer, work: Work, again: list[Row]) -> list
             settle_row(row, told, work, again)
         return []
     found = troubles(answer.body)
-    if answer.status == 0 or answer.ok or answer.status >= 500 or (found and is_transient(found[0])):
+    if found and is_spent(found[0]):
+        for row in batch.rows:
+            work.answers[row.index] = spent()
+        return []
+    too_large = bool(found) and found[0].code == "OPERATION_TOO_LARGE" and len(batch.rows) == 1
+    if answer.ok or is_passing(answer.status) or too_large or (found and is_transient(found[0])):
         for row in batch.rows:
             row.transient = found[0].code if found else f"no usable answer (HTTP {answer.status})"
         again.extend(batch.rows)

@@ -12,7 +12,7 @@ from typing import Any
 from connectors.contract import Deferred, WriteResult, Written
 from connectors.errors import ConnectorError, Unavailable
 from connectors.salesforce.rows import Row
-from connectors.salesforce.verdicts import Trouble, duplicate_field, is_transient, rejection, troubles
+from connectors.salesforce.verdicts import Trouble, duplicate_field, is_spent, is_transient, rejection, spent, troubles
 
 _LOCKED_FOR = 3600.0  # seconds after which a record under approval is worth another try
 
@@ -41,6 +41,9 @@ def settle_row(row: Row, told: Mapping[str, Any], work: Work, again: list[Row]) 
         Trouble("NO_REASON_GIVEN")
     ]
     first = found[0]
+    if is_spent(first):
+        work.answers[row.index] = spent()
+        return
     # Two upserts of one new key at the same time: one creates, the other finds it when sent again.
     raced = first.code == "DUPLICATE_VALUE" and row.key_field and duplicate_field(first) == row.key_field
     if is_transient(first) or (raced and not row.raced):

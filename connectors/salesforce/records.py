@@ -106,10 +106,16 @@ def own_record_type(told: Mapping[str, Any], name: str | None) -> Mapping[str, A
     None also for the master, which leaves every option of every field.
     """
     infos: Sequence[Mapping[str, Any]] = told.get("recordTypeInfos") or ()
-    wanted = [
-        one for one in infos if (one.get("developerName") == name if name else one.get("defaultRecordTypeMapping"))
-    ]
-    return next((one for one in wanted if not one.get("master")), None)
+    wanted = [one for one in infos if (type_name(one) == name if name else one.get("defaultRecordTypeMapping"))]
+    return next((one for one in wanted if not _is_master(one)), None)
+
+
+def type_name(info: Mapping[str, Any]) -> str:
+    return str(info.get("developerName") or info.get("name") or "")
+
+
+def _is_master(info: Mapping[str, Any]) -> bool:
+    return bool(info.get("master")) or str(info.get("recordTypeId")).startswith("012000000000000")
 
 
 # ---------------------------------------------------------------------------------------------------------------------

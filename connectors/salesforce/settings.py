@@ -79,8 +79,9 @@ class SalesforceTimeouts(BaseModel):
     model_config = _STRICT
 
     connect: float = Field(5.0, gt=0, description="To open a connection.")
-    read: float = Field(60.0, gt=0, description="Between two pieces of an answer.")
-    total: float = Field(180.0, gt=0, description="For the whole answer.")
+    # Salesforce itself ends a query after about two minutes, and says so: then fewer rows are asked for.
+    read: float = Field(150.0, gt=0, description="Between two pieces of an answer.")
+    total: float = Field(300.0, gt=0, description="For the whole answer.")
 
 
 class SalesforceSettings(BaseModel):

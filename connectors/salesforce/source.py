@@ -19,6 +19,7 @@ from connectors.salesforce.records import (
     own_record_type,
     read_records,
     rows_of,
+    type_name,
     with_codes,
 )
 from connectors.salesforce.soql import LONGEST_FILTERED, PAGE, QUERY_BYTES
@@ -42,7 +43,7 @@ class Reader:
         infos = with_codes([field_info(field) for field in told["fields"]])
         own = own_record_type(told, record_type)
         offered = self._offered(kind, str(own["recordTypeId"])) if own is not None else {}
-        name = f"the record type {own['developerName']}" if own is not None else ""
+        name = f"the record type {type_name(own)}" if own is not None else ""
         return [
             replace(one, offered=tuple(offered[one.name]), offered_by=name)
             if one.restricted and one.name in offered and set(offered[one.name]) != set(one.choices)
@@ -53,7 +54,7 @@ class Reader:
     def record_types(self, kind: str) -> dict[str, str]:
         """Return the record types that the user may give to records of a kind: API name -> id."""
         infos = self._describe(kind).get("recordTypeInfos") or ()
-        return {str(one["developerName"]): str(one["recordTypeId"]) for one in infos if one.get("available")}
+        return {type_name(one): str(one["recordTypeId"]) for one in infos if one.get("available")}
 
     def _describe(self, kind: str) -> Mapping[str, Any]:
         told: Mapping[str, Any] = self._client.call(

@@ -14,12 +14,13 @@ from typing import Any
 import orjson
 import requests
 
-from connectors.contract import Rejected
+from connectors.contract import Deferred, Rejected
 from connectors.errors import ConfigProblem, ConnectorError, ContractBroken, Unavailable
 from connectors.http import Judge, Wait, retry_after
 
 DAILY_WAIT = 900.0  # seconds; the daily limit is a rolling window out of which capacity trickles back
 
+_SPENT = "the org has spent its daily API calls; raise its limit, or wait"
 TRANSIENT = frozenset(
     {
         "UNABLE_TO_LOCK_ROW",
@@ -30,6 +31,7 @@ TRANSIENT = frozenset(
         "TXN_SECURITY_METERING_ERROR",
         "ALL_OR_NONE_OPERATION_ROLLED_BACK",
         "PROCESSING_HALTED",
+        "BATCH_PROCESSING_HALTED",
     }
 )
 NARROWER = frozenset({"QUERY_TIMEOUT", "OPERATION_TOO_LARGE"})  # the query works with fewer rows
@@ -121,9 +123,8 @@ def judge(system: str) -> Judge:
         if code == "REQUEST_LIMIT_EXCEEDED":
             if "concurrent" in text.lower():
                 return Wait(f"{system} has too many long calls running at once", 5.0)
-            reason = f"{system}: the org has spent its daily API calls; raise its limit, or wait"
-            return Wait(reason, DAILY_WAIT, now_or_later=False)
-        if status >= 500 or status in (420, 429) or code in TRANSIENT:
+            return Wait(f"{system}: {_SPENT}", DAILY_WAIT, now_or_later=False)
+        if is_passing(status) or code in TRANSIENT:
             return Wait(f"{system} cannot answer now (HTTP {status}{f', {code}' if code else ''})", retry_after(answer))
         if code in _FOR_EVERY_CALL:
             return ConfigProblem(f"{system}: {_STOPS[code]} ({code})")
@@ -136,7 +137,9 @@ def refused_call(system: str, status: int, body: Any, what: str) -> ConnectorErr
     """Return the error for an answer to `what` (an object or resource name) that no waiting will change."""
     trouble = next(iter(troubles(body)), Trouble(f"HTTP {status}"))
     code = trouble.code
-    if status >= 500 or code in TRANSIENT:
+    if is_spent(trouble):
+        return Unavailable(f"{system}: {_SPENT}", system=system, retry_after=DAILY_WAIT)
+    if is_passing(status) or code in TRANSIENT | NARROWER:
         return Unavailable(f"{system} could not answer for {what} ({code})", system=system, retry_after=30.0)
     if code == "INVALID_FIELD":
         name, of = unknown_field(trouble)
@@ -171,6 +174,20 @@ def unknown_field(trouble: Trouble) -> tuple[str, str]:
     if parent:
         return parent.group(1), ""
     return (trouble.fields[0], "") if trouble.fields else ("", "")
+
+
+def is_passing(status: int) -> bool:
+    """Tell whether a call, or a part of one, may be answered a moment later; 0: it was not answered at all."""
+    return status == 0 or status >= 500 or status in (420, 429)
+
+
+def is_spent(trouble: Trouble) -> bool:
+    """Tell whether the org has spent its daily calls, which no second try helps."""
+    return trouble.code == "REQUEST_LIMIT_EXCEEDED" and "concurrent" not in trouble.text.lower()
+
+
+def spent() -> Deferred:
+    return Deferred(_SPENT, DAILY_WAIT, at_large=True)
 
 
 def is_transient(trouble: Trouble) -> bool:

@@ -83,11 +83,11 @@ def test_limits_that_may_not_be_read_are_a_note_and_not_a_problem() -> None:
 
 
 def test_an_org_that_issues_the_dead_token_again_pauses_the_system() -> None:
-    """Identical logins may return the same session; using it again would loop."""
+    """Identical logins may return the same session; it is tried once, and not again and again."""
     with scripted() as (org, sf, _):
         org.token_answer = Response(200, {"access_token": TOKEN, "id": f"https://x/id/{ORG}/005xx000001SwiUAAS"})
         org.dead_tokens.add(TOKEN)
-        with pytest.raises(AuthExpired, match="issues a token that it refuses"):
+        with pytest.raises(AuthExpired, match="refused a token it had just issued"):
             sf.write([lead(1)])
 
 
