@@ -74,7 +74,7 @@ def test_reading_stops_at_the_reserve_and_handoffs_go_on(tmp_path: Path, sqlite_
 
 def test_a_spent_budget_costs_no_call(tmp_path: Path, sqlite_url: str) -> None:
     with world(tmp_path, sqlite_url, {HUBSPOT_BUDGET: "budget: {per_day: 6, reserve: 0}"}) as made:
-        made.contacts([{**COMPLETE, "email": f"p{n}@x.example"} for n in range(3)])
+        made.contacts([{**COMPLETE, "email": f"p{n}@x.example", "lastname": f"Lee{n}"} for n in range(3)])
         for _ in range(5):
             made.cycle()
         assert made.servers["hubspot"].board.total() == 6
@@ -103,7 +103,7 @@ def test_a_daily_limit_of_hubspot_stops_every_call_until_its_reset(tmp_path: Pat
     """One 429 says it; neither polls nor writes knock again within the time it names. One problem, closed by itself."""
     with laid_out(tmp_path, sqlite_url, daily=8, retry_after=True) as made:
         with made.running():
-            made.contacts([{**COMPLETE, "email": f"p{n}@x.example"} for n in range(3)])
+            made.contacts([{**COMPLETE, "email": f"p{n}@x.example", "lastname": f"Lee{n}"} for n in range(3)])
             for _ in range(6):
                 made.cycle()
             board = made.servers["hubspot"].board
