@@ -133,7 +133,11 @@ class Drift:
 
         `unreadable`: they could not be read either, so one that cannot be described is gone.
         """
-        due = [kind for kind in kinds if now - self._asked.get((system, kind), 0) >= PATIENCE_MS]
+        asked = {kind: self._asked.get((system, kind), 0) for kind in kinds}
+        due = [kind for kind, at in asked.items() if now - at >= PATIENCE_MS]
+        for kind in asked.keys() - set(due):
+            again = asked[kind] + PATIENCE_MS
+            self._next[(system, kind)] = min(again, self._next.get((system, kind), again))
         self._asked.update({(system, kind): now for kind in due})
         before = {kind: self.gap(system, kind) for kind in due}
         if due:
@@ -349,7 +353,9 @@ def _consequence(one: Finding, gap: Gap) -> str:
 
 
 def _wake(connection: Connection, system: str, kind: str, kind_map: KindMap, gap: Gap, old: Gap, now: int) -> None:
-    """Let handoff look again at what waited for a gap that is closed."""
+    """Let handoff look again at what waited for a gap that is closed, and at what was refused for want of it."""
+    refused = systems.refused_of_kind(connection, system, kind, BLAMES)
+    intake.mark_due(connection, dict.fromkeys(refused, RANK[kind_map.entity]), now, "what can be written of it changed")
     if gap.writes_less_than(old):
         entities = dict.fromkeys(systems.entities_of_kind(connection, system, kind), RANK[kind_map.entity])
         intake.mark_due(connection, entities, now, "a field of it is back")

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, case, func, select, update
+from sqlalchemy import Connection, case, exists, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from syncd.store.rows import upsert
@@ -86,6 +86,22 @@ def refused_writes(connection: Connection, batch: str) -> list[Any]:
     """Return (system, kind, entity, request, answer) of the writes of a batch that were refused."""
     query = select(intent.c.system, intent.c.kind, intent.c.entity, intent.c.request, intent.c.answer)
     return list(connection.execute(query.where(intent.c.batch == batch, intent.c.state == "refused")))
+
+
+def refused_of_kind(connection: Connection, system: str, kind: str, codes: Collection[str]) -> list[str]:
+    """Return the entities whose latest write to a record of this kind was refused with one of these codes."""
+    later = intent.alias("later")
+    followed = exists().where(
+        later.c.entity == intent.c.entity,
+        later.c.system == intent.c.system,
+        later.c.kind == intent.c.kind,
+        or_(later.c.record_id == intent.c.record_id, intent.c.record_id.is_(None)),
+        later.c.id > intent.c.id,
+    )
+    query = select(intent.c.entity, intent.c.answer).where(
+        intent.c.state == "refused", intent.c.system == system, intent.c.kind == kind, ~followed
+    )
+    return [one for one, answer in connection.execute(query) if answer.get("code") in codes]
 
 
 def fields_of_linked(connection: Connection, system: str, kind: str, entities: Collection[str]) -> list[Any]:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+import time_machine
 from support.world import COMPLETE, World, laid_out, world
 
 from syncd.daemon import drift
+from syncd.store.database import now_ms
 
 TOKEN_BYTES = b"pat-na1-sandbox"
 
@@ -102,6 +105,43 @@ def test_a_lead_made_meanwhile_lacks_the_field_and_gets_it_later(made: World, im
     made.settle()
     (bob,) = [one for one in made.leads() if one["LastName"] == "Ray"]
     assert bob["Buying_Group__c"] == "plant manager, purchasing"
+
+
+def test_a_second_right_lost_within_ten_minutes_strands_nobody(made: World) -> None:
+    """A lead refused while its kind is not described again is made once that shows why, and complete with the rights."""
+    ann(made)
+    made.salesforce.lock_field("Lead", "Problem__c")
+    made.contact(email="bob.ray@mills.example", firstname="Bob", lastname="Ray", mobilephone="(312) 555-0199")
+    made.settle()
+    assert len(made.leads()) == 2
+    made.salesforce.lock_field("Lead", "Authority__c")
+    made.contact(email="cy.orr@forge.example", firstname="Cy", lastname="Orr", mobilephone="(312) 555-0177")
+    made.settle()
+    assert len(made.leads()) == 2
+    with time_machine.travel(datetime.now(UTC) + timedelta(minutes=11), tick=True) as clock:
+        made.settle()
+        assert len(made.leads()) == 3
+        assert all("cannot be written; give syncd's user the right" in one for one in made.problems())
+        made.salesforce.show_field("Lead", "Problem__c")
+        made.salesforce.show_field("Lead", "Authority__c")
+        clock.shift(timedelta(minutes=11))
+        made.settle()
+    (orr,) = [one for one in made.leads() if one["LastName"] == "Orr"]
+    assert (orr["Problem__c"], orr["Authority__c"]) == ("Downtime of the paint line", "decides")
+    assert made.problems() == []
+
+
+def test_a_right_lost_just_after_a_look_is_found_ten_minutes_later(made: World) -> None:
+    """A kind that was well when it was described is described again in time, not the next day."""
+    ann(made)
+    made.work.drift.look_after("salesforce", ["Lead"], now_ms())
+    made.salesforce.lock_field("Lead", "Problem__c")
+    made.contact(email="bob.ray@mills.example", firstname="Bob", lastname="Ray", mobilephone="(312) 555-0199")
+    made.settle()
+    assert len(made.leads()) == 1
+    with time_machine.travel(datetime.now(UTC) + timedelta(minutes=11), tick=True):
+        made.settle()
+    assert len(made.leads()) == 2
 
 
 def test_a_new_required_field_holds_creates_and_lets_updates_through(made: World, impatient: None) -> None:
