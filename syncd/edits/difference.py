@@ -242,10 +242,14 @@ def _fields(old: Definition, new: Definition, kind: EntityKind) -> tuple[frozens
         if was == now:
             continue
         changed.append((name, "changed" if was and now else "added" if now else "removed"))
-        if was is None or now is None or (was.merge, was.ranks) != (now.merge, now.ranks):
+        if was is None or now is None or _rule(was) != _rule(now):
             chosen.add(name)
         gate = gate or was is None or now is None or _asked(was) != _asked(now)
     return frozenset(chosen), changed, gate
+
+
+def _rule(field: SharedField) -> Any:
+    return (field.merge, field.ranks, field.together)
 
 
 def _asked(field: SharedField) -> Any:

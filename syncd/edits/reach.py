@@ -87,6 +87,7 @@ def _living_fields(connection: Connection, system: str, kind: str) -> Iterator[M
 def _of_kind(connection: Connection, key: Kind, edit: KindEdit, running: Mappings, edited: Mappings) -> set[str]:
     before, after = running.kind(*key), edited.kind(*key)
     found: set[str] = set()
+    bound = _taken_with(edit.lines, running, edited, after.entity) if after is not None else frozenset()
     query = (
         select(link.c.entity, record.c.fields, entity.c["values"])
         .join(
@@ -99,9 +100,19 @@ def _of_kind(connection: Connection, key: Kind, edit: KindEdit, running: Mapping
     for one, fields, values in connection.execute(query.execution_options(yield_per=PAGE)):
         if one in found:
             continue
-        if edit.whole or before is None or after is None or _differs(edit, before, after, fields, values):
+        chosen_together = any(values.get(name) is not None for name in bound)
+        if edit.whole or before is None or after is None or chosen_together:
+            found.add(one)
+            continue
+        if _differs(edit, before, after, fields, values):
             found.add(one)
     return found
+
+
+def _taken_with(lines: frozenset[str], running: Mappings, edited: Mappings, kind: EntityKind) -> frozenset[str]:
+    """Return the fields that are taken together with one of these: a line of one may choose or hold back the others."""
+    groups = [one.names for known in (running, edited) for one in known.definition.together[kind]]
+    return frozenset(name for names in groups if not lines.isdisjoint(names) for name in names)
 
 
 def _differs(

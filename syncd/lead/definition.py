@@ -12,6 +12,8 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Any, Protocol
 
+from syncd.lead.together import Together
+
 
 class EntityKind(StrEnum):
     """What a record can be, on our side."""
@@ -99,6 +101,7 @@ class SharedField:
     refers_to: EntityKind | None = None
     from_account: str | None = None  # of a lead: the account's field that fills it where the lead itself says nothing
     personal: bool = False
+    together: str | None = None  # fields of a kind with the same word are taken from one record
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -223,12 +226,39 @@ class Definition:
         """The fields of each kind that are exact keys for matching."""
         return {kind: [name for name, one in fields.items() if one.identifies] for kind, fields in self.fields.items()}
 
+    @cached_property
+    def together(self) -> Mapping[EntityKind, Sequence[Together]]:
+        """Return the fields of each kind that are taken together."""
+        return {kind: _together(fields) for kind, fields in self.fields.items()}
+
     def stage_order(self, name: str) -> int:
         """Return a stage's place on the ladder, from 0; -1 for the two places off it (recycled, disqualified)."""
         for place, stage in enumerate(self.stages):
             if stage.name == name:
                 return place
         return -1
+
+
+def _together(fields: Mapping[str, SharedField]) -> tuple[Together, ...]:
+    groups: dict[str, list[SharedField]] = {}
+    for one in fields.values():
+        if one.together is not None:
+            groups.setdefault(one.together, []).append(one)
+
+    def of_type(group: Sequence[SharedField], type_: FieldType) -> tuple[str, ...]:
+        return tuple(one.name for one in group if one.type is type_)
+
+    return tuple(
+        Together(
+            names=tuple(one.name for one in group),
+            countries=of_type(group, FieldType.COUNTRY),
+            states=of_type(group, FieldType.STATE),
+            postcodes=of_type(group, FieldType.POSTCODE),
+            cities=tuple(one.name for one in group if one.name == "city"),
+            ranks=group[0].ranks,
+        )
+        for group in groups.values()
+    )
 
 
 RECYCLED = "recycled"

@@ -148,8 +148,30 @@ class _Reader:
                 refers_to=EntityKind(section.refers_to) if section.refers_to else None,
                 from_account=section.from_account,
                 personal=section.personal,
+                together=section.together,
             )
+        self._check_together(kind, sections)
         return fields
+
+    def _check_together(self, kind: EntityKind, sections: Mapping[str, FieldSection]) -> None:
+        groups: dict[str, list[str]] = {}
+        for name, section in sections.items():
+            if section.together is not None:
+                groups.setdefault(section.together, []).append(name)
+        for word, names in groups.items():
+            first = sections[names[0]]
+            if len(names) == 1:
+                others = [one for one in groups if one != word]
+                where = (kind.value, names[0], "together")
+                self._say(where, f"no other {kind.value} field is together {word!r}", nearest(word, others))
+            for name in names:
+                section = sections[name]
+                if section.merge != first.merge or section.merge.rule not in ("newest", "rank"):
+                    hint = "the same for all of them: newest, or one rank"
+                    self._say((kind.value, name), "fields that are taken together need one 'merge'", hint, key=True)
+                if section.from_account is not None:
+                    message = "a field that is taken together is not filled from the account by itself"
+                    self._say((kind.value, name, "from_account"), message, "delete one of the two")
 
     def _check_from_account(self, section: FieldSection, path: Path_, name: str) -> None:
         where, known = (*path, "from_account"), self.model.account

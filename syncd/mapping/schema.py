@@ -175,6 +175,7 @@ class FieldSection(Section):
     refers_to: _words(EntityKind) | None = None  # type: ignore[valid-type]
     from_account: str | None = None
     personal: bool = Field(default=False, description="erased with the person")
+    together: str | None = Field(default=None, min_length=1)
 
 
 class AgreementSection(Section):

@@ -34,6 +34,7 @@ KEYS: Mapping[str, Mapping[str, str]] = {
         "choices": "the only values allowed",
         "merge": "which value counts when several records have one",
         "refers_to": "for a reference: what it points at",
+        "together": "fields with the same word are one thing, an address: they are taken from one record",
         "from_account": "of a lead: the account's field that fills it where no record of the lead does",
     },
     "FitSection": {"points": "for leads for which `when` holds"},

@@ -320,6 +320,7 @@ def _plan(
     taken it yet; marketing hears of the handover once, with the id that the CRM gave.
     """
     guarded = batch.crm if view.kind is EntityKind.LEAD else frozenset()
+    together = batch.mappings.definition.together[view.kind]
     writes: list[Write] = []
     reads: dict[tuple[str, str, str], Any] = {}
     asks: list[Ask] = []
@@ -332,7 +333,8 @@ def _plan(
             continue
         if kind_map.only is not None and not kind_map.only.met(record.fields):
             continue
-        write, equal, asked = plan_update(kind_map, record, values, provenance, _translator(batch, record.system))
+        translate = _translator(batch, record.system)
+        write, equal, asked = plan_update(kind_map, record, values, provenance, translate, together)
         writes += [write] if write is not None else []
         asks += asked
         if equal:

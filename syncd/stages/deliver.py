@@ -10,6 +10,7 @@ from typing import Any
 
 from syncd.lead.decision import Ask, Origin, Provenance, SourceRecord, Write, agreed_raw
 from syncd.lead.definition import HANDOFF_FACTS, EntityKind
+from syncd.lead.together import Together
 from syncd.mapping.model import ABSENT, BadValue, Conflict, Create, FieldMap, KindMap
 
 # Written again so often within a day, somebody over there disagrees by machine.
@@ -26,15 +27,20 @@ def plan_update(
     values: Mapping[str, Any],
     provenance: Provenance,
     translate: Translate,
+    together: Sequence[Together] = (),
 ) -> tuple[Write | None, dict[str, Any], list[Ask]]:
     """Return (the write, if any; values that both sides hold already and were not yet agreed; questions)."""
     fields: dict[str, Any] = {}
     agrees: dict[str, Any] = {}
     equal: dict[str, Any] = {}
     asks: list[Ask] = []
-    overwrites = False
     held, agreed = record.fields, record.agreed
+    overwrites = False
     kind_map, values = kind_map.applied(values)
+    for one in together:
+        values, emptied = _of_one_place(one, kind_map, record, values)
+        fields.update(dict.fromkeys(emptied))
+        agrees.update(dict.fromkeys(emptied))
     for name, field, read_back, line in kind_map.written:
         if name not in values:
             continue
@@ -123,6 +129,35 @@ def plan_create(
 
 
 # ---------------------------------------------------------------------------------------------------------------------
+
+
+def _of_one_place(
+    one: Together, kind_map: KindMap, record: SourceRecord, values: Mapping[str, Any]
+) -> tuple[Mapping[str, Any], list[str]]:
+    """Return (the values to write, their fields to empty): no record shall hold parts of two addresses.
+
+    What we ourselves wrote of the address that was is emptied; with what somebody else wrote the whole of it stays.
+    """
+    lines = [line for name in one.names if (line := kind_map.fields.get(name)) is not None and line.read_back]
+    lacking = [line for line in lines if values.get(line.name) is None]
+    if len(lacking) in (0, len(lines)):
+        return values, []
+    held = {line.name: theirs for line in lines if _says(theirs := line.read_back(record.fields))}  # type: ignore[misc]
+    left = [line for line in lacking if line.name in held]
+    if not left or not one.is_other(values, held):
+        return values, []
+    other = [line for line in lines if line.name in held and held[line.name] != values.get(line.name)]
+    if all(_is_ours(record.agreed.get(str(line.writes)), held[line.name]) for line in other):
+        return values, [str(line.writes) for line in left]
+    return {name: value for name, value in values.items() if name not in one.names}, []
+
+
+def _says(theirs: Any) -> bool:
+    return theirs not in (None, "") and theirs is not ABSENT and type(theirs) is not BadValue
+
+
+def _is_ours(base: Sequence[Any] | None, theirs: Any) -> bool:
+    return base is not None and base[0] == theirs and base[1] == "w"
 
 
 def _raw(line: FieldMap, ours: Any, translate: Translate, asks: list[Ask], kind_map: KindMap) -> tuple[Any, Any]:

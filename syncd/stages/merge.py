@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from syncd.lead.decision import Change, Origin, Provenance, SourceRecord
 from syncd.lead.definition import Definition, EntityKind, Merge, SharedField
+from syncd.lead.together import Together, agree
 from syncd.mapping.model import KindMap
 
 
@@ -55,6 +56,9 @@ def merge_values(
     for one in said:
         _collect(one, offers)
         bad.update(one.bad)
+    if len(said) > 1:
+        for together in definition.together[kind]:
+            _take_together(together, offers)
     values: dict[str, Any] = {}
     provenance: dict[str, Sequence[Any]] = {}
     for name, candidates in offers.items():
@@ -133,6 +137,44 @@ def _collect(one: Said, offers: dict[str, list[Candidate]], new: Any = tuple.__n
             offers[name].append(candidate)
         else:
             offers[name] = [candidate]
+
+
+def _take_together(one: Together, offers: dict[str, list[Candidate]]) -> None:
+    """Leave of what is offered only what the best record says, and what records add that mean the same thing."""
+    records: dict[tuple[str, str, str], dict[str, Candidate]] = {}
+    for name in one.names:
+        for candidate in offers.get(name, ()):
+            records.setdefault(candidate[3:6], {})[name] = candidate
+    stand = {key: told for key, said in records.items() if (told := _standing(said))}
+    ranks = {system: place for place, system in enumerate(one.ranks)}
+    waiting = sorted(
+        stand, key=lambda key: (ranks.get(key[0], 99), min(c[:6] for c in stand[key].values() if not c.echo))
+    )
+    taken: dict[str, Candidate] = {}
+    held: dict[str, Any] = {name: c.value for name, c in stand[waiting[0]].items()} if waiting else {}
+    key = waiting[0] if waiting else None
+    while key is not None:
+        waiting.remove(key)
+        for name, candidate in stand[key].items():
+            if name not in taken and not candidate.echo:
+                taken[name], held[name] = candidate, candidate.value
+        key = next((other for other in waiting if _adds(one, held, stand[other])), None)
+    for name in offers.keys() & one.names:
+        offers[name] = [taken[name]] if name in taken else []
+
+
+def _standing(said: Mapping[str, Candidate]) -> dict[str, Candidate]:
+    """Return what a record tells, and of what we wrote there ourselves what its latest entry left as it was."""
+    latest = min((c.age for c in said.values() if not c.echo), default=None)
+    return {name: c for name, c in said.items() if latest is not None and (not c.echo or c.age >= latest)}
+
+
+def _adds(one: Together, held: Mapping[str, Any], said: Mapping[str, Candidate]) -> bool:
+    """Whether a record is of the place that is held, or tells all that is held itself and more."""
+    if one.is_same(held, {name: c.value for name, c in said.items()}):
+        return True
+    told = {name: c.value for name, c in said.items() if not c.echo}
+    return agree(tuple(held), held, told) is True and held.keys() <= told.keys()
 
 
 def _choose(field: SharedField, candidates: list[Candidate]) -> tuple[Any, Candidate | None]:

@@ -120,6 +120,13 @@ CRM_LINES = st.builds(
     ),
     st.sampled_from(("ours", "theirs", "newest", "fill", "ask")),
 )
+
+
+def both_together(files: Files) -> None:
+    for name in ("company", "title", "city"):
+        swap("definition.yaml", f"  {name}: {{type: text", f"  {name}: {{type: text, together: place")(files)
+
+
 SECTIONS: Mapping[str, Callable[[Files], None]] = {
     "a fact less is asked for": swap("definition.yaml", "    - [budget]\n", ""),
     "a fact more is asked for": swap("definition.yaml", "[budget]", "[budget, title]"),
@@ -130,6 +137,7 @@ SECTIONS: Mapping[str, Callable[[Files], None]] = {
     "another merge": swap(
         "definition.yaml", "  company: {type: text}", "  company: {type: text, merge: {rank: [hub, crm]}}"
     ),
+    "two that are taken together": both_together,
     "a fact to be stated": swap("definition.yaml", "{type: money,", "{type: money, stated: true, label: money,"),
     "a placeholder": swap("definition.yaml", "version: 1", "version: 1\nplaceholders: [Works]"),
     "a tie-breaker": swap("definition.yaml", "version: 1", "version: 1\nmatching: {account: {prefer: [has domain]}}"),

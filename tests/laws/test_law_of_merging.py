@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from itertools import combinations
 from typing import Any
 
 import pytest
@@ -10,9 +12,11 @@ from hypothesis import strategies as st
 from support.builders import both, definition, field, kind_map, says, stored
 from support.clock import NOW
 
+from syncd.lead.decision import Origin
 from syncd.lead.definition import EntityKind, FieldType, Merge
 from syncd.mapping.model import Conflict, KindMap, Method
-from syncd.stages.merge import Said, changes_between, merge_values
+from syncd.stages.deliver import plan_update
+from syncd.stages.merge import Candidate, Said, _collect, changes_between, merge_values
 
 RULES = {
     "newest": field("newest"),
@@ -21,7 +25,13 @@ RULES = {
     "least": field("least", FieldType.INTEGER, merge=Merge.MIN),
     "all": field("all", FieldType.LIST, merge=Merge.UNION),
     "opted_out": field("opted_out", FieldType.BOOLEAN, merge=Merge.ANY),
+    "street": field("street", together="address"),
+    "city": field("city", together="address"),
+    "state": field("state", FieldType.STATE, together="address"),
+    "postcode": field("postcode", FieldType.POSTCODE, together="address"),
+    "country": field("country", FieldType.COUNTRY, together="address"),
 }
+ADDRESS = ("street", "city", "state", "postcode", "country")
 KNOWN = definition(*RULES.values())
 WORDS = st.sampled_from(["x", "y", "z"])
 NUMBERS = st.integers(0, 3)
@@ -32,6 +42,7 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "least": NUMBERS,
     "all": st.just("none") | st.lists(WORDS, max_size=3, unique=True).map(sorted),
     "opted_out": st.booleans(),
+    **dict.fromkeys(ADDRESS, WORDS),
 }
 
 
@@ -69,12 +80,30 @@ ONE = st.builds(
     st.dictionaries(st.sampled_from(sorted(RULES)), TIMES, max_size=2),
     st.sampled_from(list(MAPS.values())),
 )
+FIRST = st.builds(  # nothing was agreed with it yet
+    said_by,
+    st.sampled_from("abc"),
+    st.just("1"),
+    FIELDS,
+    st.just({}),
+    st.just("w"),
+    TIMES,
+    st.dictionaries(st.sampled_from(sorted(RULES)), TIMES, max_size=2),
+    st.sampled_from([mapped for (conflict, _), mapped in MAPS.items() if conflict is Conflict.OURS]),
+)
+FIRSTS = st.lists(FIRST, max_size=3, unique_by=lambda one: one.record.system)
 RECORDS = st.lists(ONE, max_size=4, unique_by=lambda one: (one.record.system, one.record.id))
 
 
 def merged(said: list[Said]) -> tuple[dict[str, Any], Any]:
     values, provenance, _ = merge_values(KNOWN, EntityKind.LEAD, said)
     return values, provenance
+
+
+def offered_by(one: Said) -> dict[str, list[Candidate]]:
+    offers: dict[str, list[Candidate]] = {}
+    _collect(one, offers)
+    return offers
 
 
 def offered(said: list[Said], name: str) -> list[Any]:
@@ -107,6 +136,71 @@ def test_a_winner_holds_what_it_is_named_for(said: list[Said]) -> None:
     for name, source in provenance.items():
         if name != "all":
             assert held[source[0], source[2]][name] == values[name]
+
+
+@given(RECORDS)
+def test_an_address_is_of_one_place(said: list[Said]) -> None:
+    """The records that it comes from name one country and one postcode, and one town where they name no postcode."""
+    _, provenance = merged(said)
+    origins = [Origin(*provenance[name]) for name in ADDRESS if name in provenance]
+    suppliers = {(origin.system, origin.id) for origin in origins}
+    records = [one.values for one in said if (one.record.system, one.record.id) in suppliers]
+    for name in ("country", "postcode"):
+        assert len({values[name] for values in records if values.get(name) is not None}) <= 1
+    for one, other in combinations(records, 2):
+        if not any(values.get("postcode") for values in (one, other)):
+            assert one.get("city") == other.get("city") or None in (one.get("city"), other.get("city"))
+
+
+@given(RECORDS)
+def test_an_address_begins_with_what_would_win_alone(said: list[Said]) -> None:
+    """The best entry of all is in it, whichever field that is."""
+    entries = [
+        (min(told), told)
+        for one in said
+        if (told := [c for name, cs in offered_by(one).items() if name in ADDRESS for c in cs if not c.echo])
+    ]
+    if entries:
+        _, best = min(entries)
+        values, _ = merged(said)
+        assert {c.value for c in best} <= {values[name] for name in ADDRESS if name in values}
+
+
+def written_to(one: Said, values: dict[str, Any], provenance: Any) -> Said:
+    """Write the address to the record, as a line that ours wins would have it, and read the record back."""
+    mapped, record = one.kind_map, one.record
+    where = KNOWN.together[EntityKind.LEAD]
+    write, equal, _ = plan_update(mapped, record, values, provenance, lambda line, entity: None, where)
+    agreed = {**record.agreed, **{name: [value, "r"] for name, value in equal.items()}}
+    if write is None:
+        return says(replace(record, agreed=agreed), mapped)
+    fields = {**record.fields, **write.fields}
+    agreed |= {name: [value, "w"] for name, value in write.agrees.items()}
+    changed = {**record.changed, **dict.fromkeys(write.fields, NOW + 9)}
+    return says(replace(record, fields=fields, agreed=agreed, changed=changed), mapped)
+
+
+@given(FIRSTS)
+def test_an_address_that_is_written_to_all_sides_is_the_same_when_it_is_read_back(said: list[Said]) -> None:
+    """And then nothing is left to write."""
+    values, provenance = merged(said)
+    address = {name: value for name, value in values.items() if name in ADDRESS}
+    after = [written_to(one, address, provenance) for one in said]
+    values, provenance = merged(after)
+    assert {name: value for name, value in values.items() if name in ADDRESS} == address
+    assert [written_to(one, address, provenance).record.fields for one in after] == [one.record.fields for one in after]
+
+
+@given(FIRSTS)
+def test_no_side_holds_half_of_our_address_and_half_of_another(said: list[Said]) -> None:
+    values, provenance = merged(said)
+    address = {name: value for name, value in values.items() if name in ADDRESS}
+    (where,) = KNOWN.together[EntityKind.LEAD]
+    for one in said:
+        was = {name: one.record.fields.get(name) for name in ADDRESS}
+        now = {name: written_to(one, address, provenance).record.fields.get(name) for name in ADDRESS}
+        if where.is_other(address, was) and now != was:
+            assert all(value in (None, address.get(name)) for name, value in now.items())
 
 
 @given(RECORDS)

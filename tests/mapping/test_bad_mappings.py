@@ -247,6 +247,33 @@ BAD: dict[str, tuple[dict[str, str], str]] = {
         {"erp": "system: erp\nrow:\n  is: lead\n  fields:\n    email: {from: email}\n"},
         "erp.yaml:2:1: missing 'query' in 'table'; say where its rows come from: table: {query: ...}",
     ),
+    "a field that is taken together with no other": (
+        {
+            "definition": DEFINITION.replace("{type: country}", "{type: country, together: address}")
+            .replace("{type: state}", "{type: state, together: address}")
+            .replace("{type: postcode}", "{type: postcode, together: adress}")
+        },
+        "definition.yaml:13:40: no other lead field is together 'adress'; did you mean 'address'?",
+    ),
+    "fields taken together by two rules": (
+        {
+            "definition": DEFINITION.replace("{type: country}", "{type: country, together: address}").replace(
+                "{type: postcode}", "{type: postcode, together: address, merge: {rank: [hubspot]}}"
+            )
+        },
+        "definition.yaml:13:3: fields that are taken together need one 'merge'; "
+        "the same for all of them: newest, or one rank",
+    ),
+    "a field taken together that its account fills": (
+        {
+            "definition": DEFINITION.replace("site: {type: url}", "site: {type: url, together: web}").replace(
+                "domain: {type: domain}\n  share",
+                "domain: {type: domain, together: web, from_account: domain}\n  share",
+            )
+        },
+        "definition.yaml:17:55: a field that is taken together is not filled from the account by itself; "
+        "delete one of the two",
+    ),
     "a rule for rows of one id that is none": (
         {"erp": ERP.replace("weight: sum", "weight: summ")},
         "erp.yaml:4:52: 'summ' is not allowed here; did you mean 'sum'?",

@@ -11,6 +11,7 @@ from support.clock import NOW, days_ago
 
 from syncd.lead.decision import Ask, Write
 from syncd.lead.definition import EntityKind
+from syncd.lead.together import Together
 from syncd.mapping.model import BadValue, Conflict, Create, FieldMap
 from syncd.stages.deliver import plan_create, plan_update
 
@@ -293,3 +294,43 @@ def test_a_write_back_field_is_read_where_it_is_written() -> None:
     write, _, _ = plan_update(kind_map(mapped), record, {"phone": "+1"}, {}, no_translation)
     assert write is not None
     assert write.fields == {"phone": "+1"}
+
+
+# --- an address is one thing
+
+PLACE_FIELDS = Together(names=("street", "city", "state", "country"), states=("state",), cities=("city",),
+                        countries=("country",))  # fmt: skip
+BERLIN = {"street": "Hauptstr. 5", "city": "Berlin", "country": "DE"}
+BOSTON = {"street": "1 Main St", "city": "Boston", "state": "MA", "country": "US"}
+
+
+def sent(held: dict[str, Any], ours: dict[str, Any], by_us: tuple[str, ...], conflict: Conflict = OURS) -> Any:
+    agreed = {name: [held[name], "w" if name in by_us else "r"] for name in held}
+    mapped = kind_map(*(both(name, conflict) for name in PLACE_FIELDS.names))
+    write, _, _ = plan_update(mapped, stored(held, agreed=agreed), ours, {}, no_translation, [PLACE_FIELDS])
+    return None if write is None else (write.fields, write.overwrites)
+
+
+def test_what_we_wrote_of_the_address_that_was_goes_with_it() -> None:
+    """Else a rep reads Berlin, MA."""
+    assert sent(BOSTON, BERLIN, tuple(BOSTON)) == ({**BERLIN, "state": None}, True)
+    assert sent({**BOSTON, "state": None}, BERLIN, tuple(BOSTON)) == (BERLIN, True)
+
+
+def test_an_address_of_which_somebody_else_wrote_what_we_lack_stays_whole() -> None:
+    assert sent(BOSTON, BERLIN, ("street", "city", "country")) is None
+    assert sent({**BOSTON, "city": "Salem"}, BERLIN, ("street", "state", "country"), THEIRS) is None
+
+
+def test_what_only_became_blank_here_clears_nothing_over_there() -> None:
+    """The same place, or one of which we do not know any more where it is."""
+    assert sent(BOSTON, {"street": "2 Oak St", "city": "Boston", "country": "US"}, tuple(BOSTON)) == (
+        {"street": "2 Oak St"},
+        True,
+    )
+    assert sent({"street": None, "city": "Berlin", "state": "MA"}, {"city": "BERLIN"}, ("city", "state")) == (
+        {"city": "BERLIN"},
+        True,
+    )
+    assert sent(BOSTON, {"country": "US"}, tuple(BOSTON)) is None
+    assert sent(BOSTON, {}, tuple(BOSTON)) is None

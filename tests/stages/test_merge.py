@@ -205,3 +205,78 @@ def test_changes_name_the_source_of_the_new_value_and_say_when_nobody_says_it_an
         Change(field="company", old="A", new="B", source="crm Lead 7", rule="company: {from: Company}"),
         Change(field="phone", old="+1", new=None, source="nobody says so any more", rule=""),
     )
+
+
+# --- fields that are taken together
+
+PARTS = {"country": FieldType.COUNTRY, "state": FieldType.STATE, "postcode": FieldType.POSTCODE}
+ADDRESS = definition(*(field(name, PARTS.get(name, FieldType.TEXT), together="address")
+                       for name in ("street", "city", "state", "postcode", "country")))  # fmt: skip
+BOSTON = {"street": "1 Main St", "city": "Boston", "state": "MA", "postcode": "02134", "country": "US"}
+
+
+def address(*said: Said) -> dict[str, Any]:
+    found, turned = golden(*said, known=ADDRESS), golden(*said[::-1], known=ADDRESS)
+    assert found == turned
+    return found
+
+
+def test_a_street_in_germany_gets_no_state_of_boston() -> None:
+    """The blanks of the address that wins stay blank where the other is of another place."""
+    berlin = {"street": "Hauptstr. 5", "postcode": "10115", "country": "DE"}
+    assert address(one("a", EARLY, **BOSTON), one("b", LATE, **berlin)) == berlin
+
+
+@pytest.mark.parametrize(
+    ("told", "filled"),
+    [
+        ({"street": "2 Oak St", "postcode": "02134"}, ("city", "state", "country")),
+        ({"street": "2 Oak St", "postcode": "02134-1234", "country": "US"}, ("city", "state")),
+        ({"street": "2 Oak St", "city": "BOSTON", "country": "US"}, ("state", "postcode")),
+        ({"country": "US"}, ("street", "city", "state", "postcode")),
+        ({"street": "1 Main St", "state": "MA"}, ("city", "postcode", "country")),
+        ({"street": "2 Oak St"}, ()),
+        ({"street": "2 Oak St", "country": "US"}, ()),
+        ({"city": "Boston", "state": "GA"}, ()),
+        ({"city": "Boston", "postcode": "02135"}, ()),
+        ({"postcode": "02134", "country": "DE"}, ()),
+        ({"country": "DE"}, ()),
+    ],
+)
+def test_a_blank_is_filled_from_a_record_of_the_same_place_only(told: dict[str, str], filled: tuple[str, ...]) -> None:
+    """Of one postcode or town in one country, or that tells all there is itself."""
+    expected = {**told, **{name: BOSTON[name] for name in filled}}
+    assert address(one("a", EARLY, **BOSTON), one("b", LATE, **told)) == expected
+
+
+def test_what_fills_a_blank_must_fit_what_was_filled_before() -> None:
+    """Both others are in the country that wins, and not in one town."""
+    chicago = {"street": "9 Lake St", "city": "Chicago", "country": "US"}
+    assert address(one("a", days_ago(2), **chicago), one("b", EARLY, **BOSTON), one("c", LATE, country="US")) == chicago
+
+
+def test_a_persons_address_outranks_a_newer_one_that_was_bought_whole() -> None:
+    lines = [line(name, reads=name, method=Method.BOUGHT) for name in BOSTON]
+    record = stored({**BOSTON, "city": "Salem"}, system="sold", first_modified=LATE)
+    assert address(one("a", EARLY, **BOSTON), says(record, kind_map(*lines, system="sold"))) == BOSTON
+
+
+def test_an_address_is_that_of_the_first_system_where_systems_are_ranked() -> None:
+    ranked = definition(*(replace(each, merge=Merge.RANK, ranks=("b", "a")) for each in
+                          ADDRESS.fields[EntityKind.LEAD].values() if each.together))  # fmt: skip
+    said = (one("a", LATE, **BOSTON), one("b", EARLY, city="Ulm", country="DE"))
+    assert golden(*said, known=ranked) == {"city": "Ulm", "country": "DE"}
+
+
+def test_a_street_that_a_rep_corrects_keeps_the_rest_of_the_address_that_we_wrote_there() -> None:
+    """What we wrote says nothing new, and says which place the correction is of."""
+    agreed = {name: [value, "w"] for name, value in BOSTON.items()}
+    record = stored({**BOSTON, "street": "2 Oak St"}, first_modified=EARLY, changed={"street": LATE}, agreed=agreed)
+    assert address(one("a", EARLY, **BOSTON), says(record)) == {**BOSTON, "street": "2 Oak St"}
+
+
+def test_what_we_wrote_beside_a_record_s_own_street_later_does_not_make_it_of_that_place() -> None:
+    agreed = {"postcode": ["02134", "w"]}
+    fields = {"street": "2 Oak St", "postcode": "02134"}
+    record = stored(fields, system="b", first_modified=EARLY, changed={"postcode": LATE}, agreed=agreed)
+    assert address(one("a", days_ago(5), postcode="02134"), says(record)) == {"postcode": "02134"}
