@@ -96,11 +96,10 @@ class HubSpotClient:
         answer = self._asked(
             kind, lambda: self._search_api.do_search(self.object(kind), dict(body), _preload_content=False)
         )
-        rows = _rows(answer)
-        more = bool(answer.get("paging")) or len(rows) >= body.get("limit", PAGE)
-        total = answer.get("total")
-        total = total if isinstance(total, int) else len(rows) + more
-        return Found(total=total, rows=rows, end=not rows or not more or total == len(rows))
+        rows, told = _rows(answer), answer.get("total")
+        # Short pages come in the middle too, and `total` may lag behind: all signs together say that none is left.
+        end = not rows or (not answer.get("paging") and isinstance(told, int) and told <= len(rows))
+        return Found(total=told if isinstance(told, int) else len(rows) + (not end), rows=rows, end=end)
 
     def read(self, kind: str, ids: Sequence[str], properties: Sequence[str], key: str | None = None) -> Batch:
         """Read up to BATCH records by id, or by the unique property `key`."""

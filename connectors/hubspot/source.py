@@ -156,7 +156,7 @@ class _Poll:
         low = place.low(self._overlap)
         found, rows = search(self._client, self._reading, [_since(self._modified, low)])
         fresh = sum(row.stamp >= place.at for row in rows)
-        deep = found.total > len(rows) or len(rows) >= PAGE
+        deep = found.total > len(rows) or not found.end or len(rows) >= PAGE
         same_top = not fresh and top_of((row.stamp, row.id) for row in rows) == place.top
         if same_top and (not deep or self._count(low, place.at) == found.total + place.gap):
             return place

@@ -16,6 +16,7 @@ from sandbox.hubspot.values import iso
 
 Lag = float | Callable[[str, str], float]
 StageBackwards = Literal["silent", "refuse"]
+SearchSigns = Literal["true", "short_pages", "low_total"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,6 +75,7 @@ class Portal:
         self.lock = threading.RLock()
         self.clock = clock
         self.stage_backwards = stage_backwards
+        self.search_signs: SearchSigns = "true"
         self.writes: Counter[str] = Counter()
         self.rules: list[Rule] = []
         self.owners = list(_OWNERS)

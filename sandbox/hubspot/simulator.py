@@ -19,7 +19,7 @@ from sandbox.hubspot.call import Call
 from sandbox.hubspot.errors import ApiError, not_found
 from sandbox.hubspot.limits import Limits
 from sandbox.hubspot.paths import label, parse
-from sandbox.hubspot.portal import Lag, Owner, Portal, Rule, StageBackwards
+from sandbox.hubspot.portal import Lag, Owner, Portal, Rule, SearchSigns, StageBackwards
 from sandbox.hubspot.records import IMPORT, PERSON, Record, Source
 from sandbox.hubspot.schema import GROUPS, Option, Property
 from sandbox.hubspot.table import Table
@@ -34,8 +34,9 @@ class HubSpot:
     """A HubSpot account behind the wire.
 
     `index_lag`: seconds until search sees a write, or a function of (kind, id) that says so. `stage_backwards`: what an
-    earlier lifecyclestage meets, a 200 that keeps the old one or a 400. `search_per_second` (HubSpot: 5), `burst`
-    (calls in 10 s; HubSpot: 100 to 250) and `daily` are off when None. `scopes` None grants all.
+    earlier lifecyclestage meets, a 200 that keeps the old one or a 400. `search_signs`: what misleads about the end of
+    a search, pages shorter than asked for that name no next one, or a `total` behind the rows. `search_per_second`
+    (HubSpot: 5), `burst` (calls in 10 s; HubSpot: 100 to 250) and `daily` are off when None. `scopes` None grants all.
     `custom_objects` False: the plan has none.
     """
 
@@ -47,6 +48,7 @@ class HubSpot:
         *,
         index_lag: Lag = 0.0,
         stage_backwards: StageBackwards = "silent",
+        search_signs: SearchSigns = "true",
         search_per_second: int | None = None,
         burst: int | None = None,
         daily: int | None = None,
@@ -56,6 +58,7 @@ class HubSpot:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.portal = Portal(clock=clock, index_lag=index_lag, stage_backwards=stage_backwards)
+        self.portal.search_signs = search_signs
         self.access = Access(
             token=token,
             clock=clock,

@@ -65,6 +65,19 @@ def test_1000_changes_cost_5_searches_and_then_one(desk: Bench, age: float) -> N
     assert desk.store.pages == pages
 
 
+@pytest.mark.parametrize("signs", ["short_pages", "low_total"])
+def test_neither_a_short_page_nor_a_low_total_ends_a_reading(signs: Any) -> None:
+    """Of the load, and of changes that fill more than a page."""
+    with bench(search_signs=signs) as desk:
+        ids = desk.sim.seed("contacts", people(500), modified=old())
+        desk.poll()
+        assert len(desk.store.records) == 500
+        for record_id in ids:
+            desk.sim.edit("contacts", record_id, {"firstname": "changed"})
+        desk.poll()
+        assert desk.wrong() == []
+
+
 def test_100_changes_cost_one_search_with_thousands_in_the_look_back(desk: Bench) -> None:
     ids = desk.sim.seed("contacts", people(3000), modified=old(1))
     desk.poll()
