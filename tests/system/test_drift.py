@@ -108,7 +108,7 @@ def test_a_lead_made_meanwhile_lacks_the_field_and_gets_it_later(made: World, im
 
 
 def test_a_second_right_lost_within_ten_minutes_strands_nobody(made: World) -> None:
-    """A lead refused while its kind is not described again is made once that shows why, and complete with the rights."""
+    """A lead refused while its kind is not described again is made once that shows why, complete with the rights."""
     ann(made)
     made.salesforce.lock_field("Lead", "Problem__c")
     made.contact(email="bob.ray@mills.example", firstname="Bob", lastname="Ray", mobilephone="(312) 555-0199")
