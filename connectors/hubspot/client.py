@@ -212,15 +212,14 @@ class HubSpotClient:
         self._json(self._link_labels.create(self.object(kind), self.object(to), body, _preload_content=False))
         self._labels.clear()
 
-    def associate(self, kind: str, to: str, pairs: Sequence[tuple[str, str]], type_: LinkType | None) -> None:
+    def associate(self, kind: str, to: str, pairs: Sequence[tuple[str, str]], type_: LinkType | None) -> Batch:
         """Associate up to LINKS pairs of ids, plainly or by a label; raise CallRefused when the call was refused."""
         inputs: list[dict[str, Any]] = [{"from": {"id": one}, "to": {"id": other}} for one, other in pairs]
         ends = self.object(kind), self.object(to)
         if type_ is None:
-            self._links.create_default(*ends, {"inputs": inputs}, _preload_content=False)
-            return
+            return _batch(self._json(self._links.create_default(*ends, {"inputs": inputs}, _preload_content=False)))
         typed = [{**one, "types": [type_.as_json()]} for one in inputs]
-        self._links.create(*ends, {"inputs": typed}, _preload_content=False)
+        return _batch(self._json(self._links.create(*ends, {"inputs": typed}, _preload_content=False)))
 
     def dissociate(self, kind: str, to: str, pairs: Sequence[tuple[str, str]], type_: LinkType | None) -> None:
         """Take away associations, or only their label; raise CallRefused when a call was refused."""

@@ -32,6 +32,7 @@ class Trouble:
     ids: tuple[str, ...] = ()
     traces: tuple[str, ...] = ()
     existing: str | None = None  # the record that already holds a unique value
+    final: bool = True  # sent again unchanged, it would be refused again
 
     @property
     def gone(self) -> bool:
@@ -127,12 +128,14 @@ def trouble_of(error: Mapping[str, Any], fallback: str = "UNKNOWN") -> Trouble:
     if code is None:
         code = _code(error.get("subCategory")) or _code(error.get("category")) or fallback
     taken = _TAKEN.search(text) or _EXISTING.search(text)
+    known = field is not None or _code_in_words(text) is not None
     return Trouble(
         code=code,
         field=field,
         ids=_digits(context.get("ids")),
         traces=tuple(str(trace) for trace in _list(context.get("objectWriteTraceId"))),
         existing=taken.group(1) if taken else None,
+        final=known or error.get("category") in _FINAL,
     )
 
 
@@ -152,6 +155,9 @@ _WORDS = (
     (" does not exist", "PROPERTY_DOESNT_EXIST"),
     ("Unable to infer object type", "UNKNOWN_OBJECT_TYPE"),
 )
+
+# Categories that blame what was sent; of any other (INTERNAL_ERROR, RATE_LIMITS) a row may be rid of by waiting.
+_FINAL = ("VALIDATION_ERROR", "CONFLICT", "OBJECT_NOT_FOUND", "OBJECT_ALREADY_EXISTS", "MISSING_SCOPES")
 
 _RULE = "an admin's rule in HubSpot requires this property; map it or change the rule"
 _NO_REMEDY = "correct the record or its mapping"

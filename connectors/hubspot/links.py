@@ -6,13 +6,14 @@ A link is written beside its record and never read with it. All are idempotent, 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any, TypeAlias
 
 from connectors.contract import Deferred, FieldInfo, FieldType, Rejected, WriteRequest, WriteResult
 from connectors.errors import ConnectorError
 from connectors.hubspot.branches import BRANCH, COMPANIES, LABEL, Home
 from connectors.hubspot.client import LINKS, HubSpotClient, LinkType
-from connectors.hubspot.judge import CallRefused
+from connectors.hubspot.judge import CallRefused, Trouble
 
 PREFIX = "associations."
 CHILD_TO_PARENT = LinkType(category="HUBSPOT_DEFINED", id=14)
@@ -49,6 +50,11 @@ class Link:
     other: str
 
 
+# The links that an answer counts as refused, and why; none and None when all went well.
+Refused: TypeAlias = tuple[Sequence[Link], Trouble | None]
+Act: TypeAlias = Callable[[str, str, Sequence[Link]], Refused]
+
+
 class Linker:
     """Writes the links of many requests, LINKS in a call."""
 
@@ -73,33 +79,43 @@ class Linker:
                     troubled |= self._try(kind, to, left[start : start + LINKS], act)
         return troubled
 
-    def _try(
-        self, kind: str, to: str, links: Sequence[Link], act: Callable[[str, str, Sequence[Link]], None]
-    ) -> dict[int, WriteResult]:
-        """Send links; where one of them is refused, all are, so the bad one is found by halving."""
+    def _try(self, kind: str, to: str, links: Sequence[Link], act: Act) -> dict[int, WriteResult]:
+        """Send links; those that are refused are halved until each bad one stands alone."""
         try:
-            act(kind, to, links)
-        except CallRefused as refused:
-            if len(links) > 1:
-                half = len(links) // 2
-                return self._try(kind, to, links[:half], act) | self._try(kind, to, links[half:], act)
-            code, field = refused.trouble.code, f"{PREFIX}{to}"
-            words = f"HubSpot refused to associate {kind} {links[0].one} with {to} {links[0].other}: {code}"
-            return {links[0].place: Rejected(code, f"{words}; one of the two may be deleted or merged", field)}
+            refused, why = act(kind, to, links)
+        except CallRefused as error:
+            refused, why = links, replace(error.trouble, final=True)
         except ConnectorError as error:
             after = getattr(error, "retry_after", None) or 0.0
             return {link.place: Deferred(error.message, after) for link in links}
-        return {}
+        if why is None:
+            return {}
+        if not why.final:
+            reason = f"HubSpot could not associate {kind} with {to} now: {why.code}"
+            return {link.place: Deferred(reason) for link in refused}
+        if len(refused) > 1:
+            half = len(refused) // 2
+            return self._try(kind, to, refused[:half], act) | self._try(kind, to, refused[half:], act)
+        (bad,) = refused
+        words = f"HubSpot refused to associate {kind} {bad.one} with {to} {bad.other}: {why.code}"
+        return {bad.place: Rejected(why.code, f"{words}; one of the two may be deleted or merged", f"{PREFIX}{to}")}
 
-    def _link(self, kind: str, to: str, links: Sequence[Link]) -> None:
-        self._client.associate(kind, to, [(link.one, link.other) for link in links], self._type(kind, to))
+    def _link(self, kind: str, to: str, links: Sequence[Link]) -> Refused:
+        pairs = [(link.one, link.other) for link in links]
+        batch = self._client.associate(kind, to, pairs, self._type(kind, to))
+        if not batch.errors:
+            return (), None
+        made = {_ends(row) for row in batch.rows}
+        left = [link for link in links if (link.one, link.other) not in made]
+        return left or links, next((one for one in batch.errors if one.final), batch.errors[0])
 
-    def _unlink(self, kind: str, to: str, links: Sequence[Link]) -> None:
+    def _unlink(self, kind: str, to: str, links: Sequence[Link]) -> Refused:
         type_ = self._type(kind, to)
         # Between companies and contacts people make plain links of their own: only our label is taken away.
         plain = not (self._among_companies() and to == BRANCH) or type_ is None
         pairs = [(link.one, link.other) for link in links]
         self._client.dissociate(kind, to, pairs, None if plain else type_)
+        return (), None
 
     def _type(self, kind: str, to: str) -> LinkType | None:
         """Return how they are linked; None: plainly."""
@@ -109,3 +125,14 @@ class Linker:
 
     def _among_companies(self) -> bool:
         return self._client.branches.choose(self._client).home is Home.CHILD_COMPANIES
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def _ends(row: Mapping[str, Any]) -> tuple[str, str]:
+    """Return the ids of an association that was made, in either of the forms that the two batch calls answer."""
+    one, other = row.get("from"), row.get("to")
+    if isinstance(one, dict) and isinstance(other, dict):
+        return str(one.get("id")), str(other.get("id"))
+    return str(row.get("fromObjectId")), str(row.get("toObjectId"))

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from support.world import World, add_branch, laid_out, world
 
 from sandbox.fields import define_contact, define_hubspot
-from sandbox.wire import Fault
+from sandbox.wire import Fault, Response
 
 SITE = {"address": "100 W Main St", "city": "Chicago", "state": "IL", "zip": "60601"}
 LABEL = "Sits at this branch"
@@ -207,6 +207,30 @@ def test_a_lost_answer_to_the_create_of_a_branch_doubles_nothing(tmp_path: Path,
         (branch,) = kept(made, HOMES[home])
         assert list(made.hubspot.linked(HOMES[home], branch["hs_object_id"], "companies")) == [company(made)]
         assert list(made.hubspot.linked(HOMES[home], branch["hs_object_id"], "contacts")) == [contact(made)]
+
+
+def test_a_link_that_hubspot_says_it_did_not_make_is_made_in_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The call is answered 207 with the pair among its `errors`: it failed for now, so it is sent again."""
+    with town(tmp_path) as made:
+        handle, failed = made.hubspot.handle, []
+
+        def partly(request: Any) -> Response:
+            if request.path.endswith("/batch/create") and len(failed) < 2:
+                error = {"status": "error", "category": "INTERNAL_ERROR", "message": "internal error"}
+                failed.append(error)
+                return Response(207, {"status": "COMPLETE", "results": [], "numErrors": 1, "errors": [error]})
+            return handle(request)
+
+        monkeypatch.setattr(made.hubspot, "handle", partly)
+        for _ in range(5):
+            made.cycle()
+            made.wait_is_over()
+        (branch,) = kept(made, "branch")
+        assert len(failed) == 2
+        assert made.hubspot.linked("contacts", contact(made), "branch") == {branch["hs_object_id"]: [LABEL]}
+        assert made.problems() == []
 
 
 def test_a_contact_who_moves_to_another_branch_is_linked_to_that_one_only(tmp_path: Path) -> None:

@@ -1,0 +1,90 @@
+"""Associating records in HubSpot: no link is lost without a word, and the bad one is found alone."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterator
+from typing import Any
+
+import pytest
+from hubspot_bench import Bench, bench, people
+
+from connectors.contract import Deferred, Policy, Rejected, WriteRequest, Written
+from sandbox.hubspot import HubSpot
+
+LABEL = "Sits at this branch"
+
+
+@pytest.fixture
+def desk() -> Iterator[Bench]:
+    with bench() as made:
+        made.sim.define_object("branch", "contacts", "companies")
+        made.sim.define_property("branch", "name")
+        made.sim.define_label("contacts", "branch", LABEL, "Works here")
+        yield made
+
+
+def sit(contact: str, branch: str, before: str | None = None) -> WriteRequest:
+    fields = {"associations.branch": [branch, before]}
+    return WriteRequest(token=contact, kind="contacts", policy=Policy.UPDATE, fields=fields, id=contact)
+
+
+def under(branch: str, company: str) -> WriteRequest:
+    fields = {"associations.companies": [company, None]}
+    return WriteRequest(token=branch, kind="branch", policy=Policy.UPDATE, fields=fields, id=branch)
+
+
+def answering_207(
+    monkeypatch: pytest.MonkeyPatch, sim: HubSpot, bad: Collection[str], category: str, *, times: int = 1000
+) -> None:
+    """Let batches of associations leave out the pairs whose first id is `bad`, and say so in a 2xx with `errors`."""
+    handle = sim.handle
+    left = [times]
+
+    def partly(request: Any) -> Any:
+        if not request.path.endswith(("/batch/create", "/batch/associate/default")) or not left[0]:
+            return handle(request)
+        rows = request.json()["inputs"]
+        kept = [row for row in rows if row["from"]["id"] not in bad]
+        if len(kept) == len(rows):
+            return handle(request)
+        left[0] -= 1
+        request.body = json.dumps({"inputs": kept}).encode()
+        answer = handle(request)
+        error = {"status": "error", "category": category, "message": "canary"}
+        answer.status = 207 if request.path.endswith("create") else 200  # as HubSpot's OpenAPI documents declare it
+        answer.body |= {"numErrors": 1, "errors": [error]}
+        return answer
+
+    monkeypatch.setattr(sim, "handle", partly)
+
+
+@pytest.mark.parametrize("kind", ["contacts", "branch"])
+def test_pairs_that_a_207_reports_as_failed_are_refused_each_alone_and_the_others_stand(
+    desk: Bench, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """By a label as plainly; what a 207 lists as made is not sent again, so 2 bad ones of 40 cost 3 calls."""
+    (company,) = desk.sim.seed("companies", [{"name": "Works"}])
+    ids = desk.sim.seed("contacts", people(40))
+    sites = desk.sim.seed("branch", [{"name": f"Works {n}"} for n in range(40)])
+    one, other = (ids, "branch") if kind == "contacts" else (sites, "companies")
+    answering_207(monkeypatch, desk.sim, [one[7], one[31]], "VALIDATION_ERROR")
+    asked = [sit(ids[n], sites[n]) if kind == "contacts" else under(sites[n], company) for n in range(40)]
+    results = desk.connector.write(asked)
+    assert [n for n, result in enumerate(results) if isinstance(result, Rejected)] == [7, 31]
+    assert sum(isinstance(result, Written) for result in results) == 38
+    assert [n for n in range(40) if not desk.sim.linked(kind, one[n], other)] == [7, 31]
+    assert desk.server.board.total(f"POST associations/{kind}") == 3
+    assert "canary" not in repr(results)
+
+
+def test_a_pair_that_fails_for_now_in_a_207_is_put_off_and_made_by_the_next_attempt(
+    desk: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = desk.sim.seed("contacts", people(5))
+    (site,) = desk.sim.seed("branch", [{"name": "Works"}])
+    answering_207(monkeypatch, desk.sim, [ids[3]], "INTERNAL_ERROR", times=1)
+    asked = [sit(contact, site) for contact in ids]
+    assert [type(result) for result in desk.connector.write(asked)] == [Written] * 3 + [Deferred, Written]
+    assert [type(result) for result in desk.connector.write(asked)] == [Written] * 5
+    assert all(desk.sim.linked("contacts", contact, "branch") == {site: [LABEL]} for contact in ids)
