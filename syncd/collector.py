@@ -10,4 +10,4 @@ def spare_the_collector() -> None:
 
     At Python's own thresholds it takes up to half of all time, looking through the same batch again and again.
     """
-    gc.set_threshold(100_000, 20, 50)
+    gc.set_threshold(250_000, 20, 50)
