@@ -89,10 +89,12 @@ def no_answer(system: str, url: str, error: requests.exceptions.RequestException
     )
 
 
-def no_secure_answer(url: str, error: requests.exceptions.SSLError) -> str:
-    """Say why the other side is not believed to be who it should be."""
+def no_secure_answer(url: str, error: requests.exceptions.SSLError) -> str | None:
+    """Say why the other side is not believed to be who it should be; None: the secure connection merely broke off."""
     if any(sign in str(error) for sign in _NO_TLS):
         return f"what answers at {origin(url)} does not speak https; correct the address or its port"
+    if not any(sign in str(error) for sign in _NOT_BELIEVED):
+        return None
     return (
         f"the certificate of {origin(url)} was not accepted; set `ca` to the file of your own authority, or correct "
         f"the address"
@@ -104,6 +106,8 @@ def no_secure_answer(url: str, error: requests.exceptions.SSLError) -> str:
 
 # How OpenSSL's versions say that the first bytes of the other side were no TLS.
 _NO_TLS = ("WRONG_VERSION_NUMBER", "wrong version number", "RECORD_LAYER_FAILURE", "record layer failure")
+# ... and that a certificate, or our own file of authorities, is at fault.
+_NOT_BELIEVED = ("CERTIFICATE", "certificate", "X509")
 
 
 def _network_words(error: requests.exceptions.RequestException) -> str:
@@ -114,6 +118,8 @@ def _network_words(error: requests.exceptions.RequestException) -> str:
         return "timed out"
     if isinstance(error, requests.exceptions.ChunkedEncodingError):
         return "the answer was cut off"
+    if isinstance(error, requests.exceptions.SSLError):
+        return "the secure connection broke off"
     if isinstance(error, requests.exceptions.ConnectionError):
         text = str(error)
         for sign, words in (

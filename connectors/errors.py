@@ -28,6 +28,10 @@ class ConfigProblem(ConnectorError):
     """Wrong settings, a missing right, a field that is not there: nothing will work until a person acts."""
 
 
+class WrongAddress(ConfigProblem):
+    """What answers there is not the system, or not believed to be: it says nothing about what the system has."""
+
+
 class AuthExpired(ConnectorError):
     """The credentials were refused, also after one refresh: that system pauses until a person acts."""
 

@@ -22,7 +22,15 @@ from requests.adapters import HTTPAdapter
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt
 
 from connectors.answers import arriving, is_csv, no_answer, no_secure_answer, origin, read_json, request_id, retry_after
-from connectors.errors import AuthExpired, ConfigProblem, ConnectorError, ContractBroken, ReadingRests, Unavailable
+from connectors.errors import (
+    AuthExpired,
+    ConfigProblem,
+    ConnectorError,
+    ContractBroken,
+    ReadingRests,
+    Unavailable,
+    WrongAddress,
+)
 
 __all__ = [
     "Allowance",
@@ -153,8 +161,6 @@ class Session(requests.Session):
         self._quiet: dict[str | None, tuple[float, int, str]] = {}  # lane -> (until, monotonic; who waits; why)
         self._workers = 0
         self.share_among(1)
-        if settings.ca:
-            self.verify = settings.ca
         # The environment may name a proxy. Without this, a ~/.netrc entry for the host would replace our token.
         self.auth = _leave_alone
         adapter = HTTPAdapter(pool_maxsize=16, max_retries=0)
@@ -267,16 +273,21 @@ class Session(requests.Session):
         options["timeout"] = (self.settings.connect_timeout, self.settings.read_timeout)
         options["allow_redirects"] = False
         options["stream"] = True
+        if self.settings.ca:  # given with the call: what the session says, REQUESTS_CA_BUNDLE would overrule
+            options["verify"] = self.settings.ca
         started = time.monotonic()
         try:
             answer = super().request(method, url, *args, **options)
             self._read_body(answer, started, into)
         except requests.exceptions.SSLError as error:
-            raise ConfigProblem(f"{self.system}: {no_secure_answer(url, error)}", system=self.system) from error
+            disbelief = no_secure_answer(url, error)
+            if disbelief is not None:
+                raise WrongAddress(f"{self.system}: {disbelief}", system=self.system) from error
+            raise _Again(Wait(no_answer(self.system, url, error))) from error
         except requests.exceptions.RequestException as error:
             raise _Again(Wait(no_answer(self.system, url, error))) from error
         if 300 < answer.status_code < 400 and answer.status_code != 304:
-            raise ConfigProblem(
+            raise WrongAddress(
                 f"{self.system} at {origin(url)} answered with a redirect, which is not followed; set the address it "
                 f"should be reached at",
                 system=self.system,

@@ -10,6 +10,7 @@ import gzip
 import json
 import random
 import socket
+import ssl
 import threading
 import time
 from collections import Counter
@@ -145,17 +146,29 @@ class Board:
 
 
 class Server:
-    """Serves one simulator on 127.0.0.1 (or `host`) in threads of this process; `clock` tells its Date headers."""
+    """Serves one simulator on 127.0.0.1 (or `host`) in threads of this process; `clock` tells its Date headers.
 
-    def __init__(self, simulator: Simulator, port: int = 0, host: str = "127.0.0.1", latency: float = 0.0) -> None:
+    With `tls` it speaks https; so many of its next connections end within their handshake as `broken_handshakes` says.
+    """
+
+    def __init__(
+        self,
+        simulator: Simulator,
+        port: int = 0,
+        host: str = "127.0.0.1",
+        latency: float = 0.0,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
         self.simulator = simulator
         self.board = Board()
         self.latency = latency
+        self.tls = tls
+        self.broken_handshakes = 0
         self.clock: Callable[[], float] = time.time
         self._http = _Threading((host, port), _Handler)
         self._http.of = self
         self.port: int = self._http.server_address[1]
-        self.url = f"http://{host}:{self.port}"
+        self.url = f"http{'s' if tls else ''}://{host}:{self.port}"
         self._thread = threading.Thread(target=self._http.serve_forever, args=(0.05,), daemon=True)
 
     def start(self) -> Server:
@@ -183,6 +196,21 @@ class _Threading(ThreadingHTTPServer):
     daemon_threads = True
     allow_reuse_address = True
     request_queue_size = 128
+
+    def finish_request(self, request: Any, client_address: Any) -> None:
+        if self.of.tls is None:
+            super().finish_request(request, client_address)
+            return
+        if self.of.broken_handshakes:
+            self.of.broken_handshakes -= 1
+            request.recv(65_536)  # what is left unread would make it a reset
+            return
+        try:
+            secured = self.of.tls.wrap_socket(request, server_side=True)
+        except OSError:  # whoever called does not believe the certificate
+            return
+        with secured:
+            super().finish_request(secured, client_address)
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -19,7 +19,7 @@ import orjson
 import urllib3
 
 from connectors.contract import Usage
-from connectors.errors import ConfigProblem, ContractBroken, Unavailable
+from connectors.errors import ConfigProblem, ContractBroken, Unavailable, WrongAddress
 from connectors.http import Session, StaticToken
 from connectors.hubspot.branches import BRANCH, KEY, Branches
 from connectors.hubspot.judge import CallRefused, HubSpotJudge, Trouble, trouble_of
@@ -252,12 +252,12 @@ class HubSpotClient:
         try:
             answer = self.session.json("GET", url)
         except CallRefused as refused:
-            raise ConfigProblem(
+            raise WrongAddress(
                 f"{self._base} has no HubSpot account behind it (HTTP {refused.status}); correct base_url",
                 system=self.session.system,
             ) from refused
         if not isinstance(answer, dict) or "portalId" not in answer:
-            raise ConfigProblem(
+            raise WrongAddress(
                 f"{self._base} does not answer like HubSpot; correct base_url", system=self.session.system
             )
         return answer
@@ -280,7 +280,7 @@ class HubSpotClient:
         """Say what a refused read means: no record is to blame for it."""
         trouble, system, call = refused.trouble, self.session.system, refused.request_id
         if trouble.code == "HTTP_404":  # HubSpot's own 404 has a body that says more
-            return ConfigProblem(
+            return WrongAddress(
                 f"{self._base} does not answer like HubSpot (HTTP 404); correct base_url", system=system
             )
         if refused.status == 404 or trouble.field is not None or trouble.code == "UNKNOWN_OBJECT_TYPE":

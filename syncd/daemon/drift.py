@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine
 
 from connectors.contract import FieldInfo, Page, Source, unused_kinds
-from connectors.errors import ConfigProblem, ConnectorError
+from connectors.errors import ConfigProblem, ConnectorError, WrongAddress
 from syncd.config.check import nearest
 from syncd.edits.force import Running
 from syncd.log import logger
@@ -175,6 +175,8 @@ class Drift:
         for kind in kinds:
             try:
                 infos[kind] = source.fields(kind)
+            except WrongAddress:
+                return
             except ConfigProblem as error:
                 missing[kind] = error.message
             except ConnectorError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import ssl
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -73,9 +74,14 @@ class Bench:
 
 
 @contextmanager
-def bench(overlap: float = 600.0, settings: dict[str, Any] | None = None, **options: Any) -> Iterator[Bench]:
+def bench(
+    overlap: float = 600.0,
+    settings: dict[str, Any] | None = None,
+    tls: ssl.SSLContext | None = None,
+    **options: Any,
+) -> Iterator[Bench]:
     sim = HubSpot(token=TOKEN, **options)
-    with Server(sim) as server:
+    with Server(sim, tls=tls) as server:
         slept: list[float] = []
         told = {
             "access_token": TOKEN,

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hubspot_bench import FIELDS, TOKEN, Bench, bench, old, people
+from support.tls import certified
 
 from connectors.contract import Deferred, FieldType, FieldWanted, Policy, Rejected, WriteRequest, Written
-from connectors.errors import AuthExpired, ConfigProblem, ConnectorError, Unavailable
+from connectors.errors import AuthExpired, ConfigProblem, ConnectorError, Unavailable, WrongAddress
 from connectors.hubspot import Settings, connect
 from connectors.hubspot.client import dated_path
 from sandbox.wire import Fault
@@ -144,6 +146,27 @@ def test_a_wrong_address_is_told_as_such() -> None:
         connect("hubspot", settings, sleep=lambda _: None).check()
     with pytest.raises(ConfigProblem, match="https"):
         connect("hubspot", Settings(access_token=TOKEN, base_url="http://crm.example.com"))
+
+
+def test_a_secure_connection_that_breaks_off_is_waited_out_like_any_other(tmp_path: Path) -> None:
+    authorities, tls = certified(tmp_path)
+    with bench(settings={"ca": authorities}, tls=tls) as desk:
+        desk.sim.seed("contacts", people(3))
+        desk.server.broken_handshakes = 2
+        desk.poll()
+        assert desk.slept == [0.5, 1.0]
+        assert desk.wrong() == []
+        desk.connector.session.close()
+        desk.server.broken_handshakes = 99
+        with pytest.raises(Unavailable, match="the secure connection broke off"):
+            desk.poll()
+
+
+def test_a_certificate_that_is_not_believed_is_told_and_not_tried_again(tmp_path: Path) -> None:
+    with bench(tls=certified(tmp_path)[1]) as desk:
+        with pytest.raises(WrongAddress, match="set `ca`"):
+            desk.connector.fetch("contacts", ["1"], FIELDS)
+        assert desk.slept == []
 
 
 def test_check_names_the_account_and_costs_two_calls() -> None:

@@ -12,6 +12,7 @@ import pytest
 import time_machine
 from support.world import COMPLETE, World, laid_out, world
 
+from sandbox.wire import Fault
 from syncd.daemon import drift
 from syncd.store.database import now_ms
 
@@ -291,6 +292,22 @@ def test_trouble_that_describing_does_not_explain_is_not_asked_about_each_time(t
             for _ in range(3):
                 made.cycle()
             assert made.calls()["salesforce"]["GET sobjects/Lead/describe"] == 1
+
+
+def test_an_answer_from_a_wrong_place_says_nothing_about_the_kinds(made: World) -> None:
+    """A redirect for a moment, of a proxy or of HubSpot in maintenance: the next poll reads everything as before."""
+    contact = ann(made)
+    elsewhere = {"Location": "https://elsewhere.example"}
+    made.servers["hubspot"].board.add(Fault(kind="status", status=302, headers=elsewhere, times=10_000))
+    made.cycle()
+    (problem,) = made.problems()
+    assert "hubspot cannot be used" in problem
+    assert "answered with a redirect" in problem
+    made.servers["hubspot"].board.clear()
+    made.hubspot.edit("contacts", contact, {"jobtitle": "Plant manager"})
+    made.settle()
+    assert lead(made)["Title"] == "Plant manager"
+    assert made.problems() == []
 
 
 def test_a_daemon_describes_every_kind_at_its_start_and_not_again(made: World) -> None:
