@@ -102,11 +102,18 @@ class HubSpotClient:
         return Found(total=told if isinstance(told, int) else len(rows) + (not end), rows=rows, end=end)
 
     def read(self, kind: str, ids: Sequence[str], properties: Sequence[str], key: str | None = None) -> Batch:
-        """Read up to BATCH records by id, or by the unique property `key`."""
+        """Read up to BATCH records by id, or by the unique property `key`; the errors name those that are not there.
+
+        Raise Unavailable where one could not be read for another reason: it would be taken for deleted, or forgotten.
+        """
         body: dict[str, Any] = {"properties": list(properties), "inputs": [{"id": value} for value in ids]}
         if key is not None:
             body["idProperty"] = key
-        return _batch(self._asked(kind, lambda: self._batch_api.read(self.object(kind), body, _preload_content=False)))
+        batch = _batch(self._asked(kind, lambda: self._batch_api.read(self.object(kind), body, _preload_content=False)))
+        failed = sorted({error.code for error in batch.errors if not error.gone})
+        if failed:
+            raise Unavailable(f"HubSpot could not read all {kind} ({', '.join(failed)})", system=self.session.system)
+        return batch
 
     def get(self, kind: str, record_id: str, properties: Sequence[str]) -> Mapping[str, Any] | None:
         """Read one record; None when there is none. A merged-away id answers with the survivor and its id."""

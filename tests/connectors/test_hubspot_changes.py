@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hubspot_bench import Bench, bench, old, people
+from hubspot_bench import FIELDS, Bench, bench, old, people
 from support.long import times
 
 from connectors.contract import Policy, Reading, WriteRequest
-from connectors.errors import ConfigProblem, ContractBroken
+from connectors.errors import ConfigProblem, ContractBroken, Unavailable
 
 SEARCH = "POST contacts/search"
 
@@ -289,6 +289,35 @@ def test_properties_that_do_not_fit_a_search_are_read_in_batches(desk: Bench) ->
     assert desk.wrong() == []
     assert [r.fields[fields[5]] for r in desk.store.records.values() if r.fields[fields[5]]] == ["kept"]
     assert desk.poll(fields=tuple(fields)) == 1
+
+
+def test_rows_that_a_batch_cannot_read_for_now_are_neither_missing_nor_forgotten(
+    desk: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A 207 with an error of HubSpot's own: the poll ends before the page that lacks them, and reads it again."""
+    fields = ["email", "firstname", *(f"a_rather_long_property_name_{number}" for number in range(120))]
+    for name in fields[2:]:
+        desk.sim.define_property("contacts", name)
+    ids = desk.sim.seed("contacts", people(3), modified=old())
+    handle, ill = desk.sim.handle, True
+
+    def stumble(request: Any) -> Any:
+        answer = handle(request)
+        if ill and request.path.endswith("/batch/read"):
+            answer.status = 207
+            answer.body["results"] = [row for row in answer.body["results"] if row["id"] != ids[1]]
+            answer.body["errors"] = [{"status": "error", "category": "INTERNAL_ERROR", "context": {"ids": [ids[1]]}}]
+            answer.body["numErrors"] = 1
+        return answer
+
+    monkeypatch.setattr(desk.sim, "handle", stumble)
+    with pytest.raises(Unavailable, match="INTERNAL_ERROR"):
+        desk.poll(fields=tuple(fields))
+    with pytest.raises(Unavailable, match="INTERNAL_ERROR"):
+        desk.connector.fetch("contacts", ids, FIELDS)
+    ill = False
+    desk.poll(fields=tuple(fields))
+    assert desk.wrong() == []
 
 
 def test_a_record_holds_the_fields_asked_for_and_no_other(desk: Bench) -> None:
