@@ -20,6 +20,7 @@ from connectors.http import Allowance, Wait, retry_after
 LOCKED_SECONDS = 2.0  # 423: the lock of heavy writes lasts 2 s
 BURST_SECONDS = 10.0
 SEARCH_SECONDS = 1.0
+INVALID_IDS = "INVALID_OBJECT_IDS"  # an association whose record is deleted or merged away
 LONG_PAUSE = 3600.0  # a migration between regions, or a daily limit whose reset is not known
 
 
@@ -125,6 +126,8 @@ def trouble_of(error: Mapping[str, Any], fallback: str = "UNKNOWN") -> Trouble:
     unknown = _UNKNOWN.search(text)
     if field is None and unknown:
         field = unknown.group(1)
+    if code is None and INVALID_IDS in context:
+        code = INVALID_IDS
     if code is None:
         code = _code(error.get("subCategory")) or _code(error.get("category")) or fallback
     taken = _TAKEN.search(text) or _EXISTING.search(text)

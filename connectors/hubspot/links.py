@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 from connectors.contract import Deferred, FieldInfo, FieldType, Rejected, WriteRequest, WriteResult
-from connectors.errors import ConnectorError
+from connectors.errors import ConfigProblem, ConnectorError
 from connectors.hubspot.branches import BRANCH, COMPANIES, LABEL, Home
 from connectors.hubspot.client import LINKS, HubSpotClient, LinkType
-from connectors.hubspot.judge import CallRefused, Trouble
+from connectors.hubspot.judge import INVALID_IDS, CallRefused, Trouble
 
 PREFIX = "associations."
 CHILD_TO_PARENT = LinkType(category="HUBSPOT_DEFINED", id=14)
@@ -75,6 +75,11 @@ class Linker:
         for group, act in ((old, self._unlink), (new, self._link)):
             for (kind, to), links in group.items():
                 left = [link for link in links if link.place not in troubled]
+                try:
+                    _ = self._client.object(kind), self._client.object(to)
+                except ConnectorError as error:  # no place for branches: whoever reads them asks a person
+                    troubled |= _put_off(left, error)
+                    continue
                 for start in range(0, len(left), LINKS):
                     troubled |= self._try(kind, to, left[start : start + LINKS], act)
         return troubled
@@ -85,9 +90,13 @@ class Linker:
             refused, why = act(kind, to, links)
         except CallRefused as error:
             refused, why = links, replace(error.trouble, final=True)
+        except ConfigProblem as error:
+            words = (
+                f"{error.message}. Its association with {to} waits for that; then run `syncd replay --kind rejected`"
+            )
+            return {link.place: Rejected("FORBIDDEN", words, f"{PREFIX}{to}") for link in links}
         except ConnectorError as error:
-            after = getattr(error, "retry_after", None) or 0.0
-            return {link.place: Deferred(error.message, after) for link in links}
+            return _put_off(links, error)
         if why is None:
             return {}
         if not why.final:
@@ -114,7 +123,11 @@ class Linker:
         # Between companies and contacts people make plain links of their own: only our label is taken away.
         plain = not (self._among_companies() and to == BRANCH) or type_ is None
         pairs = [(link.one, link.other) for link in links]
-        self._client.dissociate(kind, to, pairs, None if plain else type_)
+        try:
+            self._client.dissociate(kind, to, pairs, None if plain else type_)
+        except CallRefused as refused:
+            if len(links) > 1 or refused.trouble.code != INVALID_IDS:
+                raise  # a record that is gone takes its associations along
         return (), None
 
     def _type(self, kind: str, to: str) -> LinkType | None:
@@ -128,6 +141,11 @@ class Linker:
 
 
 # ---------------------------------------------------------------------------------------------------------------------
+
+
+def _put_off(links: Iterable[Link], error: ConnectorError) -> dict[int, WriteResult]:
+    after = getattr(error, "retry_after", None) or 0.0
+    return {link.place: Deferred(error.message, after) for link in links}
 
 
 def _ends(row: Mapping[str, Any]) -> tuple[str, str]:

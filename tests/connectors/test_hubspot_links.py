@@ -11,6 +11,7 @@ from hubspot_bench import Bench, bench, people
 
 from connectors.contract import Deferred, Policy, Rejected, WriteRequest, Written
 from sandbox.hubspot import HubSpot
+from sandbox.wire import Fault
 
 LABEL = "Sits at this branch"
 
@@ -88,3 +89,48 @@ def test_a_pair_that_fails_for_now_in_a_207_is_put_off_and_made_by_the_next_atte
     assert [type(result) for result in desk.connector.write(asked)] == [Written] * 3 + [Deferred, Written]
     assert [type(result) for result in desk.connector.write(asked)] == [Written] * 5
     assert all(desk.sim.linked("contacts", contact, "branch") == {site: [LABEL]} for contact in ids)
+
+
+GONE = {
+    "category": "VALIDATION_ERROR",
+    "message": "One or more associations are invalid",
+    "context": {"INVALID_OBJECT_IDS": ["BRANCH=42 is not valid"]},
+}
+NO_SCOPE = {
+    "category": "MISSING_SCOPES",
+    "message": "no",
+    "errors": [{"context": {"requiredGranularScopes": ["crm.objects.custom.write"]}}],
+}
+
+
+def test_a_former_branch_that_is_gone_does_not_keep_its_people_from_the_new_one(desk: Bench) -> None:
+    """The call that takes associations away is refused for records that are not there any more; so are these."""
+    ids = desk.sim.seed("contacts", people(3))
+    before, after = desk.sim.seed("branch", [{"name": "Works"}, {"name": "Works Gary"}])
+    desk.connector.write([sit(contact, before) for contact in ids])
+    desk.sim.archive("branch", before)
+    desk.server.board.add(Fault(kind="status", status=400, match="branch/batch/archive", times=9, body=GONE))
+    results = desk.connector.write([sit(contact, after, before) for contact in ids])
+    assert [type(result) for result in results] == [Written] * 3
+    assert all(after in desk.sim.linked("contacts", contact, "branch") for contact in ids)
+
+
+def test_an_unlinking_that_is_refused_for_another_reason_is_told(desk: Bench) -> None:
+    (contact,) = desk.sim.seed("contacts", people(1))
+    before, after = desk.sim.seed("branch", [{"name": "Works"}, {"name": "Works Gary"}])
+    body = {**GONE, "context": {}}
+    desk.server.board.add(Fault(kind="status", status=400, match="branch/batch/archive", times=9, body=body))
+    (result,) = desk.connector.write([sit(contact, after, before)])
+    assert isinstance(result, Rejected)
+    assert result.code == "VALIDATION_ERROR"
+
+
+@pytest.mark.parametrize("call", ["contacts/branch/labels", "contacts/branch/batch/create"])
+def test_a_right_that_the_token_lacks_is_told_with_what_to_do(desk: Bench, call: str) -> None:
+    """Nobody would look for it in a log, and waiting does not mend it."""
+    ids = desk.sim.seed("contacts", people(2))
+    (site,) = desk.sim.seed("branch", [{"name": "Works"}])
+    desk.server.board.add(Fault(kind="status", status=403, match=call, times=9, body=NO_SCOPE))
+    results = desk.connector.write([sit(contact, site) for contact in ids])
+    assert all(isinstance(result, Rejected) for result in results)
+    assert all("crm.objects.custom.write" in result.message for result in results if isinstance(result, Rejected))

@@ -11,10 +11,13 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from support.commands import process_as_before, say
 from support.world import World, add_branch, laid_out, world
 
 from sandbox.fields import define_contact, define_hubspot
 from sandbox.wire import Fault, Response
+
+__all__ = ["process_as_before"]
 
 SITE = {"address": "100 W Main St", "city": "Chicago", "state": "IL", "zip": "60601"}
 LABEL = "Sits at this branch"
@@ -245,6 +248,46 @@ def test_a_contact_who_moves_to_another_branch_is_linked_to_that_one_only(tmp_pa
         made.settle()
         assert made.hubspot.linked("contacts", contact(made), "branch") == {numbers["S2"]: [LABEL]}
         assert made.told(contact(made))["syncd_branch_city"] == "Gary"
+
+
+def test_a_contact_leaves_a_branch_that_was_deleted_over_there(tmp_path: Path) -> None:
+    """HubSpot refuses to take away an association with what is gone; the new one is made all the same."""
+    with town(tmp_path) as made:
+        add_branch(made, "S2", "Works Gary", street="7 Lake Rd", city="Gary", postcode="46402", state="IN")
+        made.settle()
+        numbers = {row["syncd_ship_to_number"]: row["hs_object_id"] for row in kept(made, "branch")}
+        made.hubspot.archive("branch", numbers["S1"])
+        invalid = {
+            "category": "VALIDATION_ERROR",
+            "message": "One or more associations are invalid",
+            "context": {"INVALID_OBJECT_IDS": [f"BRANCH={numbers['S1']} is not valid"]},
+        }
+        board = made.servers["hubspot"].board
+        refusal = board.add(Fault(kind="status", status=400, match="branch/batch/archive", times=1000, body=invalid))
+        made.hubspot.edit(
+            "contacts", contact(made), {"address": "7 Lake Rd", "city": "Gary", "state": "IN", "zip": "46402"}
+        )
+        made.settle()
+        assert refusal.fired
+        assert made.hubspot.linked("contacts", contact(made), "branch")[numbers["S2"]] == [LABEL]
+        assert made.problems() == []
+
+
+@pytest.mark.usefixtures("process_as_before")
+def test_a_right_that_links_lack_is_asked_for_and_they_are_made_once_it_is_there(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with town(tmp_path) as made:
+        board = made.servers["hubspot"].board
+        board.add(Fault(kind="status", status=403, match="contacts/branch/batch/create", times=1000, body=NO_SCOPE))
+        made.settle()
+        assert any("crm.objects.custom.read" in words for words in made.problems())
+        board.clear()
+        assert say(capsys, "replay", "-c", str(made.config), "--kind", "rejected").code == 0
+        made.settle()
+        (branch,) = kept(made, "branch")
+        assert list(made.hubspot.linked("contacts", contact(made), "branch")) == [branch["hs_object_id"]]
+        assert made.problems() == []
 
 
 def test_a_child_company_that_syncd_made_is_nobodys_account(tmp_path: Path) -> None:
