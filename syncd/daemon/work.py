@@ -200,7 +200,8 @@ class Work:
                 if any(one.entity in self._looks_for for one in self.creating.kinds(system)):
                     self.poll(system, whole=True)
             with self.engine.connect() as connection:
-                seen = self.creating.last_looks(self.creating.allowed(connection, now_ms()))
+                # However old: one place that was read just now says nothing of another that could not be.
+                seen = self.creating.last_looks(self.creating.allowed(connection, now_ms(), however_old=True))
         self._blind = {kind for kind in self._looks_for if seen.get(kind, 0) < began}
 
     def _next_due(self, connection: Connection, now: int) -> tuple[dict[str, int], int]:
