@@ -81,6 +81,9 @@ _AS: Mapping[FieldType, tuple[str, str]] = {
     FieldType.OTHER: ("string", "text"),
 }
 
+# A change of an association shows in these, and does not always move the record's last-modified.
+_SHOW_ASSOCIATIONS = frozenset({"associatedcompanyid", "hs_parent_company_id", "hs_primary_contact_id"})
+
 _FROM = {
     "string": FieldType.TEXT,
     "phone_number": FieldType.TEXT,
@@ -108,7 +111,7 @@ def _info(kind: str, told: Mapping[str, Any]) -> FieldInfo:
         length=TEXT_LENGTH if type_ is FieldType.TEXT else None,
         choices=choices,
         restricted=enumerated and told.get("externalOptions") is not True,
-        calculated=calculated,
+        calculated=calculated or name in _SHOW_ASSOCIATIONS,
     )
 
 

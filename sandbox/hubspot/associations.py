@@ -205,7 +205,8 @@ def _unlink(portal: Portal, one: Table, other: Table, a: int, b: int, types: Seq
 def _set(portal: Portal, table: Table, record_id: int, name: str, value: str) -> None:
     record = table.records[record_id]
     if record.properties.get(name, "") != value:
-        table.put(record.changed({name: value}, portal.now(), record.source))
+        changed = record.changed({name: value}, portal.now(), record.source)
+        table.put(changed if portal.links_move_stamps else changed._replace(modified=record.modified))
 
 
 def _linked(portal: Portal, one: Table, other: Table, number: int) -> list[dict[str, Any]]:

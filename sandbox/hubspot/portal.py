@@ -76,6 +76,7 @@ class Portal:
         self.clock = clock
         self.stage_backwards = stage_backwards
         self.search_signs: SearchSigns = "true"
+        self.links_move_stamps = True
         self.writes: Counter[str] = Counter()
         self.rules: list[Rule] = []
         self.owners = list(_OWNERS)

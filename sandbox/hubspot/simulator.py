@@ -37,7 +37,8 @@ class HubSpot:
     earlier lifecyclestage meets, a 200 that keeps the old one or a 400. `search_signs`: what misleads about the end of
     a search, pages shorter than asked for that name no next one, or a `total` behind the rows. `search_per_second`
     (HubSpot: 5), `burst` (calls in 10 s; HubSpot: 100 to 250) and `daily` are off when None. `scopes` None grants all.
-    `custom_objects` False: the plan has none.
+    `custom_objects` False: the plan has none. `links_move_stamps` False: an association changes the property that shows
+    it and not the record's last-modified.
     """
 
     name = "hubspot"
@@ -49,6 +50,7 @@ class HubSpot:
         index_lag: Lag = 0.0,
         stage_backwards: StageBackwards = "silent",
         search_signs: SearchSigns = "true",
+        links_move_stamps: bool = True,
         search_per_second: int | None = None,
         burst: int | None = None,
         daily: int | None = None,
@@ -59,6 +61,7 @@ class HubSpot:
     ) -> None:
         self.portal = Portal(clock=clock, index_lag=index_lag, stage_backwards=stage_backwards)
         self.portal.search_signs = search_signs
+        self.portal.links_move_stamps = links_move_stamps
         self.access = Access(
             token=token,
             clock=clock,

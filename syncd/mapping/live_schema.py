@@ -77,7 +77,7 @@ def _words(one: LiveField) -> str:
     facts = [one.type.value]
     facts += [f"{one.length} characters"] if one.length else []
     facts += [word for word, holds in (("required", one.required), ("unique", one.unique)) if holds]
-    facts += ["calculated"] if one.calculated else [] if one.writable else ["read only"]
+    facts += [] if one.writable else ["calculated"] if one.calculated else ["read only"]
     if one.choices:
         facts.append("one of " + ", ".join(one.choices[:12]) + (", ..." if len(one.choices) > 12 else ""))
     return f"{one.label} ({'; '.join(facts)})"

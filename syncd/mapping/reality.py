@@ -190,7 +190,7 @@ def _unfit(kind: KindMap, live: Mapping[str, LiveField]) -> Iterable[Finding]:
         info = live.get(line.writes or "")
         if info is None:
             continue
-        if info.calculated:
+        if info.calculated and not info.writable:
             words = "is calculated over there and cannot be written"
             yield _finding(kind, line.place, Lack.RIGHT, info.name, words, "use 'from' only", of_field=True)
         elif not info.writable:

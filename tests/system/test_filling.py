@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import requests
 import sqlalchemy as sa
-from support.world import COMPLETE, World, laid_out
+from support.world import COMPLETE, TOKEN, World, laid_out
 
 from sandbox.wire import Fault
-from syncd.store.tables import filling, record
+from syncd.store.tables import entity, filling, link, record
 
 pytestmark = pytest.mark.slow
 MANY = 120
@@ -205,6 +206,49 @@ def test_a_formula_changes_without_a_sign_and_is_read_with_the_sweep(tmp_path: P
             made.settle()
             assert made.told(contact)["syncd_stage"] == "sql"
             assert made.calls()["salesforce"]["POST composite/sobjects/Lead"] == 1
+
+
+def test_a_contact_that_moves_to_another_company_without_a_sign_is_read_with_the_sweep(
+    tmp_path: Path, sqlite_url: str
+) -> None:
+    """Another app associates it; no stamp moves. The property is read beside the calculated ones, in the same calls."""
+    with laid_out(tmp_path, sqlite_url, links_move_stamps=False) as made:
+        old, new = made.hubspot.seed("companies", [{"name": "Old Works"}, {"name": "New Works"}])
+        contact = made.contact(associatedcompanyid=old)
+        with made.running():
+            made.settle()
+            assert account_of(made, contact) == old
+            associate(made, contact, new)
+            made.settle()
+            assert account_of(made, contact) == old
+            made.work.sweep("hubspot", even_if_fresh=True)
+            made.calls()
+            made.settle()
+            assert account_of(made, contact) == new
+            assert made.calls()["hubspot"]["POST contacts/batch/read"] == 1
+
+
+def associate(made: World, contact: str, company: str) -> None:
+    """Make a company the contact's primary one."""
+    path = f"/crm/v4/objects/contacts/{contact}/associations/companies/{company}"
+    types = [{"associationCategory": "HUBSPOT_DEFINED", "associationTypeId": 1}]
+    token = {"Authorization": f"Bearer {TOKEN}"}
+    requests.put(made.servers["hubspot"].url + path, json=types, headers=token, timeout=30).raise_for_status()
+
+
+def account_of(made: World, contact: str) -> str | None:
+    """Return the HubSpot company to which the contact's lead is known to belong."""
+    lead, account = link.alias(), link.alias()
+    belongs = entity.c["values"]["account"].as_string()
+    with made.app.engine.connect() as connection:
+        return connection.execute(
+            sa.select(account.c.record_id)
+            .select_from(lead)
+            .join(entity, entity.c.id == lead.c.entity)
+            .join(account, account.c.entity == belongs)
+            .where(lead.c.kind == "contacts", lead.c.record_id == contact)
+            .where(account.c.system == "hubspot", account.c.kind == "companies")
+        ).scalar()
 
 
 def test_what_is_read_again_goes_on_from_poll_to_poll_and_ends(made: World) -> None:
