@@ -208,12 +208,14 @@ class Rejected:
 class Deferred:
     """Not written, or not known to be: try the same request again after `retry_after` seconds.
 
-    `at_large`: the system could not be used, whatever the record.
+    0: the system named no time. `at_large`: the system could not be used, whatever the record. `stuck`: a person must
+    mend over there first what `reason` names, a right for instance.
     """
 
     reason: str
     retry_after: float = 0.0
     at_large: bool = False
+    stuck: bool = False
 
 
 WriteResult: TypeAlias = Written | Rejected | Deferred

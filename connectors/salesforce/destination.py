@@ -18,11 +18,12 @@ from connectors.salesforce.fates import Work, settle_row
 from connectors.salesforce.ingest import Ingester
 from connectors.salesforce.rows import Row, prepare_row
 from connectors.salesforce.verdicts import (
+    FOR_ALL,
     Trouble,
     is_passing,
     is_spent,
     is_transient,
-    rejection,
+    refusal,
     spent,
     troubles,
     unknown_field,
@@ -32,10 +33,6 @@ COLLECTION = 200  # the collections limit
 CALL_ROWS = COLLECTION * LISTS
 _TYPES_IN_ONE = 10  # the most runs of different objects that one collection takes
 _TRIES = 3
-# A whole sub-request was refused for these, and no row in it would fare better alone.
-_FOR_ALL = frozenset(
-    {"INVALID_TYPE", "NOT_FOUND", "INSUFFICIENT_ACCESS", "FUNCTIONALITY_NOT_ENABLED", "METHOD_NOT_ALLOWED"}
-)
 
 
 class Writer:
@@ -84,7 +81,8 @@ class Writer:
             if not rows:
                 return
         for row in rows:
-            work.answers[row.index] = Deferred(f"{row.transient}: not written after {_TRIES} tries", 30.0)
+            words = f"{row.transient}; not written after {_TRIES} tries"
+            work.answers[row.index] = Deferred(words) if row.blamed else Deferred(words, 30.0, at_large=True)
 
     def _ask_duplicates(self, work: Work) -> None:
         """Send rows that a duplicate rule stopped once more by themselves: only then are the matches named."""
@@ -101,7 +99,7 @@ class Writer:
                     body = answer.body if isinstance(answer.body, Mapping) else {}
                     work.answers[row.index] = Written(str(body.get("id") or row.id), bool(body.get("created")))
                 elif found and not is_transient(found[0]):
-                    work.answers[row.index] = rejection(row.kind, found)
+                    work.answers[row.index] = refusal(row.kind, found)
 
     def _passes_alerts(self, row: Row) -> bool:
         """An update doubles nobody; a create may, and only an operator says whether it should be made all the same."""
@@ -192,6 +190,7 @@ def _settle(batch: _Batch, answer: Answer, work: Work, again: list[Row]) -> list
     if answer.ok or is_passing(answer.status) or too_large or (found and is_transient(found[0])):
         for row in batch.rows:
             row.transient = found[0].code if found else f"no usable answer (HTTP {answer.status})"
+            row.blamed = too_large
         again.extend(batch.rows)
         return []
     return _split_refused(batch, found or [Trouble(f"HTTP_{answer.status}")], work)
@@ -202,12 +201,10 @@ def _split_refused(batch: _Batch, found: Sequence[Trouble], work: Work) -> list[
     if found[0].code == "INVALID_FIELD":
         name = unknown_field(found[0])[0]
         refused = [row for row in batch.rows if row.has_field(name)]
-    if found[0].code in _FOR_ALL or len(batch.rows) == 1:
+    if found[0].code in FOR_ALL or len(batch.rows) == 1:
         refused = batch.rows
     for row in refused:
-        told = rejection(row.kind, found)
-        # here NOT_FOUND means the object or its key field, not the record
-        work.answers[row.index] = Rejected(told.code, told.message, told.field, told.matches)
+        work.answers[row.index] = refusal(row.kind, found, as_a_whole=True)
     if refused:
         rest = [row for row in batch.rows if work.answers[row.index] is None]
         return [_Batch(batch.path, rest)] if rest else []

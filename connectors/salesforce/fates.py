@@ -12,7 +12,17 @@ from typing import Any
 from connectors.contract import Deferred, WriteResult, Written
 from connectors.errors import ConnectorError, Unavailable
 from connectors.salesforce.rows import Row
-from connectors.salesforce.verdicts import Trouble, duplicate_field, is_spent, is_transient, rejection, spent, troubles
+from connectors.salesforce.verdicts import (
+    NOT_OF_THE_ROW,
+    Trouble,
+    duplicate_field,
+    is_spent,
+    is_transient,
+    refusal,
+    spent,
+    troubles,
+    why_later,
+)
 
 _LOCKED_FOR = 3600.0  # seconds after which a record under approval is worth another try
 
@@ -47,11 +57,11 @@ def settle_row(row: Row, told: Mapping[str, Any], work: Work, again: list[Row]) 
     # Two upserts of one new key at the same time: one creates, the other finds it when sent again.
     raced = first.code == "DUPLICATE_VALUE" and row.key_field and duplicate_field(first) == row.key_field
     if is_transient(first) or (raced and not row.raced):
-        row.transient, row.raced = first.code, bool(raced)
+        row.transient, row.raced, row.blamed = why_later(first), bool(raced), first.code not in NOT_OF_THE_ROW
         again.append(row)
     elif first.code == "ENTITY_IS_LOCKED":
         work.answers[row.index] = Deferred("the record is locked by an approval of the org", _LOCKED_FOR)
     else:
-        work.answers[row.index] = rejection(row.kind, found)
+        work.answers[row.index] = refusal(row.kind, found)
         if first.code == "DUPLICATES_DETECTED":
             work.duplicates.append(row)

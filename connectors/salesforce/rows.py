@@ -32,6 +32,7 @@ class Row:
     key_field: str = ""
     key_value: str = ""
     transient: str = ""  # why it was put off last
+    blamed: bool = False  # that was for a reason of its own
     raced: bool = False  # it met another upsert of the same key once
 
     def has_field(self, name: str) -> bool:

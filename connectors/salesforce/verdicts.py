@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
@@ -34,6 +34,9 @@ TRANSIENT = frozenset(
         "BATCH_PROCESSING_HALTED",
     }
 )
+NOT_OF_THE_ROW = frozenset(
+    {"SERVER_UNAVAILABLE", "REQUEST_LIMIT_EXCEEDED", "QUERY_TIMEOUT", "TXN_SECURITY_METERING_ERROR"}
+)
 NARROWER = frozenset({"QUERY_TIMEOUT", "OPERATION_TOO_LARGE"})  # the query works with fewer rows
 GONE = frozenset({"ENTITY_IS_DELETED", "NOT_FOUND", "CANNOT_UPDATE_CONVERTED_LEAD"})
 
@@ -52,6 +55,27 @@ _STOPS = {
     "TRANSFER_REQUIRES_READ": "the new owner may not read the record; correct the owner mapping or the profile",
 }
 _FOR_EVERY_CALL = frozenset({"API_DISABLED_FOR_ORG", "API_CURRENTLY_DISABLED", "UNSUPPORTED_API_VERSION", "GONE"})
+# What an admin must mend before it works: for all records, or for these.
+_ORG_WIDE = frozenset({"STORAGE_LIMIT_EXCEEDED", "LIMIT_EXCEEDED", "API_DISABLED_FOR_ORG", "API_CURRENTLY_DISABLED"})
+_RIGHTS = frozenset(
+    {
+        "INSUFFICIENT_ACCESS",
+        "INSUFFICIENT_ACCESS_OR_READONLY",
+        "INSUFFICIENT_ACCESS_ON_CROSS_REFERENCE_ENTITY",
+        "INVALID_TYPE",
+        "INVALID_TYPE_FOR_OPERATION",
+        "METHOD_NOT_ALLOWED",
+        "FUNCTIONALITY_NOT_ENABLED",
+        "TRANSFER_REQUIRES_READ",
+    }
+)
+# A whole sub-request was refused for these, and no row in it would fare better alone.
+FOR_ALL = _ORG_WIDE | frozenset(
+    {"INVALID_TYPE", "NOT_FOUND", "INSUFFICIENT_ACCESS", "FUNCTIONALITY_NOT_ENABLED", "METHOD_NOT_ALLOWED"}
+)
+_NO_RIGHT = (
+    "syncd's user lacks the right to create such records, or to edit this one; check its permission set and sharing"
+)
 _ROW_WORDS = {
     "REQUIRED_FIELD_MISSING": "a required field is empty; map a value to it, or let the org do without",
     "INVALID_EMAIL_ADDRESS": "not an e-mail address as Salesforce checks it; correct it at its source",
@@ -69,8 +93,12 @@ _ROW_WORDS = {
     "INVALID_FIELD_FOR_INSERT_UPDATE": "a field may not be written by the integration user; grant it, or unmap it",
     "INVALID_FIELD": "the object has no such field, or the integration user may not see it; grant it, or unmap it",
     "INVALID_TYPE": "there is no such object, or the integration user may not see it",
-    "INSUFFICIENT_ACCESS_OR_READONLY": "the integration user may not edit this record; check sharing and rights",
-    "INSUFFICIENT_ACCESS": "the integration user may not edit this record; check sharing and rights",
+    "INSUFFICIENT_ACCESS_OR_READONLY": _NO_RIGHT,
+    "INSUFFICIENT_ACCESS": _NO_RIGHT,
+    "INVALID_TYPE_FOR_OPERATION": _NO_RIGHT,
+    "METHOD_NOT_ALLOWED": _NO_RIGHT,
+    "FUNCTIONALITY_NOT_ENABLED": "the org lacks a feature that is needed; check its edition",
+    "TRANSFER_REQUIRES_READ": "the new owner may not read the record; correct the owner mapping or the profile",
     "ENTITY_IS_DELETED": "the record is deleted or was merged into another",
     "NOT_FOUND": "there is no such record",
     "CANNOT_UPDATE_CONVERTED_LEAD": "the lead is converted; its contact and account live on",
@@ -79,7 +107,10 @@ _ROW_WORDS = {
     "DUPLICATE_VALUE": "another record holds the same value of a unique field",
     "DUPLICATE_EXTERNAL_ID": "several records hold the same key",
     "DUPLICATES_DETECTED": "a duplicate rule of the org found records like this one; merge them, or relax the rule",
-    "STORAGE_LIMIT_EXCEEDED": "the org's data storage is full",
+    "STORAGE_LIMIT_EXCEEDED": "the org's data storage is full; free some or buy more",
+    "LIMIT_EXCEEDED": "a limit of the org is reached; its setup shows which under Company Information",
+    "API_DISABLED_FOR_ORG": "this org or user may not use the API; give syncd's user the right API Enabled",
+    "API_CURRENTLY_DISABLED": "the API is switched off for this org; ask Salesforce support",
 }
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.]*")
 
@@ -197,7 +228,45 @@ def is_transient(trouble: Trouble) -> bool:
     return trouble.code in TRANSIENT
 
 
-def rejection(kind: str, found: Sequence[Trouble]) -> Rejected:
+def why_later(trouble: Trouble) -> str:
+    """Return why a transient row was not written, for people."""
+    return f"{trouble.code}: {_row_words(trouble)}" if trouble.code in _AUTOMATION else trouble.code
+
+
+def refusal(kind: str, found: Sequence[Trouble], *, as_a_whole: bool = False) -> Rejected | Deferred:
+    """Return what a refusal means for one record: it must change, or an admin must mend something for it.
+
+    `as_a_whole`: all that was sent with it was refused too, so NOT_FOUND means its object or key field.
+    """
+    code = found[0].code
+    if code in _ORG_WIDE:
+        return Deferred(f"{code}: {_ROW_WORDS[code]}", DAILY_WAIT, at_large=True)
+    if as_a_whole and code == "NOT_FOUND":
+        return Deferred(f"Salesforce refused this {kind}. NOT_FOUND: {_ROW_WORDS['INVALID_TYPE']}", stuck=True)
+    told = _rejection(kind, found)
+    if code in _RIGHTS:
+        return Deferred(told.message, stuck=True)
+    return replace(told, gone=False) if as_a_whole else told
+
+
+def duplicate_field(trouble: Trouble) -> str | None:
+    """Return the unique field that a DUPLICATE_VALUE names."""
+    found = re.search(r"duplicate value found: ([A-Za-z0-9_]+) duplicates", trouble.text)
+    return found.group(1) if found else None
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def _first(answer: requests.Response) -> tuple[str, str]:
+    try:
+        found = troubles(orjson.loads(answer.content))
+    except orjson.JSONDecodeError:
+        return "", ""
+    return (found[0].code, found[0].text) if found else ("", "")
+
+
+def _rejection(kind: str, found: Sequence[Trouble]) -> Rejected:
     """Return the refusal of one record, in words that repeat none of its values."""
     first = found[0]
     names = list(dict.fromkeys(name for trouble in found for name in trouble.fields))
@@ -217,23 +286,6 @@ def rejection(kind: str, found: Sequence[Trouble]) -> Rejected:
         matches=first.matches or _holders(kind, first),
         gone=first.code in GONE,
     )
-
-
-def duplicate_field(trouble: Trouble) -> str | None:
-    """Return the unique field that a DUPLICATE_VALUE names."""
-    found = re.search(r"duplicate value found: ([A-Za-z0-9_]+) duplicates", trouble.text)
-    return found.group(1) if found else None
-
-
-# ---------------------------------------------------------------------------------------------------------------------
-
-
-def _first(answer: requests.Response) -> tuple[str, str]:
-    try:
-        found = troubles(orjson.loads(answer.content))
-    except orjson.JSONDecodeError:
-        return "", ""
-    return (found[0].code, found[0].text) if found else ("", "")
 
 
 def _row_words(trouble: Trouble) -> str:

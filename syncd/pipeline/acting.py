@@ -101,7 +101,7 @@ def store_decisions(
     settle_doubts(connection, [one.entity for one in kept])
     keep_keys(connection, kept)
     _save_places(connection, kept, now)
-    _tell(connection, decisions, held, now)
+    _tell(connection, list(mappings.systems), decisions, held, now)
     tell_questions(connection, kept, now)
     tell_doubles(connection, kept, now)
     waiting = {one.entity for one in kept if one.fate is Fate.DEFERRED and not one.writes}
@@ -272,13 +272,19 @@ def _save_places(connection: Connection, kept: Sequence[Decision], now: int) -> 
     wake_leads(connection, moved, now)
 
 
-def _tell(connection: Connection, decisions: Sequence[Decision], held: Collection[str], now: int) -> None:
+def _tell(
+    connection: Connection, systems: Sequence[str], decisions: Sequence[Decision], held: Collection[str], now: int
+) -> None:
     asked = {one.entity for one in decisions if one.asks}
     settled = handoff.with_problems(connection, [one.entity for one in decisions if one.entity not in asked])
     inbox.close_problems(
         connection, entities=sorted(settled), kinds=("value does not fit", "conflict", "deleted", "oscillates", "waits")
     )
     inbox.close_problems(connection, entities=sorted(asked), kinds=("waits",))
+    for system in systems if settled else ():
+        wanted = {one.entity for one in decisions if any(write.system == system for write in one.writes)}
+        unwanted = settled - wanted - set(held) - {one.entity for one in decisions if one.fate is Fate.DEFERRED}
+        inbox.close_problems(connection, entities=sorted(unwanted), kinds=("put off",), system=system)
     for one in decisions:
         for ask in one.asks:
             inbox.open_problem(
@@ -306,7 +312,7 @@ def _send(
     destination: Destination | None, system: str, rows: Sequence[Any]
 ) -> tuple[Sequence[WriteResult], ConnectorError | None]:
     if destination is None:
-        return [Deferred(f"{system} is not configured")] * len(rows), None
+        return [Deferred(f"{system} is not configured", at_large=True)] * len(rows), None
     requests = [
         WriteRequest(
             token=row.id,
@@ -323,7 +329,7 @@ def _send(
     except ConnectorError as error:
         error.system = error.system or system
         wait = getattr(error, "retry_after", None) or 0.0
-        return [Deferred(error.message, wait)] * len(rows), error
+        return [Deferred(error.message, wait, at_large=True)] * len(rows), error
     long = (one for one in results if isinstance(one, Deferred) and one.at_large and one.retry_after >= LONG_REST)
     put_off = next(long, None)
     if put_off is None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from connectors.contract import Rejected, WriteResult, Written
+from connectors.contract import Deferred, Rejected, WriteResult, Written
 from syncd.lead.decision import LeadState, agreed_raw
 from syncd.lead.definition import EntityKind
 from syncd.mapping.model import BESIDE
@@ -18,8 +18,12 @@ from syncd.store import handoff, inbox, intake, sent
 from syncd.store.database import to_ms
 from syncd.store.succession import RecordKey
 
-RETRY_MS = 30_000  # for a deferral that names no time
+RETRY_MS = 30_000  # for what is put off and names no time
 LONGEST_RETRY_MS = 3_600_000
+# A record that is put off again and again for a reason of its own waits ever longer, and in the end a person is told.
+_WAITS_MS = (RETRY_MS, 120_000, 600_000, LONGEST_RETRY_MS)
+_STUCK_WAITS_MS = (900_000, 1_800_000, LONGEST_RETRY_MS)
+_TOLD_AFTER = 5
 FLIP_WINDOW_MS = 86_400_000
 
 
@@ -30,10 +34,12 @@ def settle_answers(
     outcomes: Counter[str] = Counter()
     written: list[tuple[Any, Written]] = []
     refused: list[tuple[Any, Rejected]] = []
-    again: dict[str, tuple[int, int]] = {}
+    put_off: list[tuple[Any, Deferred, int]] = []
+    before = _tries_before(connection, rows, results)
     answers = []
     for row, result in zip(rows, results, strict=True):
-        state, answer = "done", {}
+        state = "done"
+        answer: dict[str, Any] = {}
         if isinstance(result, Written):
             written.append((row, result))
             outcomes["created" if result.created else "written"] += 1
@@ -44,17 +50,16 @@ def settle_answers(
             outcomes["gone" if result.gone else "rejected"] += 1
         else:
             state, answer = "deferred", {"reason": result.reason}
-            again[row.entity] = (RANK[EntityKind(row.request["of"])], int(result.retry_after * 1000) or RETRY_MS)
+            tries = 0 if result.at_large else before.get(_target(row), 0) + 1
+            answer |= {"tries": tries} if tries else {}
+            put_off.append((row, result, tries))
             outcomes["deferred"] += 1
         record_id = result.id if isinstance(result, Written) else row.record_id
         answers.append({"b_id": row.id, "b_state": state, "b_answer": answer, "b_record_id": record_id, "b_at": now})
     sent.answer_intents(connection, answers)
     _remember_written(connection, written, now)
     _remember_refused(connection, refused, now)
-    for entity, (rank, wait) in again.items():
-        intake.mark_due(
-            connection, {entity: rank}, now, "a system could not take it", now + min(wait, LONGEST_RETRY_MS)
-        )
+    _remember_put_off(connection, put_off, now)
     return outcomes
 
 
@@ -64,6 +69,47 @@ def wake_leads(connection: Connection, accounts: Iterable[str], now: int) -> Non
 
 
 # ---------------------------------------------------------------------------------------------------------------------
+
+
+def _target(row: Any) -> sent.Target:
+    return row.entity, row.system, row.kind, row.record_id
+
+
+def _tries_before(
+    connection: Connection, rows: Sequence[Any], results: Sequence[WriteResult]
+) -> Mapping[sent.Target, int]:
+    own = {row.entity for row, one in zip(rows, results, strict=True) if isinstance(one, Deferred) and not one.at_large}
+    return sent.put_off_before(connection, own) if own else {}
+
+
+def _remember_put_off(connection: Connection, put_off: Sequence[tuple[Any, Deferred, int]], now: int) -> None:
+    soonest: dict[str, tuple[int, int]] = {}
+    for row, result, tries in put_off:
+        wait = min(_wait_of(result, tries), LONGEST_RETRY_MS)
+        soonest[row.entity] = min((wait, RANK[EntityKind(row.request["of"])]), soonest.get(row.entity, (wait, 99)))
+        if result.stuck or tries >= _TOLD_AFTER:
+            name = f"{row.system} {row.kind} {row.record_id or '(new)'}"
+            inbox.open_problem(
+                connection,
+                key=f"put off|{row.entity}|{row.system}|{row.kind}",
+                kind="put off",
+                system=row.system,
+                entity=row.entity,
+                record=name,
+                message=f"{name} of {row.request['of']} {row.entity} is not written: {result.reason}. Nothing of it "
+                f"is lost; it was tried {tries} times and is tried again by itself, at least hourly",
+                now=now,
+            )
+    for entity, (wait, rank) in soonest.items():
+        intake.mark_due(connection, {entity: rank}, now, "a system could not take it", now + wait)
+
+
+def _wait_of(result: Deferred, tries: int) -> int:
+    """Return ms; `tries`: how often in a row it was put off for a reason of its own."""
+    if result.retry_after:
+        return int(result.retry_after * 1000)
+    waits = _STUCK_WAITS_MS if result.stuck else _WAITS_MS
+    return waits[min(max(tries, 1), len(waits)) - 1]
 
 
 def _remember_written(connection: Connection, written: Sequence[tuple[Any, Written]], now: int) -> None:
@@ -100,7 +146,9 @@ def _remember_written(connection: Connection, written: Sequence[tuple[Any, Writt
     accounts = {one.values.get("account") for one in handoff.load_related(connection, branches).values()}
     wake_leads(connection, {str(one) for one in accounts if one}, now)
     settled = handoff.with_problems(connection, [row.entity for row, _ in written])
-    inbox.close_problems(connection, entities=sorted(settled), kinds=("rejected",))
+    for system in {row.system for row, _ in written}:
+        theirs = {row.entity for row, _ in written if row.system == system} & settled
+        inbox.close_problems(connection, entities=sorted(theirs), kinds=("rejected", "put off"), system=system)
 
 
 def _agree(before: Mapping[str, Any], request: Mapping[str, Any], now: int) -> dict[str, Any]:
@@ -157,5 +205,6 @@ def _remember_refused(connection: Connection, refused: Sequence[tuple[Any, Rejec
             + ". What is known of it is kept; it is tried again when a value of it changes",
             now=now,
         )
+        inbox.close_problems(connection, key=f"put off|{row.entity}|{row.system}|{row.kind}")
     gone = [(row.system, row.kind, row.record_id) for row, result in refused if result.gone and row.record_id]
     handoff.bury(connection, gone)

@@ -60,19 +60,23 @@ def close_problems(
     *,
     entities: Sequence[str] = (),
     kinds: Sequence[str] = (),
+    system: str | None = None,
     key: str | None = None,
     record: str | None = None,
 ) -> None:
-    """Close what is settled: problems of these kinds of these entities, one by its key, or all about a record."""
+    """Close what is settled: problems of these kinds of these entities, one by its key, or all about a record.
+
+    `system`: only what these entities' problems ask about this system.
+    """
     still_open = problem.c.open.is_(True)
     if key is not None:
         connection.execute(update(problem).where(problem.c.key == key[:255], still_open).values(open=False))
     if record is not None:
         connection.execute(update(problem).where(problem.c.record == record, still_open).values(open=False))
+    there = (problem.c.system == system,) if system is not None else ()
     for part in chunks(entities):
-        connection.execute(
-            update(problem).where(problem.c.entity.in_(part), problem.c.kind.in_(kinds), still_open).values(open=False)
-        )
+        theirs = (problem.c.entity.in_(part), problem.c.kind.in_(kinds), still_open, *there)
+        connection.execute(update(problem).where(*theirs).values(open=False))
 
 
 def open_keys(connection: Connection, prefix: str) -> list[str]:

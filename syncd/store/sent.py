@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
-from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy import Connection, bindparam, func, select, update
 
 from syncd.store.handoff import agreed_with
 from syncd.store.rows import chunks, execute_many, upsert
 from syncd.store.succession import RecordKey
 from syncd.store.tables import agreed, intent, record
+
+Target: TypeAlias = tuple[str, str, str, str | None]  # entity, system, kind, record id (None: to be made)
 
 
 class Held(NamedTuple):
@@ -27,6 +29,20 @@ NOTHING_HELD = Held({}, 0, {})
 def answer_intents(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
     """Store answers: rows of b_id, b_state, b_answer, b_record_id, b_at."""
     execute_many(connection, _ANSWER, rows)
+
+
+def put_off_before(connection: Connection, entities: Iterable[str]) -> dict[Target, int]:
+    """Return target -> how often in a row its writes were put off, as the answer to the latest says."""
+    found: dict[Target, int] = {}
+    for part in chunks(list(entities)):
+        latest = (
+            select(func.max(intent.c.id))
+            .where(intent.c.entity.in_(part), intent.c.state.not_in(("planned", "lapsed")))
+            .group_by(intent.c.entity, intent.c.system, intent.c.kind, intent.c.record_id)
+        )
+        for row in connection.execute(select(intent).where(intent.c.id.in_(latest))):
+            found[(row.entity, row.system, row.kind, row.record_id)] = (row.answer or {}).get("tries", 0)
+    return found
 
 
 def load_held(connection: Connection, keys: Iterable[RecordKey]) -> dict[RecordKey, Held]:

@@ -17,7 +17,7 @@ from connectors.errors import ConfigProblem
 from connectors.salesforce import Settings, soql, write_package
 from connectors.salesforce.package import describe_wanted, field_metadata
 from connectors.salesforce.soql import Position
-from connectors.salesforce.verdicts import Trouble, refused_call, rejection, troubles
+from connectors.salesforce.verdicts import Trouble, refusal, refused_call, troubles
 
 SECRET = "canary-secret-4711"
 APP = {"client_id": "app", "client_secret": SECRET}
@@ -189,7 +189,7 @@ CANARY = "canary.person@example.test"
 )
 def test_a_refusal_repeats_no_value(code: str) -> None:
     """Salesforce's messages echo what was sent; ours name the code and the fields."""
-    told = rejection("Lead", [Trouble(code, f"Email: bad value: {CANARY} (max length=80)", ("Email",))])
+    told = refusal("Lead", [Trouble(code, f"Email: bad value: {CANARY} (max length=80)", ("Email",))])
     assert CANARY not in repr(told)
     assert (told.code, told.field) == (code, "Email")
     assert CANARY not in str(
@@ -199,7 +199,7 @@ def test_a_refusal_repeats_no_value(code: str) -> None:
 
 def test_a_validation_rule_speaks_in_the_admins_own_words() -> None:
     """That text was written for people who meet the rule, and is the only message that is passed on."""
-    told = rejection("Lead", [Trouble("FIELD_CUSTOM_VALIDATION_EXCEPTION", "Budget must be set", ("Budget__c",))])
+    told = refusal("Lead", [Trouble("FIELD_CUSTOM_VALIDATION_EXCEPTION", "Budget must be set", ("Budget__c",))])
     assert "Budget must be set (Budget__c)" in told.message
 
 
