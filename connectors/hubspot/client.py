@@ -344,7 +344,7 @@ def body_length(body: Mapping[str, Any]) -> int:
 # ---------------------------------------------------------------------------------------------------------------------
 
 _DATED = (
-    (re.compile(r"/crm/v3/(objects|properties)/"), r"/crm/\1/{version}/"),
+    (re.compile(r"/crm/v3/(objects|properties|owners)/"), r"/crm/\1/{version}/"),
     (re.compile(r"/crm/v4/associations/"), r"/crm/associations/{version}/"),
     (re.compile(r"/crm-object-schemas/v3/"), r"/crm-object-schemas/{version}/"),
     (re.compile(r"/account-info/v3/"), r"/account-info/{version}/"),

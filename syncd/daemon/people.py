@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from sqlalchemy import Connection, Engine
 
 from connectors.contract import Source
-from connectors.errors import ConfigProblem, ConnectorError
+from connectors.errors import ConnectorError, Unavailable
 from syncd.edits.force import Running
 from syncd.log import logger
 from syncd.mapping.model import Mappings
@@ -41,7 +41,7 @@ class Staff:
             found = [(one.id, one.email.lower() if one.email else None, one.active) for one in ask()]
         except ConnectorError as error:
             self._next[system] = now + PATIENCE_MS
-            if isinstance(error, ConfigProblem):
+            if not isinstance(error, Unavailable):
                 self._tell(key, system, error.message, now)
             return
         self._next[system] = now + EVERY_MS

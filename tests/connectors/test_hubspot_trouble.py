@@ -189,6 +189,7 @@ def test_both_api_versions_serve_every_call(version: str) -> None:
         assert desk.wrong() == []
         assert {type(r) for r in touch(desk, ids)} == {Written}
         assert len(desk.connector.fetch("contacts", ids, FIELDS)) == 2
+        assert desk.connector.people()
         wanted = FieldWanted(kind="contacts", name="syncd_a", label="A", type=FieldType.TEXT)
         assert desk.connector.prepare([wanted], apply=True) == ["contacts.syncd_a: created"]
         assert desk.server.board.total("unknown") == 0

@@ -11,6 +11,8 @@ import time_machine
 from support.commands import process_as_before, say
 from support.world import World, world
 
+from sandbox.wire import Fault
+
 __all__ = ["process_as_before"]
 pytestmark = pytest.mark.usefixtures("process_as_before")
 
@@ -71,6 +73,23 @@ def test_people_are_asked_for_once_an_hour_with_three_calls(made: World) -> None
     assert sum(count for name, count in calls["hubspot"].items() if "owners" in name) == 2
     made.cycle()
     assert not [name for name in made.calls()["hubspot"] if "owners" in name]
+
+
+def test_owners_that_cannot_be_read_are_said_whatever_the_reason(made: World) -> None:
+    """A refusal that waiting does not mend; an outage is the system's own trouble, and is told as that."""
+    made.contact(hubspot_owner_id=made.ann)  # type: ignore[attr-defined]
+    board = made.servers["hubspot"].board
+    board.add(Fault("status", "GET owners", status=400, times=99))
+    made.cycle()
+    assert [one for one in made.problems() if one.startswith("the owners of hubspot cannot be read: ")]
+    board.clear()
+    with time_machine.travel(datetime.now(UTC) + timedelta(hours=2), tick=True):
+        made.cycle()
+        assert not [one for one in made.problems() if one.startswith("the owners of")]
+        board.add(Fault("status", "GET owners", status=503, times=99))
+    with time_machine.travel(datetime.now(UTC) + timedelta(hours=4), tick=True):
+        made.cycle()
+        assert not [one for one in made.problems() if one.startswith("the owners of")]
 
 
 def test_a_plan_knows_owners_with_no_system_at_hand(made: World, capsys: pytest.CaptureFixture[str]) -> None:
