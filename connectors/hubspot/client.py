@@ -32,6 +32,7 @@ UNLINKS = 100  # records whose associations one call takes away
 PAGE = 200  # rows of a search
 OWNERS = 100  # rows of a list of owners
 IN_VALUES = 100  # values of one IN or NOT_IN
+QUERY = 4000  # characters of a query string, well within what a URI may be long
 SEARCH_BODY = 3000  # characters of a search body
 REMEDY = "create a new token in HubSpot (service key or private app), set access_token to it and start again"
 
@@ -116,16 +117,22 @@ class HubSpotClient:
         return batch
 
     def get(self, kind: str, record_id: str, properties: Sequence[str]) -> Mapping[str, Any] | None:
-        """Read one record; None when there is none. A merged-away id answers with the survivor and its id."""
+        """Read one record; None when there is none. A merged-away id answers with the survivor and its id.
+
+        Properties that do not fit a URI are read by a batch, which knows the survivor's id only.
+        """
+        fits = sum(len(f"&properties={name}") for name in properties) <= QUERY
+        names = list(properties) if fits else ["hs_object_id"]
         try:
-            raw = self._basic_api.get_by_id(
-                self.object(kind), record_id, properties=list(properties), _preload_content=False
-            )
+            raw = self._basic_api.get_by_id(self.object(kind), record_id, properties=names, _preload_content=False)
         except CallRefused as refused:
             if refused.status == 404:
                 return None
             raise self._as_problem(refused, kind) from refused
-        return self._json(raw)
+        found = self._json(raw)
+        if fits or "id" not in found:
+            return found
+        return next(iter(self.read(kind, [str(found["id"])], properties).rows), None)
 
     def listed(self, kind: str, after: str | None, *, archived: bool) -> tuple[list[str], str | None]:
         """Return up to BATCH ids in ascending order, and where to go on; the list knows no index that could lag."""

@@ -37,6 +37,18 @@ def test_a_merged_id_is_fetched_as_its_survivor(desk: Bench) -> None:
     assert old_id in record.merged
 
 
+def test_a_merged_away_id_is_read_however_many_properties_are_mapped(desk: Bench) -> None:
+    """Three hundred names do not fit a URI (414): the id is asked for alone, and the survivor by a batch."""
+    names = [f"a_rather_long_property_name_{number}" for number in range(300)]
+    for name in names:
+        desk.sim.define_property("contacts", name)
+    kept, gone = desk.sim.seed("contacts", [{"email": "a@example.com", names[7]: "kept"}, {"email": "b@example.com"}])
+    survivor = desk.sim.merge("contacts", kept, gone)
+    (record,) = desk.connector.fetch("contacts", [gone], names)
+    assert (record.id, gone in record.merged, record.fields[names[7]]) == (survivor, True, "kept")
+    assert desk.server.board.total() == 3
+
+
 def test_both_merge_properties_are_read_and_the_record_itself_is_not_among_its_merged() -> None:
     merges = {
         "hs_merged_object_ids": "7;8",
