@@ -6,7 +6,7 @@ Which fields to write and what to do about a refusal is left to the caller.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
@@ -94,6 +94,9 @@ class HubSpotWriter:
         back = [line for line in lines if _was_held_back(line, answers[line.place])]
         if back:
             answers |= self._set_back(back)
+        made = [line for line in lines if _may_be_made(line, answers[line.place])]
+        if made:
+            answers |= self._adopt([(line, answers[line.place].matches[0][1]) for line in made])
         return {place: answer.result if isinstance(answer, _Stale) else answer for place, answer in answers.items()}
 
     def _send(self, lines: Sequence[_Line]) -> dict[int, Any]:
@@ -127,6 +130,25 @@ class HubSpotWriter:
             pass  # the lines stay deferred, and are asked about again when they are sent again
         return answers
 
+    def _adopt(self, existing: Sequence[tuple[_Line, str]]) -> dict[int, Any]:
+        """Go on with records that an earlier create made, its answer lost, if they hold our keys; else change nothing.
+
+        HubSpot's upsert may look for a record sooner than its index shows it, and then refuses to make a second one.
+        """
+        kind = existing[0][0].request.kind
+        names = {line.request.key[0] for line, _ in existing if line.request.key}
+        try:
+            found = self._client.read(kind, sorted({id for _, id in existing}), sorted(names)).rows
+            rows = {str(row.get("id")): row.get("properties") for row in found}
+            ours = [
+                _Line(line.place, replace(line.request, policy=Policy.UPDATE, id=id, key=None))
+                for line, id in existing
+                if _holds(rows.get(id), line.request.key)
+            ]
+            return self._send(ours) if ours else {}
+        except ConnectorError as error:
+            return {line.place: _put_off(error) for line, _ in existing}
+
     def _set_back(self, lines: Sequence[_Line]) -> Answers:
         """Move lifecyclestage back: HubSpot lets it only go forward, unless it was emptied in a call of its own."""
         kind = lines[0].request.kind
@@ -137,7 +159,7 @@ class HubSpotWriter:
             self._client.update(kind, clear)
             answers = self._send(lines)
         except ConnectorError as error:
-            return {line.place: Deferred(error.message, getattr(error, "retry_after", None) or 0.0) for line in lines}
+            return {line.place: _put_off(error) for line in lines}
         refused = Trouble(code="LIFECYCLE_NOT_APPLIED", field=STAGE)
         for line in lines:
             if isinstance(answers[line.place], _Stale):
@@ -314,6 +336,19 @@ def _written(kind: str, line: _Line, row: Any) -> Written | _Stale:
     if sent and STAGE in properties and properties[STAGE] != sent:
         return _Stale(result)
     return result
+
+
+def _put_off(error: ConnectorError) -> Deferred:
+    return Deferred(error.message, getattr(error, "retry_after", None) or 0.0)
+
+
+def _may_be_made(line: _Line, answer: Any) -> bool:
+    return line.request.policy is Policy.CREATE and isinstance(answer, Rejected) and bool(answer.matches)
+
+
+def _holds(properties: Any, key: tuple[str, str] | None) -> bool:
+    """Tell whether a record that was read has the key; HubSpot compares unique values regardless of case."""
+    return key is not None and isinstance(properties, dict) and str(properties.get(key[0])).lower() == key[1].lower()
 
 
 def _was_held_back(line: _Line, answer: Any) -> bool:

@@ -18,6 +18,7 @@ from connectors.errors import AuthExpired, ConfigProblem, ConnectorError, Record
 from connectors.http import Allowance, Wait, retry_after
 
 LOCKED_SECONDS = 2.0  # 423: the lock of heavy writes lasts 2 s
+CUT_OFF_SECONDS = 2.0  # 502 and 504: what was sent may just be being written
 BURST_SECONDS = 10.0
 SEARCH_SECONDS = 1.0
 INVALID_IDS = "INVALID_OBJECT_IDS"  # an association whose record is deleted or merged away
@@ -183,7 +184,11 @@ def _server_trouble(answer: requests.Response) -> Wait:
     # 520 to 526 but 521, 523 and 524 mean a broken path to HubSpot that seconds do not mend.
     patient = answer.status_code not in (520, 522, 525, 526)
     told = retry_after(answer)
-    return Wait(f"HubSpot answered {answer.status_code}", told if patient else told or 60.0, now_or_later=patient)
+    if told is None and not patient:
+        told = 60.0
+    elif told is None and answer.status_code in (502, 504):
+        told = CUT_OFF_SECONDS
+    return Wait(f"HubSpot answered {answer.status_code}", told, now_or_later=patient)
 
 
 def _forbidden(body: Mapping[str, Any]) -> ConnectorError:

@@ -124,7 +124,8 @@ class _Batch:
         key, value = unique_key(self.table, word(row, "idProperty")).name, word(row, "id")
         owner = self.table.owner(key, value)
         properties = mapping(row, "properties")
-        if owner is None:
+        self.table.index.settle(self.portal.clock())
+        if owner is None or (self.portal.late_upserts and owner not in self.table.index.records):
             return writer.plan_create({key: value, **properties})
         return writer.plan_update(self.table.records[owner], properties)
 

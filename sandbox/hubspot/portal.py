@@ -77,6 +77,7 @@ class Portal:
         self.stage_backwards = stage_backwards
         self.search_signs: SearchSigns = "true"
         self.links_move_stamps = True
+        self.late_upserts = False
         self.writes: Counter[str] = Counter()
         self.rules: list[Rule] = []
         self.owners = list(_OWNERS)

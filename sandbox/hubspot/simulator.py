@@ -38,7 +38,8 @@ class HubSpot:
     a search, pages shorter than asked for that name no next one, or a `total` behind the rows. `search_per_second`
     (HubSpot: 5), `burst` (calls in 10 s; HubSpot: 100 to 250) and `daily` are off when None. `scopes` None grants all.
     `custom_objects` False: the plan has none. `links_move_stamps` False: an association changes the property that shows
-    it and not the record's last-modified.
+    it and not the record's last-modified. `late_upserts`: an upsert looks for its record where search does, so that one
+    repeated within `index_lag` meets "already has that value".
     """
 
     name = "hubspot"
@@ -57,11 +58,13 @@ class HubSpot:
         retry_after: bool = False,
         scopes: Collection[str] | None = None,
         custom_objects: bool = True,
+        late_upserts: bool = False,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.portal = Portal(clock=clock, index_lag=index_lag, stage_backwards=stage_backwards)
         self.portal.search_signs = search_signs
         self.portal.links_move_stamps = links_move_stamps
+        self.portal.late_upserts = late_upserts
         self.access = Access(
             token=token,
             clock=clock,

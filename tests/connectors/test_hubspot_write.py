@@ -152,6 +152,40 @@ def test_a_create_is_an_upsert_by_the_key_and_finds_its_own_earlier_create(desk:
     )
 
 
+CUT_OFF = {"kind": "after", "status": 502, "body": b"<html>Bad Gateway</html>", "match": "batch/upsert"}
+
+
+def test_a_create_that_was_made_and_answered_502_is_gone_on_with_however_late_the_upsert_finds_it() -> None:
+    """Sent again it is refused: "... already has that value", by a record of our own."""
+    with bench(index_lag=60.0, late_upserts=True) as desk:
+        desk.sim.define_property("contacts", "syncd_key", unique=True)
+        desk.server.board.add(Fault(**CUT_OFF))
+        results = desk.connector.write([create("syncd_key", f"K{n}", {"firstname": f"f{n}"}) for n in range(40)])
+        assert [type(result) for result in results] == [Written] * 40
+        made = {row["hs_object_id"]: row["syncd_key"] for row in desk.sim.all("contacts")}
+        assert [made[result.id] for result in results if isinstance(result, Written)] == [f"K{n}" for n in range(40)]
+        assert desk.slept == [2.0]  # what was sent may just be being written
+
+
+def test_a_create_whose_unique_value_is_another_records_is_refused_and_changes_nothing(desk: Bench) -> None:
+    (other,) = desk.sim.seed("contacts", people(1))
+    desk.sim.define_property("contacts", "syncd_key", unique=True)
+    (result,) = desk.connector.write([create("syncd_key", "K1", {"email": "p0@example.com", "firstname": "canary"})])
+    assert isinstance(result, Rejected)
+    assert result.matches == (("contacts", other),)
+    assert desk.sim.get("contacts", other)["firstname"] == "first0"
+
+
+def test_whose_record_it_is_that_has_the_value_is_asked_again_when_it_cannot_be_read() -> None:
+    with bench(index_lag=60.0, late_upserts=True) as desk:
+        desk.sim.define_property("contacts", "syncd_key", unique=True)
+        requests = [create("syncd_key", "K1", {"firstname": "x"})]
+        desk.connector.write(requests)
+        desk.server.board.add(Fault(kind="status", status=503, match="contacts/batch/read", times=4))
+        assert isinstance(desk.connector.write(requests)[0], Deferred)
+        assert isinstance(desk.connector.write(requests)[0], Written)
+
+
 def test_creates_with_keys_that_differ_in_case_only_go_in_calls_of_their_own(desk: Bench) -> None:
     requests = [create("email", value, {"firstname": value}) for value in ("A@example.com", "a@example.com")]
     assert [type(r) for r in desk.connector.write(requests)] == [Written, Written]

@@ -212,6 +212,18 @@ def test_a_lost_answer_to_the_create_of_a_branch_doubles_nothing(tmp_path: Path,
         assert list(made.hubspot.linked(HOMES[home], branch["hs_object_id"], "contacts")) == [contact(made)]
 
 
+@pytest.mark.parametrize("home", HOMES)
+def test_a_branch_that_was_made_and_answered_502_is_known_again(tmp_path: Path, home: str) -> None:
+    """The upsert looks for it before HubSpot's index shows it, and is refused for the value that it has itself."""
+    with town(tmp_path, home, index_lag=60.0, late_upserts=True) as made:
+        made.servers["hubspot"].board.add(Fault(match=f"{HOMES[home]}/batch/upsert", kind="after", status=502))
+        made.settle()
+        (branch,) = kept(made, HOMES[home])
+        assert list(made.hubspot.linked(HOMES[home], branch["hs_object_id"], "companies")) == [company(made)]
+        assert list(made.hubspot.linked(HOMES[home], branch["hs_object_id"], "contacts")) == [contact(made)]
+        assert made.problems() == []
+
+
 def test_a_link_that_hubspot_says_it_did_not_make_is_made_in_the_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
