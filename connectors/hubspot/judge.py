@@ -22,6 +22,8 @@ CUT_OFF_SECONDS = 2.0  # 502 and 504: what was sent may just be being written
 BURST_SECONDS = 10.0
 SEARCH_SECONDS = 1.0
 INVALID_IDS = "INVALID_OBJECT_IDS"  # an association whose record is deleted or merged away
+TOKEN_SECONDS = 60.0
+SHORTEST_DAILY = 60.0  # a shorter Retry-After says nothing about a daily limit
 LONG_PAUSE = 3600.0  # a migration between regions, or a daily limit whose reset is not known
 
 
@@ -101,9 +103,10 @@ class HubSpotJudge:
         body, told = _body(answer), retry_after(answer)
         words = f"{body.get('policyName', '')} {body.get('message', '')}".lower()
         if "daily" in words:
-            pause = told if told is not None else self.until_reset()
+            pause = told if told is not None and told >= SHORTEST_DAILY else self.until_reset()
             return Wait("HubSpot's daily limit of the account is reached", pause, now_or_later=False)
-        if "rolling" not in words and ("secondly" in words or answer.request.path_url.endswith("/search")):
+        burst = "ten_secondly" in words or "rolling" in words
+        if not burst and ("secondly" in words or answer.request.path_url.endswith("/search")):
             return Wait("HubSpot's search limit is reached", SEARCH_SECONDS if told is None else told)
         return Wait("HubSpot's limit of calls per 10 seconds is reached", BURST_SECONDS if told is None else told)
 
@@ -207,6 +210,8 @@ def _forbidden(body: Mapping[str, Any]) -> ConnectorError:
 
 
 def _token_trouble(status: int, body: Mapping[str, Any]) -> ConnectorError:
+    if not body:
+        return Unavailable(f"HubSpot answered {status} with a page in place of a token", retry_after=TOKEN_SECONDS)
     word = str(body.get("status", ""))
     if word in ("BAD_CLIENT_ID", "BAD_CLIENT_SECRET"):
         return ConfigProblem(

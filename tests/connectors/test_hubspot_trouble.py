@@ -14,6 +14,7 @@ from connectors.contract import Deferred, FieldType, FieldWanted, Policy, Reject
 from connectors.errors import AuthExpired, ConfigProblem, ConnectorError, Unavailable, WrongAddress
 from connectors.hubspot import Settings, connect
 from connectors.hubspot.client import dated_path
+from connectors.hubspot.judge import HubSpotJudge
 from sandbox.wire import Fault
 
 SEARCH, UPDATE = "POST contacts/search", "POST contacts/batch/update"
@@ -22,6 +23,7 @@ ROLLING = {
     "message": "You have reached your ten_secondly_rolling limit.",
     "policyName": "TEN_SECONDLY_ROLLING",
 }
+TEN_SECONDS = {"status": "error", "message": "You have reached your limit.", "policyName": "TEN_SECONDLY"}
 DAILY = {"status": "error", "message": "You have reached your daily limit.", "policyName": "DAILY"}
 SEARCHES = {"status": "error", "message": "You have reached your secondly limit.", "category": "RATE_LIMITS"}
 
@@ -86,7 +88,13 @@ def test_a_fault_that_stays_ends_a_poll_as_unavailable_and_loses_nothing(fault: 
 
 @pytest.mark.parametrize(
     ("body", "headers", "waits"),
-    [(ROLLING, {}, 10.0), (ROLLING, {"Retry-After": "3"}, 3.0), (SEARCHES, {}, 1.0), (b"error code: 1015", {}, 1.0)],
+    [
+        (ROLLING, {}, 10.0),
+        (ROLLING, {"Retry-After": "3"}, 3.0),
+        (TEN_SECONDS, {}, 10.0),
+        (SEARCHES, {}, 1.0),
+        (b"error code: 1015", {}, 1.0),
+    ],
 )
 def test_a_burst_limit_is_waited_for_as_long_as_it_lasts(body: Any, headers: dict[str, str], waits: float) -> None:
     with bench() as desk:
@@ -102,7 +110,7 @@ def test_a_daily_limit_is_not_waited_for_but_says_when_it_ends(headers: dict[str
         with pytest.raises(Unavailable, match="daily") as caught:
             desk.poll()
         assert desk.slept == []
-        assert 0 < (caught.value.retry_after or 0) <= 86_400
+        assert caught.value.retry_after == pytest.approx(HubSpotJudge().until_reset(), abs=60)
         assert desk.server.board.total() == 1
 
 
@@ -295,6 +303,18 @@ def test_a_refused_refresh_token_says_what_to_do() -> None:
         (problem,) = connector.check().problems
         assert "BAD_REFRESH_TOKEN" in problem
         assert "install the app again" in problem
+        connector.session.close()
+
+
+@pytest.mark.parametrize("status", [400, 403, 404])
+def test_an_error_page_in_place_of_a_token_is_waited_out_and_refuses_nobody(status: int) -> None:
+    with bench() as desk:
+        app = {"client_id": "c", "client_secret": "s", "refresh_token": "r"}
+        desk.server.board.add(Fault(kind="status", status=status, match="oauth", body=b"<html>One moment</html>"))
+        connector = connect("hubspot", Settings(oauth=app, base_url=desk.server.url), sleep=lambda _: None)
+        with pytest.raises(Unavailable) as caught:
+            connector.fetch("contacts", ["1"], FIELDS)
+        assert caught.value.retry_after == 60
         connector.session.close()
 
 
