@@ -15,7 +15,7 @@ from connectors.errors import ConfigProblem, ConnectorError, Unavailable
 from connectors.hubspot.branches import BRANCH
 from connectors.hubspot.client import BATCH, Batch, HubSpotClient
 from connectors.hubspot.judge import CallRefused, Trouble
-from connectors.hubspot.links import PREFIX, Linker, links_in, without_links
+from connectors.hubspot.links import PREFIX, Linker, links_in, put_off, without_links
 from connectors.hubspot.records import milliseconds, modified_property, time_of
 
 SPLIT_CALLS = 30  # for one refused batch; what is undecided then is deferred
@@ -147,7 +147,7 @@ class HubSpotWriter:
             ]
             return self._send(ours) if ours else {}
         except ConnectorError as error:
-            return {line.place: _put_off(error) for line, _ in existing}
+            return {line.place: put_off(error) for line, _ in existing}
 
     def _set_back(self, lines: Sequence[_Line]) -> Answers:
         """Move lifecyclestage back: HubSpot lets it only go forward, unless it was emptied in a call of its own."""
@@ -159,7 +159,7 @@ class HubSpotWriter:
             self._client.update(kind, clear)
             answers = self._send(lines)
         except ConnectorError as error:
-            return {line.place: _put_off(error) for line in lines}
+            return {line.place: put_off(error) for line in lines}
         refused = Trouble(code="LIFECYCLE_NOT_APPLIED", field=STAGE)
         for line in lines:
             if isinstance(answers[line.place], _Stale):
@@ -336,10 +336,6 @@ def _written(kind: str, line: _Line, row: Any) -> Written | _Stale:
     if sent and STAGE in properties and properties[STAGE] != sent:
         return _Stale(result)
     return result
-
-
-def _put_off(error: ConnectorError) -> Deferred:
-    return Deferred(error.message, getattr(error, "retry_after", None) or 0.0)
 
 
 def _may_be_made(line: _Line, answer: Any) -> bool:

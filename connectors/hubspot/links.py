@@ -41,6 +41,13 @@ def without_links(fields: Mapping[str, object]) -> dict[str, object]:
     return {name: value for name, value in fields.items() if not name.startswith(PREFIX)}
 
 
+def put_off(error: ConnectorError) -> Deferred:
+    """Return what an error of a later call means for records of which something was written already."""
+    told = getattr(error, "retry_after", None) or 0.0
+    stuck = isinstance(error, ConfigProblem)
+    return Deferred(error.message, told, at_large=not stuck, stuck=stuck)
+
+
 @dataclass(frozen=True, slots=True)
 class Link:
     """Two ids of one pair of kinds; `place` is the position of the request that wants it."""
@@ -75,11 +82,6 @@ class Linker:
         for group, act in ((old, self._unlink), (new, self._link)):
             for (kind, to), links in group.items():
                 left = [link for link in links if link.place not in troubled]
-                try:
-                    _ = self._client.object(kind), self._client.object(to)
-                except ConnectorError as error:  # no place for branches: whoever reads them asks a person
-                    troubled |= _put_off(left, error)
-                    continue
                 for start in range(0, len(left), LINKS):
                     troubled |= self._try(kind, to, left[start : start + LINKS], act)
         return troubled
@@ -90,13 +92,8 @@ class Linker:
             refused, why = act(kind, to, links)
         except CallRefused as error:
             refused, why = links, replace(error.trouble, final=True)
-        except ConfigProblem as error:
-            words = (
-                f"{error.message}. Its association with {to} waits for that; then run `syncd replay --kind rejected`"
-            )
-            return {link.place: Rejected("FORBIDDEN", words, f"{PREFIX}{to}") for link in links}
         except ConnectorError as error:
-            return _put_off(links, error)
+            return {link.place: put_off(error) for link in links}
         if why is None:
             return {}
         if not why.final:
@@ -141,11 +138,6 @@ class Linker:
 
 
 # ---------------------------------------------------------------------------------------------------------------------
-
-
-def _put_off(links: Iterable[Link], error: ConnectorError) -> dict[int, WriteResult]:
-    after = getattr(error, "retry_after", None) or 0.0
-    return {link.place: Deferred(error.message, after) for link in links}
 
 
 def _ends(row: Mapping[str, Any]) -> tuple[str, str]:

@@ -132,5 +132,5 @@ def test_a_right_that_the_token_lacks_is_told_with_what_to_do(desk: Bench, call:
     (site,) = desk.sim.seed("branch", [{"name": "Works"}])
     desk.server.board.add(Fault(kind="status", status=403, match=call, times=9, body=NO_SCOPE))
     results = desk.connector.write([sit(contact, site) for contact in ids])
-    assert all(isinstance(result, Rejected) for result in results)
-    assert all("crm.objects.custom.write" in result.message for result in results if isinstance(result, Rejected))
+    assert all(isinstance(result, Deferred) and result.stuck for result in results)
+    assert all("crm.objects.custom.write" in result.reason for result in results if isinstance(result, Deferred))
