@@ -14,7 +14,7 @@ from connectors.contract import Deferred, Policy, RawValue, Rejected, WriteReque
 from connectors.errors import ConfigProblem, ConnectorError, Unavailable
 from connectors.hubspot.branches import BRANCH
 from connectors.hubspot.client import BATCH, Batch, HubSpotClient
-from connectors.hubspot.judge import CallRefused, Trouble
+from connectors.hubspot.judge import CallRefused, Forbidden, Trouble
 from connectors.hubspot.links import PREFIX, Linker, links_in, put_off, without_links
 from connectors.hubspot.records import milliseconds, modified_property, time_of
 
@@ -71,9 +71,14 @@ class HubSpotWriter:
             else:
                 lines.append(_Line(place, request))
         batches = list(_batches(lines))
+        forbidden: dict[tuple[str, Policy], Deferred] = {}
         for number, batch in enumerate(batches):
+            call = (batch[0].request.kind, batch[0].request.policy)
             try:
-                answers |= self._write_batch(batch)
+                if call not in forbidden:
+                    answers |= self._write_batch(batch)
+            except Forbidden as error:
+                forbidden[call] = Deferred(error.message, stuck=True)
             except ConnectorError as error:
                 if number == 0 and not isinstance(error, Unavailable):
                     raise
@@ -81,6 +86,8 @@ class HubSpotWriter:
                 left = [line for each in batches[number:] for line in each]
                 answers |= {line.place: Deferred(error.message, after, at_large=True) for line in left}
                 break
+            if call in forbidden:
+                answers |= {line.place: forbidden[call] for line in batch}
         linked = [
             (place, answer.id, request)
             for place, request in enumerate(requests)
@@ -194,7 +201,7 @@ class _Sending:
             reason = Deferred(error.message, getattr(error, "retry_after", None) or 0.0, at_large=True)
         else:
             reason = Deferred(
-                "HubSpot refused the batch that it was in; the rest of that batch is tried again by itself"
+                "HubSpot refused the batch that it was in; the rest of that batch is tried again by itself", 30.0
             )
         return {line.place: self._answers.get(line.place, reason) for line in lines}
 

@@ -56,6 +56,10 @@ class CallRefused(RecordRefused):
         self.trouble = trouble
 
 
+class Forbidden(ConfigProblem):
+    """A call takes a right that the token lacks; calls of another kind may do without it."""
+
+
 class HubSpotJudge:
     """Tells the session which answers are final; remembers the daily allowance that the answers mention."""
 
@@ -205,8 +209,8 @@ def _forbidden(body: Mapping[str, Any]) -> ConnectorError:
         if isinstance(scope, str) and re.fullmatch(r"[a-z][a-z0-9_.-]{2,80}", scope)
     ]
     if scopes:
-        return ConfigProblem(f"HubSpot's token lacks a scope: {', '.join(scopes)}; grant it to the app in HubSpot")
-    return ConfigProblem("HubSpot forbids this call (HTTP 403); check the scopes of the app against the README")
+        return Forbidden(f"HubSpot's token lacks a scope: {', '.join(scopes)}; grant it to the app in HubSpot")
+    return Forbidden("HubSpot forbids this call (HTTP 403); check the scopes of the app against the README")
 
 
 def _token_trouble(status: int, body: Mapping[str, Any]) -> ConnectorError:

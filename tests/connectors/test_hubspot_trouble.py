@@ -144,8 +144,27 @@ def test_a_missing_scope_is_named() -> None:
         (problem,) = desk.connector.check().problems
         assert "crm.schemas.contacts.read" in problem
         (record_id,) = desk.sim.seed("contacts", people(1))
-        with pytest.raises(ConfigProblem, match=r"crm\.objects\.contacts\.write"):
-            touch(desk, [record_id])
+        (result,) = touch(desk, [record_id])
+        assert isinstance(result, Deferred)
+        assert result.stuck
+        assert "crm.objects.contacts.write" in result.reason
+
+
+def test_a_right_to_write_that_is_missing_costs_one_call_and_holds_up_no_other_kind() -> None:
+    with bench() as desk:
+        ids = desk.sim.seed("companies", [{"name": f"Works {n}"} for n in range(250)])
+        (contact,) = desk.sim.seed("contacts", people(1))
+        body = {"category": "MISSING_SCOPES", "errors": [{"context": {"requiredGranularScopes": ["crm.companies"]}}]}
+        forbidding = desk.server.board.add(Fault("status", "companies/batch/update", times=9, status=403, body=body))
+        asked = [("companies", id, {"name": "Mills"}) for id in ids] + [("contacts", contact, {"firstname": "Ann"})]
+        requests = [
+            WriteRequest(token=f"{kind}{id}", kind=kind, policy=Policy.UPDATE, fields=fields, id=id)
+            for kind, id, fields in asked
+        ]
+        *stuck, done = desk.connector.write(requests)
+        assert all(isinstance(result, Deferred) and result.stuck for result in stuck)
+        assert isinstance(done, Written)
+        assert forbidding.fired == 1
 
 
 def test_a_wrong_address_is_told_as_such() -> None:

@@ -149,3 +149,20 @@ def test_what_is_wanted_no_longer_is_asked_no_longer(made: World) -> None:
     made.hubspot.edit("contacts", contact, {"jobtitle": "VP Operations"})
     made.settle()
     assert made.problems() == []
+
+
+def test_feedback_waits_for_a_scope_that_the_token_lacks(made: World) -> None:
+    """It is named, HubSpot is read on, and the feedback comes by itself once the scope is granted."""
+    body = {"category": "MISSING_SCOPES", "errors": [{"context": {"granular": ["crm.objects.contacts.write"]}}]}
+    board = made.servers["hubspot"].board
+    board.add(Fault("status", "POST contacts/batch/update", times=99, status=403, body=body))
+    contact = made.contact()
+    made.settle()
+    assert len(made.leads()) == 1
+    assert waits(made, 2) == [30, 60]
+    (problem,) = made.problems()
+    assert "crm.objects.contacts.write" in problem
+    board.clear()
+    made.settle()
+    assert made.told(contact)["syncd_handoff_status"] == "handed over"
+    assert made.problems() == []
