@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from syncd.cli.common import config_option, dump_json, json_option, moment, open_app
+from syncd.cli.common import config_option, dump_json, json_option, limits_of, moment, open_app
 
 if TYPE_CHECKING:
     from syncd.wiring import App
@@ -44,11 +44,12 @@ def versions(config: Path, as_json: bool, first: str | None, second: str | None)
 @config_option
 @json_option
 @click.argument("named", metavar="[ID]", required=False)
-def approve(config: Path, as_json: bool, named: str | None) -> int:
-    """Let through, once, what the brakes hold, and let the next sweep believe; with ID: a held edit of the files."""
+@click.option("--though-moved", is_flag=True, help="With ID: also what moved since, as far as `edits` lets it through.")
+def approve(config: Path, as_json: bool, named: str | None, though_moved: bool) -> int:
+    """Let an edit of the files through (ID), or what the brakes hold (no ID: once, and the next sweep believes)."""
     app = open_app(config)
     if named is not None:
-        return _approve_edit(app, named, as_json)
+        return _approve_edit(app, named, as_json, though_moved)
     from syncd.store import workers
     from syncd.store.database import now_ms
 
@@ -105,14 +106,16 @@ def rollback(config: Path, as_json: bool, version: str, write: bool) -> int:
 # ---------------------------------------------------------------------------------------------------------------------
 
 
-def _approve_edit(app: App, named: str, as_json: bool) -> int:
+def _approve_edit(app: App, named: str, as_json: bool, though_moved: bool) -> int:
     from syncd.cli.planning import progress, sharing_of
     from syncd.edits.passing import Moved, NotPassed
     from syncd.edits.passing import approve as let_through
 
     try:
         with progress(as_json) as on_progress:
-            plan, due = let_through(app.engine, named, getpass.getuser(), app.batches, on_progress, sharing_of(app))
+            limits = limits_of(app) if though_moved else None
+            who, sharing = getpass.getuser(), sharing_of(app)
+            plan, due = let_through(app.engine, named, who, app.batches, on_progress, sharing, limits)
     except Moved as error:
         if as_json:
             click.echo(dump_json({"approved": None, "moved": str(error), "plan": error.plan.id}))

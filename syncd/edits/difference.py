@@ -96,10 +96,15 @@ def _kind(
     if before is None and after is not None:
         line = EditedLine(what=name, place=after[1].place, how="added")
         note = f"{line.place}: all records of {name} are read; whose they are and what they change shows only then"
-        return KindEdit(), [line], [note]
+        # Whole: it may have been read before, by a version that is come back to.
+        return KindEdit(whole=True), [line], [note]
     if after is None:
         assert before is not None
-        return KindEdit(whole=True), [EditedLine(what=name, place=before[1].place, how="removed")], []
+        line = EditedLine(what=name, place=before[1].place, how="removed")
+        note = (
+            f"{line.place}: what {name} said counts no longer; what follows in others that lean on it shows only then"
+        )
+        return KindEdit(whole=True), [line], [note]
     assert before is not None
     found = _sections(before, after)
     lines = [EditedLine(what=f"{name} {one}", place=after[1].place, how="changed") for one in found]

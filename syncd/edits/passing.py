@@ -73,22 +73,7 @@ class Folder:
 
 def beyond(plan: Plan, limits: Limits) -> list[str]:
     """Return why an edit is to be held, each reason in words; empty for one that is harmless."""
-    totals = plan.totals
-    flips = totals[Risk.PASSED.value] + totals[Risk.WITHDRAWN.value] + totals[Risk.MOVED.value]
-    found = (
-        (totals["records"], limits.records, "record", "written"),
-        (totals[Risk.CREATED.value], limits.creates, "record", "created"),
-        (totals["overwrites"], limits.overwrites, "value", "overwritten"),
-        (totals[Risk.CLEARED.value], limits.clears, "field", "emptied"),
-        (flips, limits.flips, "verdict or stage", "changed"),
-    )
-    many = {"verdict or stage": "verdicts or stages"}
-    reasons = [
-        f"{counted(count, noun, many.get(noun))} {what} (at once: {most})"
-        for count, most, noun, what in found
-        if most is not None and count > most
-    ]
-    return [*reasons, *plan.edit.unforeseen]
+    return [*_too_many(plan.totals, limits), *plan.edit.unforeseen]
 
 
 def keep_plan(
@@ -181,8 +166,12 @@ def approve(
     batches: Mapping[str, int],
     on_progress: Progress = lambda _done, _all: None,
     sharing: Sharing | None = None,
+    though_moved: Limits | None = None,
 ) -> tuple[Plan, int]:
-    """Let a held plan through, exactly as it was shown; return it, and how many are decided again. Raises NotPassed."""
+    """Let a held plan through, exactly as it was shown; return it, and how many are decided again. Raises NotPassed.
+
+    `though_moved`: also where it moved since, as long as what moved by itself is within these limits.
+    """
     stored = find_plan(engine, named)
     with engine.execution_options(syncd_reads_only=True).connect() as connection:
         version = versions.running_version(connection)
@@ -204,10 +193,16 @@ def approve(
             f"reads them with its polls. Nothing was changed"
         )
     if plan.id != stored.id:
-        with engine.begin() as connection:
-            keep_plan(connection, plan, edited, edited_set.systems, versions.HELD, by)
-            hold(connection, plan, ["what it would do moved since it was last shown"])
-        raise Moved(_moved_words(stored, plan), plan)
+        moved = {one for one, _ in moved_between(stored.marks, plan.marks)}
+        beside = None
+        if though_moved is not None:
+            alone = make_plan(engine, running, edited, batches=batches, only=moved)
+            beside = _too_many(alone.totals, though_moved)
+        if beside != []:
+            with engine.begin() as connection:
+                keep_plan(connection, plan, edited, edited_set.systems, versions.HELD, by)
+                hold(connection, plan, ["what it would do moved since it was last shown"])
+            raise Moved(_moved_words(stored, plan, beside), plan)
     return plan, put_in_force(engine, plan, running, edited, edited_set.systems, how="approve", by=by)
 
 
@@ -261,6 +256,23 @@ def moved_between(stored: versions.Marks, now: versions.Marks) -> list[tuple[str
 # ---------------------------------------------------------------------------------------------------------------------
 
 
+def _too_many(totals: Mapping[str, int], limits: Limits) -> list[str]:
+    flips = totals[Risk.PASSED.value] + totals[Risk.WITHDRAWN.value] + totals[Risk.MOVED.value]
+    found = (
+        (totals["records"], limits.records, "record", "written"),
+        (totals[Risk.CREATED.value], limits.creates, "record", "created"),
+        (totals["overwrites"], limits.overwrites, "value", "overwritten"),
+        (totals[Risk.CLEARED.value], limits.clears, "field", "emptied"),
+        (flips, limits.flips, "verdict or stage", "changed"),
+    )
+    many = {"verdict or stage": "verdicts or stages"}
+    return [
+        f"{counted(count, noun, many.get(noun))} {what} (at once: {most})"
+        for count, most, noun, what in found
+        if most is not None and count > most
+    ]
+
+
 def _only_one(
     engine: Engine, what: str, named: str, find: Callable[[Connection], Mapping[str, Found]], listed: str
 ) -> Found:
@@ -280,7 +292,8 @@ def _told(plan: Plan) -> str:
     return f"{counted(leads, 'lead')} {verb}" + (f" ({', '.join(counts)})" if counts else "")
 
 
-def _moved_words(stored: StoredPlan, plan: Plan) -> str:
+def _moved_words(stored: StoredPlan, plan: Plan, beside: Sequence[str] | None) -> str:
+    """`beside`: why what moved is too much by itself, None where nobody asked to let it through."""
     moved = moved_between(stored.marks or {}, plan.marks)
     told = [f"  {one}: {name}" for one, name in moved[:MOST_TOLD]]
     more = [f"  and {len(moved) - MOST_TOLD} more"] if len(moved) > MOST_TOLD else []
@@ -293,5 +306,9 @@ def _moved_words(stored: StoredPlan, plan: Plan) -> str:
             *more,
             f"It is plan {plan.id} now: look with `syncd plan {plan.id}`, let it through with `syncd approve "
             f"{plan.id}`",
+            f"What moved is too much to go along: {'; '.join(beside)}"
+            if beside
+            else "Where leads change all the time, --though-moved lets it through with what moved, as far as that is "
+            "within what `edits` lets through at once",
         ]
     )

@@ -87,7 +87,6 @@ def test_a_newly_mapped_field_is_read_for_all_and_nothing_else_is(made: World) -
         assert made.calls()["hubspot"] == {
             "POST contacts/search": 1,
             "POST companies/search": 1,
-            "POST branch/search": 1,
         }
 
 
@@ -115,7 +114,6 @@ def test_a_field_taken_out_of_the_mapping_costs_no_call(made: World) -> None:
         assert made.calls()["hubspot"] == {
             "POST contacts/search": 1,
             "POST companies/search": 1,
-            "POST branch/search": 1,
         }
 
 

@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 from support.commands import process_as_before, say
 from support.folders import as_config_map, swap
-from support.world import COMPLETE, ROOT, World, laid_out, world
+from support.world import COMPLETE, ROOT, World, add_branch, laid_out, world
 
 from syncd.store.tables import entity, in_force, intent, plan, record
 
@@ -359,6 +359,62 @@ def test_approve_refuses_when_the_world_moved_and_says_what(made: World, capsys:
     assert titles(made) == {"VP OPERATIONS", "PLANT MANAGER"}
 
 
+def test_what_moved_goes_along_where_it_is_little_and_somebody_said_so(
+    made: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where leads change all the time no plan would ever stand still long enough."""
+    shout(made)
+    with_limits(made, 0)
+    made.cycle()
+    name = held_plan(made)
+    first, *others = made.stored("hubspot")["contacts"]
+    made.hubspot.edit("contacts", first, {"jobtitle": "Plant manager"})
+    made.settle()
+    refused = say(capsys, "approve", name, "--config", str(made.config))
+    assert (refused.code, "--though-moved lets it through" in refused.err) == (1, True)
+    for contact in others:
+        made.hubspot.edit("contacts", contact, {"jobtitle": "Head of plant"})
+    made.settle()
+    config = made.config.read_text(encoding="utf-8")
+    made.config.write_text(config.replace("records: 100 #", "records: 5 #"), encoding="utf-8")
+    much = say(capsys, "approve", held_plan(made), "--though-moved", "--config", str(made.config))
+    assert (much.code, "What moved is too much to go along: " in much.err) == (1, True)
+    made.config.write_text(config, encoding="utf-8")
+    made.hubspot.edit("contacts", first, {"jobtitle": "Buyer"})
+    made.settle()
+    said = say(capsys, "approve", held_plan(made), "--though-moved", "--config", str(made.config))
+    assert (said.code, said.err) == (0, "")
+    made.settle()
+    assert titles(made) == {"HEAD OF PLANT", "BUYER"}
+
+
+def test_a_mapping_that_is_deleted_is_asked_about_and_comes_back_whole(
+    made: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What it said counts no longer once that was approved; gone back to, its records are looked at again."""
+    first = made.work.mappings.digest
+    site = {"address": "100 W Main St", "city": "Chicago", "state": "IL", "zip": "60601"}
+    made.salesforce.seed("Account", [{"Name": "Works Inc", "AccountNumber": "C1", "Website": "works.example"}])
+    contact = made.contact(**site)
+    add_branch(made, "S1", "Works Chicago")
+    made.settle()
+
+    def sites() -> str:
+        return made.told(contact)["syncd_branch"]
+
+    assert sites() == "Works Chicago"
+    (made.folder / "mappings" / "erp.yaml").unlink()
+    made.cycle()
+    assert "what erp ship_to said counts no longer" in made.problems()[0]
+    assert (versions(made), sites()) == (["start"], "Works Chicago")
+    assert say(capsys, "approve", held_plan(made), "--config", str(made.config)).code == 0
+    made.settle()
+    said = say(capsys, "rollback", first, "--write", "--config", str(made.config))
+    assert (said.code, ", 1 to be decided again" in said.out) == (0, True)
+    made.settle()
+    assert (made.problems(), sites()) == ([], "Works Chicago")
+
+
 def test_approving_a_name_that_is_none_says_so(made: World, capsys: pytest.CaptureFixture[str]) -> None:
     said = say(capsys, "approve", "ffffffffffff", "--config", str(made.config))
     assert (said.code, said.err) == (
@@ -434,7 +490,6 @@ def test_only_the_leads_whose_values_an_edited_line_changes_are_decided(made: Wo
     assert {name: n for name, n in calls["hubspot"].items() if not name.startswith("GET")} == {
         "POST contacts/search": 1,
         "POST companies/search": 1,
-        "POST branch/search": 1,
     }
 
 
