@@ -5,7 +5,7 @@ Which fields to write and what to do about a refusal is left to the caller.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
@@ -98,13 +98,13 @@ class HubSpotWriter:
 
     def _write_batch(self, lines: Sequence[_Line]) -> Answers:
         answers = self._send(lines)
-        back = [line for line in lines if _was_held_back(line, answers[line.place])]
+        back = [line for line in lines if isinstance(answers[line.place], _HeldBack)]
         if back:
             answers |= self._set_back(back)
         made = [line for line in lines if _may_be_made(line, answers[line.place])]
         if made:
             answers |= self._adopt([(line, answers[line.place].matches[0][1]) for line in made])
-        return {place: answer.result if isinstance(answer, _Stale) else answer for place, answer in answers.items()}
+        return {place: answer.result if isinstance(answer, _HeldBack) else answer for place, answer in answers.items()}
 
     def _send(self, lines: Sequence[_Line]) -> dict[int, Any]:
         return _Sending(self._call).send(lines)
@@ -156,22 +156,43 @@ class HubSpotWriter:
         except ConnectorError as error:
             return {line.place: put_off(error) for line, _ in existing}
 
-    def _set_back(self, lines: Sequence[_Line]) -> Answers:
-        """Move lifecyclestage back: HubSpot lets it only go forward, unless it was emptied in a call of its own."""
+    def _set_back(self, lines: Sequence[_Line]) -> dict[int, Any]:
+        """Move lifecyclestage back: HubSpot lets it only go forward, unless it was emptied in a call of its own.
+
+        It is emptied with whatever else a line changes, so that nothing of it is lost when that is refused.
+        """
         kind = lines[0].request.kind
-        clear = [
-            {"id": str(line.request.id), "properties": {STAGE: ""}, "objectWriteTraceId": line.trace} for line in lines
-        ]
         try:
-            self._client.update(kind, clear)
-            answers = self._send(lines)
+            found = self._client.read(kind, [str(line.request.id) for line in lines], [STAGE]).rows
+            answers = self._send([_with(line, {**line.request.fields, STAGE: None}) for line in lines])
         except ConnectorError as error:
             return {line.place: put_off(error) for line in lines}
+        emptied = [line for line in lines if isinstance(answers[line.place], Written)]
+        try:
+            answers |= self._send([_with(line, {STAGE: line.request.fields[STAGE]}) for line in emptied])
+        except ConnectorError as error:
+            answers |= {line.place: put_off(error) for line in emptied}
+        stages = {str(row.get("id")): (row.get("properties") or {}).get(STAGE) for row in found}
         refused = Trouble(code="LIFECYCLE_NOT_APPLIED", field=STAGE)
-        for line in lines:
-            if isinstance(answers[line.place], _Stale):
-                answers[line.place] = _rejected(line, refused)
-        return answers
+        answers |= {
+            line.place: _rejected(line, refused) for line in emptied if isinstance(answers[line.place], _HeldBack)
+        }
+        vain = [line for line in emptied if not isinstance(answers[line.place], Written)]
+        return answers | self._put_back(
+            [_with(line, {STAGE: stages.get(str(line.request.id))}) for line in vain], answers
+        )
+
+    def _put_back(self, lines: Sequence[_Line], answers: Mapping[int, Any]) -> dict[int, Any]:
+        """Write the stages again that were emptied in vain; return the answers for those that stay empty."""
+        try:
+            again = self._send(lines)
+        except ConnectorError:
+            again = {}
+        return {
+            line.place: _left_empty(answers[line.place])
+            for line in lines
+            if not isinstance(again.get(line.place), Written)
+        }
 
 
 class _Sending:
@@ -220,7 +241,7 @@ class _Sending:
         while True:
             bad = [line for line in suspects if len(suspects) == 1 or _concerns_all(line, trouble)]
             if bad:
-                self._answers |= {line.place: _rejected(line, trouble) for line in bad}
+                self._answers |= {line.place: _refused(line, trouble) for line in bad}
                 self._waiting += [line for line in suspects if line not in bad]
                 return
             if self._calls >= SPLIT_CALLS:
@@ -238,13 +259,14 @@ class _Sending:
 
 # Codes that say nothing about one line: whichever carries the property is refused like the one that was named.
 _ABOUT_THE_PROPERTY = ("PROPERTY_DOESNT_EXIST", "READ_ONLY_VALUE")
+_NO_STAGE = (*_ABOUT_THE_PROPERTY, "INVALID_OPTION")  # refused also after the stage was emptied
 
 
 @dataclass(frozen=True, slots=True)
-class _Stale:
-    """Written, but the stage that came back is not the one sent."""
+class _HeldBack:
+    """The stage alone was not taken: passed over in silence, or refused."""
 
-    result: Written
+    result: Written | Rejected
 
 
 def _unsendable(request: WriteRequest) -> Rejected | None:
@@ -314,7 +336,7 @@ def _read_answers(kind: str, lines: Sequence[_Line], batch: Batch) -> dict[int, 
         named += [by_key[record_id] for record_id in trouble.ids if record_id in by_key]
         for line in named:
             if line.place not in answers:
-                answers[line.place] = _rejected(line, trouble)
+                answers[line.place] = _refused(line, trouble)
     return answers
 
 
@@ -331,7 +353,7 @@ def _line_of(row: Any, lines: Sequence[_Line], by_key: dict[str, _Line]) -> _Lin
     return None
 
 
-def _written(kind: str, line: _Line, row: Any) -> Written | _Stale:
+def _written(kind: str, line: _Line, row: Any) -> Written | _HeldBack:
     properties = row.get("properties")
     properties = properties if isinstance(properties, dict) else {}
     told = (milliseconds(row.get("updatedAt")), milliseconds(properties.get(modified_property(kind))))
@@ -341,7 +363,7 @@ def _written(kind: str, line: _Line, row: Any) -> Written | _Stale:
     result = Written(str(row["id"]), created=row.get("new") is True, modified=modified)
     sent = line.request.fields.get(STAGE)
     if sent and STAGE in properties and properties[STAGE] != sent:
-        return _Stale(result)
+        return _HeldBack(result)
     return result
 
 
@@ -354,15 +376,25 @@ def _holds(properties: Any, key: tuple[str, str] | None) -> bool:
     return key is not None and isinstance(properties, dict) and str(properties.get(key[0])).lower() == key[1].lower()
 
 
-def _was_held_back(line: _Line, answer: Any) -> bool:
-    if isinstance(answer, _Stale):
-        return True
-    refused = isinstance(answer, Rejected) and answer.field == STAGE and answer.code != "INVALID_OPTION"
-    return refused and line.request.id is not None
-
-
 def _concerns_all(line: _Line, trouble: Trouble) -> bool:
     return trouble.code in _ABOUT_THE_PROPERTY and trouble.field in line.request.fields
+
+
+def _refused(line: _Line, trouble: Trouble) -> Rejected | _HeldBack:
+    answer = _rejected(line, trouble)
+    stage_alone = line.request.id is not None and trouble.fields == (STAGE,)
+    return _HeldBack(answer) if stage_alone and trouble.code not in _NO_STAGE else answer
+
+
+def _left_empty(answer: Rejected | Deferred) -> Rejected | Deferred:
+    words = f"; its {STAGE} was emptied for this and could not be written back"
+    if isinstance(answer, Rejected):
+        return replace(answer, message=answer.message + words)
+    return replace(answer, reason=answer.reason + words)
+
+
+def _with(line: _Line, fields: Mapping[str, RawValue]) -> _Line:
+    return _Line(line.place, replace(line.request, fields=fields))
 
 
 def _rejected(line: _Line, trouble: Trouble) -> Rejected:

@@ -33,6 +33,7 @@ class Trouble:
 
     code: str
     field: str | None = None
+    fields: tuple[str, ...] = ()  # all that are to blame
     ids: tuple[str, ...] = ()
     traces: tuple[str, ...] = ()
     existing: str | None = None  # the record that already holds a unique value
@@ -130,19 +131,20 @@ def trouble_of(error: Mapping[str, Any], fallback: str = "UNKNOWN") -> Trouble:
     context = _mapping(error.get("context"))
     found = [*_listed(error), *_embedded(text)]
     code = next((code for code, _ in found if code), None) or _code_in_words(text)
-    field = next((name for _, name in found if name), None) or _first(_names(context.get("propertyName")))
+    fields = tuple(dict.fromkeys(name for _, name in found if name)) or _names(context.get("propertyName"))
     unknown = _UNKNOWN.search(text)
-    if field is None and unknown:
-        field = unknown.group(1)
+    if not fields and unknown:
+        fields = (unknown.group(1),)
     if code is None and INVALID_IDS in context:
         code = INVALID_IDS
     if code is None:
         code = _code(error.get("subCategory")) or _code(error.get("category")) or fallback
     taken = _TAKEN.search(text) or _EXISTING.search(text)
-    known = field is not None or _code_in_words(text) is not None
+    known = bool(fields) or _code_in_words(text) is not None
     return Trouble(
         code=code,
-        field=field,
+        field=_first(fields),
+        fields=fields,
         ids=_digits(context.get("ids")),
         traces=tuple(str(trace) for trace in _list(context.get("objectWriteTraceId"))),
         existing=taken.group(1) if taken else None,

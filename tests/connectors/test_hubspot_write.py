@@ -243,6 +243,53 @@ def test_a_lifecycle_stage_is_moved_back_by_emptying_it_first(backwards: Any) ->
         assert desk.server.board.total(UPDATE) == 3
 
 
+VALIDATION = {"category": "VALIDATION_ERROR", "message": "a rule of the account"}
+
+
+@pytest.mark.parametrize(("address", "calls"), [("canary-no-address", 1), ("p1@example.com", 2)])
+def test_a_stage_is_not_emptied_for_a_row_that_is_refused_anyway(address: str, calls: int) -> None:
+    """HubSpot names every value that does not fit, the stage first; whose the address is it says only then."""
+    with bench(stage_backwards="refuse") as desk:
+        contact, _ = desk.sim.seed("contacts", [{**row, "lifecyclestage": "customer"} for row in people(2)])
+        (result,) = desk.connector.write([update(contact, {"lifecyclestage": "lead", "email": address})])
+        assert isinstance(result, Rejected)
+        assert desk.sim.get("contacts", contact)["lifecyclestage"] == "customer"
+        assert desk.server.board.total(UPDATE) == calls
+
+
+@pytest.mark.parametrize("backwards", ["silent", "refuse"])
+@pytest.mark.parametrize(
+    ("fault", "answer"), [({"status": 400, "body": VALIDATION}, Rejected), ({"status": 503, "times": 4}, Deferred)]
+)
+def test_a_stage_that_was_emptied_in_vain_is_what_it_was(backwards: Any, fault: dict[str, Any], answer: type) -> None:
+    with bench(stage_backwards=backwards) as desk:
+        (contact,) = desk.sim.seed("contacts", [{**people(1)[0], "lifecyclestage": "customer"}])
+        desk.server.board.add(Fault(kind="status", match=UPDATE, first=3, **fault))
+        (result,) = desk.connector.write([update(contact, {"lifecyclestage": "lead", "firstname": "x"})])
+        assert type(result) is answer
+        now = desk.sim.get("contacts", contact)
+        assert (now["lifecyclestage"], now["firstname"]) == ("customer", "x")
+
+
+def test_a_stage_that_could_not_be_written_back_is_told(desk: Bench) -> None:
+    (contact,) = desk.sim.seed("contacts", [{**people(1)[0], "lifecyclestage": "customer"}])
+    desk.server.board.add(Fault(kind="status", status=400, body=VALIDATION, match=UPDATE, first=3, times=9))
+    (result,) = desk.connector.write([update(contact, {"lifecyclestage": "lead"})])
+    assert isinstance(result, Rejected)
+    assert "lifecyclestage was emptied" in result.message
+
+
+def test_a_stage_that_the_object_does_not_have_is_refused_in_one_call(desk: Bench) -> None:
+    desk.sim.define_object("site")
+    (site,) = desk.sim.seed("site", [{}])
+    fields = {"lifecyclestage": "lead"}
+    (result,) = desk.connector.write(
+        [WriteRequest(token="t", kind="site", policy=Policy.UPDATE, fields=fields, id=site)]
+    )
+    assert isinstance(result, Rejected)
+    assert desk.server.board.total("POST") == 1
+
+
 def test_values_arrive_as_hubspot_reads_them(desk: Bench) -> None:
     for name, type_, shown in [("n", "number", "number"), ("b", "bool", "booleancheckbox"), ("t", "string", "text")]:
         desk.sim.define_property("contacts", f"my_{name}", type_, shown)
