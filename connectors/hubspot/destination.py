@@ -336,7 +336,8 @@ def _read_answers(kind: str, lines: Sequence[_Line], batch: Batch) -> dict[int, 
         named += [by_key[record_id] for record_id in trouble.ids if record_id in by_key]
         for line in named:
             if line.place not in answers:
-                answers[line.place] = _refused(line, trouble)
+                later = Deferred(f"HubSpot could not write {line.subject} now: {trouble.code}")
+                answers[line.place] = _refused(line, trouble) if trouble.final else later
     return answers
 
 

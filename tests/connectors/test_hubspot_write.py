@@ -216,6 +216,30 @@ def test_a_deleted_target_is_gone_and_a_merged_one_names_the_survivor(desk: Benc
     assert isinstance(written, Written)
 
 
+@pytest.mark.parametrize("category", ["INTERNAL_ERROR", "RATE_LIMITS", "NEVER_HEARD_OF"])
+def test_a_row_that_a_batch_could_not_write_for_now_is_put_off_alone(
+    desk: Bench, monkeypatch: pytest.MonkeyPatch, category: str
+) -> None:
+    """Nothing is wrong with it, so it must not wait until a value of it changes."""
+    ids = desk.sim.seed("contacts", people(5))
+    handle, failed = desk.sim.handle, []
+
+    def failing(request: Any) -> Any:
+        answer = handle(request)
+        if request.path.endswith("/batch/update") and not failed:
+            failed.append(ids[2])
+            context = {"objectWriteTraceId": ["r2"]}
+            error = {"status": "error", "category": category, "message": "canary", "context": context}
+            rows = [row for row in answer.body["results"] if row["id"] != ids[2]]
+            answer.status, answer.body = 207, {**answer.body, "results": rows, "numErrors": 1, "errors": [error]}
+        return answer
+
+    monkeypatch.setattr(desk.sim, "handle", failing)
+    requests = [update(i, {"firstname": "x"}) for i in ids]
+    assert [type(r) for r in desk.connector.write(requests)] == [Written, Written, Deferred, Written, Written]
+    assert [type(r) for r in desk.connector.write(requests)] == [Written] * 5
+
+
 def test_a_row_that_vanishes_from_the_answer_is_deferred(desk: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     ids = desk.sim.seed("contacts", people(5))
     handle = desk.sim.handle
