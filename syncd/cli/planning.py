@@ -68,9 +68,11 @@ def plan(
             on_progress=on_progress,
             sharing=sharing_of(app),
         )
-    if only is None and not everyone and running.digest != edited.digest:
+    kept = only is None and not everyone and running.digest != edited.digest
+    if kept:
         _remember(app, made, edited)
-    told = {**made.as_json(), **_verdict(app, made, running, edited, live)}
+    told = {**made.as_json(), **_verdict(app, made, running, edited, live), "kept": kept}
+    told["approvable"] = kept and not told["wrong"] and not made.unread
     if html is not None:
         html.write_text(plan_page(told), encoding="utf-8")
         click.echo(f"wrote {html}", err=True)

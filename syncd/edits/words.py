@@ -51,7 +51,7 @@ def head_words(told: Mapping[str, Any]) -> list[str]:
     lines += [f"cannot be foreseen: {text}" for text in told["unforeseen"]]
     if told["from"] != told["to"] and "held" in told:
         lines += [f"not compared with the system: {text}" for text in told["compared_not"]]
-        lines += _verdict(told["wrong"], told["held"])
+        lines += _verdict(told["wrong"], told["held"], told["unread"])
     return lines
 
 
@@ -59,10 +59,9 @@ def foot_words(told: Mapping[str, Any]) -> list[str]:
     if told["from"] == told["to"]:
         return []
     name = told["id"]
-    return [
-        "",
-        f"closer: syncd plan {name} --lead L, --field F, --all      let it through: syncd approve {name}",
-    ]
+    closer = f"closer: syncd plan {name} --lead L, --field F, --all"
+    through = f"      let it through: syncd approve {name}" if told.get("approvable", True) else ""
+    return ["", closer + through] if told.get("kept", True) else []
 
 
 def counted(count: int, one: str, many: str | None = None) -> str:
@@ -95,12 +94,14 @@ def pair(old: Any, new: Any) -> str:
 # ---------------------------------------------------------------------------------------------------------------------
 
 
-def _verdict(wrong: Sequence[str], held: Sequence[str]) -> list[str]:
+def _verdict(wrong: Sequence[str], held: Sequence[str], unread: Sequence[str]) -> list[str]:
     """Return what the daemon would say to the edit."""
     if wrong:
         return ["would be refused, nothing of it would take effect:", *(f"  {one}" for one in wrong)]
     if held:
         return [f"would be held for approval: {'; '.join(held)}"]
+    if unread:
+        return ["is planned anew once that was read by the daemon's polls; until then nothing of it takes effect"]
     return ["within what `edits` lets through: the daemon puts it in force as soon as it sees it"]
 
 

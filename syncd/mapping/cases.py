@@ -90,7 +90,9 @@ def _run_file(
         raise Problems(
             [
                 Problem(
-                    document.place(()), f"no mapping file {name}.yaml that these cases belong to", nearest(name, known)
+                    document.place(()),
+                    f"no mapping file {name}.yaml that these cases belong to; put it back, or delete these with it",
+                    nearest(name, known),
                 )
             ]
         )
