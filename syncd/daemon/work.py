@@ -200,9 +200,11 @@ class Work:
                 if any(one.entity in self._looks_for for one in self.creating.kinds(system)):
                     self.poll(system, whole=True)
             with self.engine.connect() as connection:
-                # However old: one place that was read just now says nothing of another that could not be.
-                seen = self.creating.last_looks(self.creating.allowed(connection, now_ms(), however_old=True))
-        self._blind = {kind for kind in self._looks_for if seen.get(kind, 0) < began}
+                known = self.creating.allowed(connection, now_ms(), however_old=True)
+                fresh = self.creating.allowed(connection, now_ms())
+        seen = {self.creating.entity(key) for key in known}
+        # Every place counts: one that was read just now says nothing of another that could not be.
+        self._blind = self._looks_for - seen | {self.creating.entity(key) for key in known if fresh.get(key, 0) < began}
 
     def _next_due(self, connection: Connection, now: int) -> tuple[dict[str, int], int]:
         """Return (what to decide next, how many were put off because a field of theirs cannot be read)."""
