@@ -14,7 +14,7 @@ from support.pages import MAPPINGS, Fence, Row, code, fences, rows
 from syncd.config import Place, Problems
 from syncd.config import load as load_config
 from syncd.config.yaml import parse
-from syncd.lead.decision import SourceRecord
+from syncd.lead.decision import Origin, SourceRecord
 from syncd.lead.definition import EntityKind
 from syncd.mapping.cases import run_cases
 from syncd.mapping.definition_file import condition_types, none_answers
@@ -316,7 +316,7 @@ def outcome(kind: KindMap, agreed: str | None, theirs: str, ours: str, *, ours_l
         survivor=None,
         agreed={} if agreed is None else {"x": (agreed, "w")},
     )
-    source = {"title": {"at": 200 if ours_later else 50}}
+    source = {"title": Origin("hubspot", "contacts", "1", 200 if ours_later else 50, "newest", 0)}
     write, _, asks = plan_update(kind, record, {"title": ours}, source, lambda line, entity: None)
     return "a question" if asks else "ours is written" if write else "theirs stays"
 
