@@ -119,9 +119,7 @@ class FieldInfo:
     offered: tuple[str, ...] = ()  # those of `choices` that a record of ours may have, where that is only some:
     offered_by: str = ""  # why: "the record type Ship_To"
     calculated: bool = False  # may change without moving the modified time
-    coded_by: str = (
-        ""  # the field that takes codes of states or countries, where this takes only the org's names of them
-    )
+    coded_by: str = ""  # the field for codes of states or countries, where this one takes only names of them
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -142,7 +142,11 @@ class Client:
             self.credential.renew(token)
             answers |= self._composite(parts, bodies, expired)
             if any(answers[number].status == 401 for number in expired):
-                raise AuthExpired(f"{self.name} refused a token it had just issued, inside a composite call")
+                raise AuthExpired(
+                    f"{self.name} refused a token it had just issued (a part of a composite call, HTTP 401 twice); check "
+                    f"the session policies of the external client app and the run-as user's login restrictions",
+                    system=self.name,
+                )
         for number in apart:
             part = parts[number]
             answers[number] = self.answer(part.method, part.path, part.body, self._headers(part))

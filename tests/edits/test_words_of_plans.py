@@ -40,3 +40,14 @@ def words(plan: Plan) -> str:
 def test_one_is_not_told_as_several(count: int, said: list[str]) -> None:
     text = words(made(count))
     assert [one for one in said if one not in text] == []
+
+
+@pytest.mark.parametrize("said", [{}, {"approvable": False}, {"kept": False, "approvable": False}])
+def test_approval_is_offered_only_where_it_can_be_had(said: dict[str, bool]) -> None:
+    """A plan of one lead, of files that are wrong, or of what was not read yet is none that anybody could approve."""
+    plan = made(1)
+    told: dict[str, Any] = {**plan.as_json(), "wrong": [], "held": [], "compared_not": [], **said}
+    text = plan_words(told)
+    assert (f"syncd approve {plan.id}" in text, f"syncd plan {plan.id}" in text) == (not said, "kept" not in said)
+    assert "is planned anew once that was read" in text
+    assert "the daemon puts it in force" not in text
