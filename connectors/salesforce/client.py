@@ -143,8 +143,8 @@ class Client:
             answers |= self._composite(parts, bodies, expired)
             if any(answers[number].status == 401 for number in expired):
                 raise AuthExpired(
-                    f"{self.name} refused a token it had just issued (a part of a composite call, HTTP 401 twice); check "
-                    f"the session policies of the external client app and the run-as user's login restrictions",
+                    f"{self.name} refused a token it had just issued (part of a composite call, HTTP 401 twice); "
+                    f"check the session policies of the external client app and the run-as user's login restrictions",
                     system=self.name,
                 )
         for number in apart:
