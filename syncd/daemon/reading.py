@@ -108,7 +108,7 @@ class Reader:
         kinds = self._drift.readable(system)
         with self._engine.begin() as connection:
             cursors = intake.read_cursors(connection, system)
-            resting = set() if whole else self._resting(connection, system, cursors, started)
+            resting = set() if whole else self._resting(connection, system, kinds, cursors, started)
         readings = self._readings(system, kinds, cursors, resting)
         asked = {one.kind: one.fields for one in readings if not one.rests}
         news, error = 0, None
@@ -129,9 +129,14 @@ class Reader:
         return news, error
 
     def _resting(
-        self, connection: Connection, system: str, cursors: Mapping[str, tuple[Any, list[str], int, bool]], now: int
+        self,
+        connection: Connection,
+        system: str,
+        kinds: Mapping[str, Sequence[str]],
+        cursors: Mapping[str, tuple[Any, list[str], int, bool]],
+        now: int,
     ) -> set[str]:
-        """Return the kinds that were read not long ago for how often they are, and of which no write is in doubt."""
+        """Return the kinds that were read not long ago for how often they are, with all their fields, none in doubt."""
         mapped = self._running.mappings.systems
         resting = {
             kind
@@ -139,6 +144,7 @@ class Reader:
             if one.every is not None
             and kind in cursors
             and cursors[kind][3]
+            and set(kinds.get(kind, ())) <= set(cursors[kind][1])
             and 0 <= now - cursors[kind][2] < one.every.total_seconds() * 1000
         }
         return resting - kinds_in_doubt(connection, system) if resting else resting

@@ -15,6 +15,7 @@ from support.world import World, add_branch, laid_out, world
 
 from sandbox.fields import define_contact, define_hubspot
 from sandbox.wire import Fault, Response
+from syncd.store.tables import cursor
 
 SITE = {"address": "100 W Main St", "city": "Chicago", "state": "IL", "zip": "60601"}
 LABEL = "Sits at this branch"
@@ -165,6 +166,11 @@ def test_what_nobody_else_writes_is_read_every_quarter_of_an_hour(tmp_path: Path
         assert made.cycle().news["hubspot"] == 0
         made.rest_is_over("hubspot", "branch")
         assert made.cycle().news["hubspot"] == 1
+        with made.app.engine.begin() as connection:  # as a mapping that names one field more leaves it
+            connection.execute(sa.update(cursor).where(cursor.c.kind == "branch").values(fields=["name"]))
+        made.calls()
+        made.cycle()
+        assert sum(count for name, count in made.calls()["hubspot"].items() if "search" in name) == 3
         change_in_erp(made, phone="312 555 0199")
         made.servers["hubspot"].board.add(
             Fault(match=f"{HOMES[home]}/batch/update", kind="status", status=502, times=9)
