@@ -62,9 +62,10 @@ def _group(one: Mapping[str, Any]) -> str:
     name = escape(f"{one['of']} {one['field']}".strip())
     grave = ' class="grave"' if one["risk"] in _GRAVE else ""
     line = f" <code>{escape(one['line'])}</code>" if one["line"] else ""
+    then = ", once made" if one["once_made"] else ""
     return (
         f'<details><summary><span class="count">{one["count"]:,}</span> <b{grave}>{escape(one["risk"])}</b> '
-        f"{name}{line}</summary>\n{_table(one['samples'])}</details>"
+        f"{name}{then}{line}</summary>\n{_table(one['samples'])}</details>"
     )
 
 

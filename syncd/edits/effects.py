@@ -6,7 +6,7 @@ Deciding is syncd.pipeline's, adding up over all leads syncd.edits.plan's.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from hashlib import blake2b
 from typing import Any
@@ -57,7 +57,8 @@ class Effect:
     """One field of one record, or of the lead itself, old -> new.
 
     `field` is the system's name, `ours` ours. `line` is the place of the mapping line or section that did it. `edited`:
-    the edit brings it about; what is not would be done without the edit too.
+    the edit brings it about; what is not would be done without the edit too. `once_made`: it follows once the CRM has
+    made the lead and gave an id.
     """
 
     entity: str
@@ -73,10 +74,12 @@ class Effect:
     rule: str
     line: str
     edited: bool = True
+    once_made: bool = False
 
     @property
     def key(self) -> str:
-        return f"{self.where or self.kind.value} {self.field}".strip()
+        name = f"{self.where or self.kind.value} {self.field}".strip()
+        return f"{name} once made" if self.once_made else name
 
     def mark(self) -> str:
         """Return a digest of old and new value, by which a later plan can tell whether they are the same."""
@@ -85,17 +88,31 @@ class Effect:
 
 
 def effects_of(
-    decision: Decision, before: Decision, held: Mapping[str, Mapping[str, Any]], edited: Mappings, edit: Edit
+    decision: Decision,
+    before: Decision,
+    held: Mapping[str, Mapping[str, Any]],
+    edited: Mappings,
+    edit: Edit,
+    then: Decision | None = None,
 ) -> Iterator[Effect]:
     """Yield everything that the decision changes. `before`: the running version's decision.
 
-    `held`: "system kind id" -> the record's fields as they are.
+    `held`: "system kind id" -> the record's fields as they are. `then`: what is decided next, once the CRM has made it.
     """
     one = _Reader(decision, before, held, edited, edit)
     yield from one.of_writes()
     yield from one.of_state()
     yield from one.of_values()
-    yield from one.of_withheld()
+    yield from one.of_withheld(then.writes if then is not None else ())
+
+
+def effects_once_made(
+    decision: Decision, before: Decision, held: Mapping[str, Mapping[str, Any]], edited: Mappings, edit: Edit
+) -> Iterator[Effect]:
+    """Yield what the decision changes that follows on a create; `before` is the running version's last one."""
+    one = _Reader(decision, before, held, edited, edit)
+    for effect in (*one.of_writes(), *one.of_values()):
+        yield replace(effect, once_made=True)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -166,13 +183,14 @@ class _Reader:
                 edited=self.before.values.get(one.field) != one.new,
             )
 
-    def of_withheld(self) -> Iterator[Effect]:
-        """Yield what only the running version would write now."""
-        now = {_name(one): one for one in self.decision.writes}
+    def of_withheld(self, then: Sequence[Write]) -> Iterator[Effect]:
+        """Yield what only the running version would write."""
+        now: dict[str, set[str]] = {}
+        for one in (*self.decision.writes, *then):
+            now.setdefault(_name(one), set()).update(one.fields)
         for name, write in self.writes.items():
-            there = now.get(name)
-            fields = set(write.fields) - (set(there.fields) if there is not None else set())
-            for field in sorted(fields) if not write.creates or there is None else ():
+            fields = set(write.fields) - now.get(name, set())
+            for field in sorted(fields) if not write.creates or name not in now else ():
                 held = self.held.get(name, {}).get(field)
                 yield Effect(
                     entity=self.decision.entity,

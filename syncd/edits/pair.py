@@ -5,22 +5,25 @@ Whom to decide for is syncd.edits.reach's, in how many processes syncd.edits.sha
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any, TypeAlias
 
 from sqlalchemy import Connection
 
 from syncd.edits.difference import Edit
-from syncd.edits.effects import effects_of
+from syncd.edits.effects import effects_of, effects_once_made
 from syncd.edits.tally import Closer, Tally
 from syncd.lead.decision import Decision
 from syncd.lead.definition import EntityKind
 from syncd.mapping.gaps import Gap, Gaps, narrow
 from syncd.mapping.model import Create, Mappings
 from syncd.mapping.owners import bind, people_of
-from syncd.pipeline import Stored, decide_stored, load_stored
+from syncd.pipeline import Stored, decide_stored, load_stored, once_made
 from syncd.store import people, systems
+
+Fields: TypeAlias = Mapping[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,12 +48,18 @@ class Pair:
         if self.running.digest != self.edited.digest:
             same = stored.only(before.keys())
             before = {one.entity: one for one in self._under(connection, self._narrow_running, same)}
-        held = {
-            view.id: {f"{one.system} {one.kind} {one.id}": one.fields for one in view.records} for view in stored.views
-        }
+        then, held_then = self._once_made(connection, self._narrow_edited, stored, told)
+        then_before = then
+        if self.running.digest != self.edited.digest:
+            then_before, _ = self._once_made(connection, self._narrow_running, stored, list(before.values()))
+        held = _held(stored)
         for one in told:
-            effects = list(effects_of(one, before[one.entity], held[one.entity], self.edited, self.edit))
-            found.add(one.writes, effects, closer)
+            was, next_one = before[one.entity], then.get(one.entity)
+            effects = list(effects_of(one, was, held[one.entity], self.edited, self.edit, next_one))
+            if next_one is not None:
+                was = then_before.get(one.entity, was)
+                effects += effects_once_made(next_one, was, held_then[one.entity], self.edited, self.edit)
+            found.add(one.writes, effects, closer, next_one.writes if next_one is not None else ())
         return found
 
     @cached_property
@@ -78,7 +87,16 @@ class Pair:
         return replace(self.edited, systems=systems)
 
     def _under(self, connection: Connection, mappings: Mappings, stored: Stored) -> list[Decision]:
-        return decide_stored(connection, mappings, stored, self.now, made_by(mappings, self.gaps))
+        makes = made_by(mappings, self.gaps)
+        return decide_stored(connection, mappings, stored, self.now, makes, shown_only=True)
+
+    def _once_made(
+        self, connection: Connection, mappings: Mappings, stored: Stored, decisions: Sequence[Decision]
+    ) -> tuple[dict[str, Decision], Mapping[str, Mapping[str, Fields]]]:
+        """Return of the leads that are made what is decided next, and what their records hold by then."""
+        made = once_made(stored, decisions, self.now)
+        found = self._under(connection, mappings, made) if made.views else []
+        return {one.entity: one for one in found}, _held(made)
 
 
 def known_owners(connection: Connection, mappings: Mappings) -> Mappings:
@@ -102,6 +120,10 @@ def made_by(mappings: Mappings, gaps: Gaps) -> list[tuple[str, str]]:
 
 
 # ---------------------------------------------------------------------------------------------------------------------
+
+
+def _held(stored: Stored) -> dict[str, dict[str, Fields]]:
+    return {view.id: {f"{one.system} {one.kind} {one.id}": one.fields for one in view.records} for view in stored.views}
 
 
 def _says_something(one: Decision) -> bool:

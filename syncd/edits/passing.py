@@ -262,7 +262,7 @@ def _too_many(totals: Mapping[str, int], limits: Limits) -> list[str]:
         (totals["records"], limits.records, "record", "written"),
         (totals[Risk.CREATED.value], limits.creates, "record", "created"),
         (totals["overwrites"], limits.overwrites, "value", "overwritten"),
-        (totals[Risk.CLEARED.value], limits.clears, "field", "emptied"),
+        (totals["clears"], limits.clears, "field", "emptied"),
         (flips, limits.flips, "verdict or stage", "changed"),
     )
     many = {"verdict or stage": "verdicts or stages"}

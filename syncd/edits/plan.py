@@ -70,7 +70,10 @@ class Plan(Tally):
     @property
     def ordered(self) -> list[Group]:
         """The groups, the gravest first; what would be done without the edit too comes last."""
-        return sorted(self.groups.values(), key=lambda one: (not one.edited, one.risk.order, -one.count, one.field))
+        return sorted(
+            self.groups.values(),
+            key=lambda one: (not one.edited, one.once_made, one.risk.order, -one.count, one.field),
+        )
 
     def summary(self) -> dict[str, Any]:
         """Return what a page or an inbox shows of it."""

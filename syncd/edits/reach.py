@@ -28,7 +28,7 @@ def reached_by(connection: Connection, edit: Edit, running: Mappings, edited: Ma
         if one.creates:
             kind_map = edited.kind(*key) or running.kind(*key)
             found |= _without_record(connection, key, kind_map) if kind_map is not None else set()
-    if edit.leads or edit.placed:
+    if edit.leads or edit.placed or running.crm != edited.crm:
         kinds = [EntityKind.LEAD.value, *([EntityKind.BRANCH.value] if edit.placed else [])]
         found |= set(connection.execute(select(entity.c.id).where(entity.c.kind.in_(kinds))).scalars())
     elif edit.gate:

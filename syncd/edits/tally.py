@@ -16,6 +16,7 @@ from syncd.lead.decision import Write
 from syncd.lead.definition import HANDOFF_FACTS
 
 SAMPLES = 3
+ONCE_MADE = "once made"  # of writes that follow a create: they are calls of their own
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +41,7 @@ class Group:
     field: str
     ours: str
     line: str
+    once_made: bool = False
     count: int = 0
     samples: list[Effect] = own(default_factory=list)
 
@@ -51,6 +53,7 @@ class Group:
             "field": self.field,
             "ours": self.ours,
             "line": self.line,
+            "once_made": self.once_made,
             "count": self.count,
             "samples": [effect_json(one) for one in self.samples],
         }
@@ -61,18 +64,22 @@ class Tally:
     """What some leads' effects come to. `marks`: entity -> what the edit changes of it -> digest.
 
     `totals` counts each risk, and: leads (that the edit changes), anyway (that change without it), records (written
-    because of it), overwrites (values of people's that it replaces: what syncd itself says of a lead is nobody's).
+    because of it), overwrites (values of people's that it replaces: what syncd itself says of a lead is nobody's),
+    clears (fields that it empties; that a refusal is taken back once the lead was made is part of making it).
     """
 
     totals: Counter[str] = own(default_factory=Counter)
-    writes: Counter[str] = own(default_factory=Counter)  # records to write, by system and kind
+    writes: Counter[str] = own(default_factory=Counter)  # records to write, by system and kind, and whether by then
     groups: dict[tuple[Any, ...], Group] = own(default_factory=dict)
     marks: dict[str, dict[str, str]] = own(default_factory=dict)
     effects: list[Effect] = own(default_factory=list)  # those that were asked for
 
-    def add(self, writes: Sequence[Write], effects: Sequence[Effect], closer: Closer) -> None:
-        """Count one lead in."""
+    def add(
+        self, writes: Sequence[Write], effects: Sequence[Effect], closer: Closer, then: Sequence[Write] = ()
+    ) -> None:
+        """Count one lead in. `then`: what is written once the CRM has made it."""
         self.writes.update(f"{one.system} {one.kind}" for one in writes)
+        self.writes.update(f"{one.system} {one.kind} {ONCE_MADE}" for one in then)
         marks: dict[str, str] = {}
         records: set[str] = set()
         for one in effects:
@@ -82,7 +89,9 @@ class Tally:
             if one.edited:
                 marks[one.key] = one.mark()
                 self.totals[one.risk.value] += 1
-                self.totals["overwrites"] += one.risk is Risk.OVERWRITTEN and one.ours not in HANDOFF_FACTS
+                said_by_us = one.ours in HANDOFF_FACTS
+                self.totals["overwrites"] += one.risk is Risk.OVERWRITTEN and not said_by_us
+                self.totals["clears"] += one.risk is Risk.CLEARED and not (one.once_made and said_by_us)
                 if one.where and one.risk is not Risk.KEPT:
                     records.add(one.where)
         if marks:
@@ -105,10 +114,10 @@ class Tally:
                 mine.samples += one.samples[: SAMPLES - len(mine.samples)]
 
     def _count(self, one: Effect) -> None:
-        key = (one.risk, one.edited, one.group, one.field, one.ours, one.line)
+        key = (one.risk, one.edited, one.group, one.field, one.ours, one.line, one.once_made)
         group = self.groups.get(key)
         if group is None:
-            group = self.groups[key] = Group(one.risk, one.edited, one.group, one.field, one.ours, one.line)
+            group = self.groups[key] = Group(*key)
         group.count += 1
         if len(group.samples) < SAMPLES:
             group.samples.append(one)
@@ -128,4 +137,5 @@ def effect_json(one: Effect) -> dict[str, Any]:
         "rule": one.rule,
         "line": one.line,
         "edited": one.edited,
+        "once_made": one.once_made,
     }

@@ -15,7 +15,8 @@ def plan_words(told: Mapping[str, Any], *, whole: bool = False) -> str:
     """Return a plan's JSON as text; `whole`: also every effect that it holds."""
     lines = [*head_words(told), ""]
     without = told["from"] == told["to"]
-    chief = [one for one in told["groups"] if one["edited"] or without]
+    edited = [one for one in told["groups"] if one["edited"] or without]
+    chief = [one for one in edited if not one["once_made"]]
     risk = None
     for one in chief if whole else chief[:MOST_GROUPS]:
         if one["risk"] != risk:
@@ -24,6 +25,7 @@ def plan_words(told: Mapping[str, Any], *, whole: bool = False) -> str:
         lines += _group(one)
     if len(chief) > MOST_GROUPS and not whole:
         lines.append(f"  and {counted(len(chief) - MOST_GROUPS, 'more group')} (--all shows them)")
+    lines += _once_made([one for one in edited if one["once_made"]])
     if not without:
         lines += _anyway([one for one in told["groups"] if not one["edited"]])
     if not told["groups"]:
@@ -112,6 +114,23 @@ def _group(one: Mapping[str, Any]) -> list[str]:
     return lines + [f"           {_example(effect)}" for effect in one["samples"]]
 
 
+def _once_made(groups: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return what follows once the CRM gave an id: by kind of record, as the fields of each go together."""
+    lines = []
+    kinds = dict.fromkeys(one["of"] for one in groups if one["field"])
+    for kind in kinds:
+        theirs = [one for one in groups if one["of"] == kind and one["risk"] != "value of ours"]
+        if theirs:
+            fields = ", ".join(dict.fromkeys(one["field"] for one in theirs))
+            lines.append(f"  {max(one['count'] for one in theirs):7,}  {kind} get {fields}")
+            lines += [
+                f"           {_who(one)} {one['field']}: {pair(one['old'], one['new'])}"
+                for group in theirs
+                for one in group["samples"][:1]
+            ]
+    return ["and, once the CRM has made the lead:", *lines] if lines else []
+
+
 def _anyway(groups: Iterable[Mapping[str, Any]]) -> list[str]:
     """Return what is due and would be done without the edit too, in numbers."""
     counts: Counter[str] = Counter()
@@ -123,10 +142,14 @@ def _anyway(groups: Iterable[Mapping[str, Any]]) -> list[str]:
 
 
 def _example(one: Mapping[str, Any]) -> str:
-    who = one["where"] if one["where"] and not one["where"].endswith("(new)") else f"{one['kind']} {one['entity']}"
+    who = _who(one)
     if one["risk"] == "created":
         return f"{who}: {shown(one['new'])}"
     return f"{who}: {pair(one['old'], one['new'])}"
+
+
+def _who(one: Mapping[str, Any]) -> str:
+    return one["where"] if one["where"] and not one["where"].endswith("(new)") else f"{one['kind']} {one['entity']}"
 
 
 def _effects(effects: Iterable[Mapping[str, Any]]) -> list[str]:
@@ -135,7 +158,7 @@ def _effects(effects: Iterable[Mapping[str, Any]]) -> list[str]:
         if one["entity"] != entity:
             entity = one["entity"]
             lines.append(f"{one['kind']} {entity}")
-        name = f"{one['where']} {one['field']}".strip()
+        name = f"{one['where']} {one['field']}{', once made' if one['once_made'] else ''}".strip()
         told = shown(one["new"]) if one["risk"] == "created" else pair(one["old"], one["new"])
         lines.append(f"  {one['risk']}: {name}: {told}")
         why = ", ".join(part for part in (one["source"] and f"from {one['source']}", one["rule"], one["line"]) if part)

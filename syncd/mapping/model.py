@@ -326,6 +326,11 @@ class Mappings:
         return self._by_entity[entity]
 
     @cached_property
+    def crm(self) -> frozenset[str]:
+        """The systems that leads are handed over to: those where a lead may be created."""
+        return frozenset(one.system for one in self.of_entity(EntityKind.LEAD) if one.create is Create.ALLOWED)
+
+    @cached_property
     def _by_entity(self) -> Mapping[EntityKind, Sequence[KindMap]]:
         kinds = [kind for one in self.systems.values() for kind in one.kinds.values()]
         return {entity: [kind for kind in kinds if kind.entity is entity] for entity in EntityKind}

@@ -68,6 +68,30 @@ def wake_leads(connection: Connection, accounts: Iterable[str], now: int) -> Non
     intake.mark_due(connection, dict.fromkeys(leads, RANK[EntityKind.LEAD]), now, "its account or branch changed")
 
 
+def agree_once_written(before: Mapping[str, Any], request: Mapping[str, Any], now: int) -> dict[str, Any]:
+    """Return the agreements of one record after a write, in the form of SourceRecord's.
+
+    A flip is a value that was written before and had to be written again, within a day.
+    """
+    after = dict(before)
+    for field, value in request["agrees"].items():
+        old, raw = before.get(field), request["fields"].get(field)
+        flips, earlier, at = old[2:5] if old is not None and len(old) >= 5 else (0, None, 0)
+        if old is None:
+            after[field] = [value, "w"] if raw == value else [value, "w", 0, None, 0, raw]
+            continue
+        again = (value == old[0] and raw == agreed_raw(old)) or (len(old) >= 5 and value == earlier)
+        told = [value, "w", flips + 1 if again and now - at < FLIP_WINDOW_MS else 0, old[0], now]
+        after[field] = told if raw == value else [*told, raw]
+    return after
+
+
+def fields_once_written(request: Mapping[str, Any]) -> dict[str, Any]:
+    key = request["key"]
+    fields = {name: value for name, value in request["fields"].items() if not name.startswith(BESIDE)}
+    return {**fields, **({key[0]: key[1]} if key else {})}
+
+
 # ---------------------------------------------------------------------------------------------------------------------
 
 
@@ -121,9 +145,9 @@ def _remember_written(connection: Connection, written: Sequence[tuple[Any, Writt
     records: dict[RecordKey, tuple[Mapping[str, Any], int]] = {}
     for key, (request, at) in told.items():
         before = held.get(key, sent.NOTHING_HELD)
-        agrees = _agree(before.agreed, request, now)
+        agrees = agree_once_written(before.agreed, request, now)
         agreements.append({"system": key[0], "kind": key[1], "record_id": key[2], "values": agrees})
-        records[key] = ({**before.fields, **_fields_written(request)}, max(before.modified, to_ms(at) if at else 0))
+        records[key] = ({**before.fields, **fields_once_written(request)}, max(before.modified, to_ms(at) if at else 0))
     handoff.save_agreed(connection, agreements)
     sent.save_written(connection, records, held, now)
     created = [(row, result) for row, result in written if row.record_id is None]
@@ -149,30 +173,6 @@ def _remember_written(connection: Connection, written: Sequence[tuple[Any, Writt
     for system in {row.system for row, _ in written}:
         theirs = {row.entity for row, _ in written if row.system == system} & settled
         inbox.close_problems(connection, entities=sorted(theirs), kinds=("rejected", "put off"), system=system)
-
-
-def _agree(before: Mapping[str, Any], request: Mapping[str, Any], now: int) -> dict[str, Any]:
-    """Return the agreements of one record after a write, in the form of SourceRecord's.
-
-    A flip is a value that was written before and had to be written again, within a day.
-    """
-    after = dict(before)
-    for field, value in request["agrees"].items():
-        old, raw = before.get(field), request["fields"].get(field)
-        flips, earlier, at = old[2:5] if old is not None and len(old) >= 5 else (0, None, 0)
-        if old is None:
-            after[field] = [value, "w"] if raw == value else [value, "w", 0, None, 0, raw]
-            continue
-        again = (value == old[0] and raw == agreed_raw(old)) or (len(old) >= 5 and value == earlier)
-        told = [value, "w", flips + 1 if again and now - at < FLIP_WINDOW_MS else 0, old[0], now]
-        after[field] = told if raw == value else [*told, raw]
-    return after
-
-
-def _fields_written(request: Mapping[str, Any]) -> dict[str, Any]:
-    key = request["key"]
-    fields = {name: value for name, value in request["fields"].items() if not name.startswith(BESIDE)}
-    return {**fields, **({key[0]: key[1]} if key else {})}
 
 
 def _hand_over(connection: Connection, leads: Sequence[str], now: int) -> None:

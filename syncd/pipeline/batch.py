@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 from syncd.lead.branch import mail_domain, name_key, site_key
 from syncd.lead.decision import EntityView, Related, Waiver
 from syncd.lead.definition import EntityKind
-from syncd.mapping.model import Create, Mappings
+from syncd.mapping.model import Mappings
 from syncd.matching import Rules
 from syncd.pipeline.doubles import People, look_for_people
 from syncd.pipeline.resembling import Near, look_around
@@ -39,16 +39,24 @@ class Batch:
     near: Near = field(default_factory=Near)  # what resembles whom, and what people said of that
     people: People = field(default_factory=People)  # who may be whom
 
-    @cached_property
+    @property
     def crm(self) -> frozenset[str]:
-        """The systems that leads are handed over to: those where a lead may be created."""
-        kinds = self.mappings.of_entity(EntityKind.LEAD)
-        return frozenset(one.system for one in kinds if one.create is Create.ALLOWED)
+        return self.mappings.crm
 
     @cached_property
     def rules(self) -> Mapping[EntityKind, Rules]:
         """How it is judged who belongs to which account, sits at which branch, and is the same person."""
         return {kind: rules_of(self.mappings.definition, kind) for kind in EntityKind}
+
+    def is_there(self, view: EntityView) -> bool:
+        """Return whether the CRM has the lead."""
+        return any(record.system in self.crm and not record.deleted for record in view.records)
+
+    def may_wait(self, view: EntityView) -> bool:
+        """Return whether it hangs on who else the lead may be that it is made in the CRM."""
+        stated = self.mappings.definition.matching.get(EntityKind.LEAD)
+        waits = stated is not None and stated.creates_wait
+        return waits and view.kind is EntityKind.LEAD and not self.is_there(view)
 
     def find(self, kind: EntityKind, key: str, value: str | None) -> list[Related]:
         if not value:
@@ -91,6 +99,8 @@ def with_related(
     batch: Batch,
     views: Sequence[EntityView],
     merged: Mapping[str, tuple[dict[str, Any], dict[str, Any], dict[str, str]]],
+    *,
+    shown_only: bool = False,
 ) -> Batch:
     """Read the accounts and branches that these entities may belong to, and the leads that they may be."""
     accounts: set[Key] = set()
@@ -115,7 +125,9 @@ def with_related(
             ids.update(held)
     values = {one: found[0] for one, found in merged.items()}
     near = look_around(connection, views, values, holders)
-    people = look_for_people(connection, views, values, batch.mappings.definition.placeholders)
+    people = People()
+    if not shown_only or any(map(batch.may_wait, views)):
+        people = look_for_people(connection, views, values, batch.mappings.definition.placeholders)
     related = handoff.load_related(connection, ids | near.ids | people.ids)
     return replace(batch, holders=holders, near=near, people=people, related={**related, **people.here})
 

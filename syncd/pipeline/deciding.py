@@ -80,8 +80,13 @@ def decide_stored(
     now: int,
     may_create: Iterable[tuple[str, str]],
     unseen: Collection[str] = (),
+    *,
+    shown_only: bool = False,
 ) -> list[Decision]:
-    """Do the same with what is read already; only whom they stand near is looked up."""
+    """Do the same with what is read already; only whom they stand near is looked up.
+
+    `shown_only`: nobody acts on it, so that other leads are looked at as the same person only where a create may wait.
+    """
     doubts = stored.doubts
     views = [own_up(mappings, view, doubts[view.id]) if view.id in doubts else view for view in stored.views]
     heard = {view.id: _listen(mappings, view, stored.heard) for view in views}
@@ -89,7 +94,7 @@ def decide_stored(
     batch = Batch(mappings=mappings, now=now, may_create=frozenset(may_create), waivers=waivers)
     batch = with_references(connection, batch, views, heard)
     merged = {view.id: _merge(batch, view, heard[view.id]) for view in views}
-    batch = with_related(connection, batch, views, merged)
+    batch = with_related(connection, batch, views, merged, shown_only=shown_only)
     decisions = [_look_first(_decide(batch, view, heard[view.id], *merged[view.id]), unseen) for view in views]
     return [keep(*of_one) for of_one in zip(decisions, stored.views, views, strict=True)] if doubts else decisions
 
@@ -203,7 +208,7 @@ def _decide_lead(
         said_last = None if alone and state.handed_at is None else state.outcome
         if (state.refused, state.outcome) != (None, said_last):
             state = replace(state, refused=None, outcome=said_last)
-    if verdict is not None and verdict.passed and _in_crm(batch, view):
+    if verdict is not None and verdict.passed and batch.is_there(view):
         state = replace(state, handed_at=now)
     facts = handoff_facts(
         definition, view.id, values, scored, state, verdict, branch, view.touches, _crm_id(batch, view)
@@ -214,7 +219,7 @@ def _decide_lead(
     unknown = {name: BadValue(bad[name]) for name in batch.mappings.owner_names if name in bad}
     held = {**values, **unknown, **facts}
     doubles = find_doubles(batch, view)
-    waits = ask_before_creating(batch, view, doubles) if passed and not _in_crm(batch, view) else None
+    waits = ask_before_creating(batch, view, doubles) if passed and not batch.is_there(view) else None
     if waits is not None:
         view = replace(view, in_review=True)
     writes, reads, asks = _plan(batch, view, held, provenance, allowed=passed, waiting=waiting)
@@ -249,18 +254,13 @@ def _evidence(view: EntityView, provenance: Provenance, said: Sequence[Said]) ->
     return max([*learned, *(touch.at for touch in view.touches)], default=0)
 
 
-def _in_crm(batch: Batch, view: EntityView) -> bool:
-    crm = batch.crm
-    return any(record.system in crm and not record.deleted for record in view.records)
-
-
 def _taken_up(batch: Batch, view: EntityView, state: LeadState, verdict: Callable[[], Verdict]) -> bool:
     """Return whether sales decided on a lead that we did not know to be with them.
 
     It is a rep's own and complete, or one of ours whose create was never answered. Past the gate nobody else would say
     so, and what is known of the lead would never reach them.
     """
-    if state.handed_at is not None or state.decision is None or not _in_crm(batch, view):
+    if state.handed_at is not None or state.decision is None or not batch.is_there(view):
         return False
     return (state.cycle == 1 and _is_ours(batch, view)) or verdict().passed
 
@@ -284,7 +284,7 @@ def _only_in_crm(batch: Batch, view: EntityView) -> bool:
 def _buried(batch: Batch, view: EntityView) -> bool:
     """Return whether sales deleted this lead in the CRM; then nobody but a person makes it anew."""
     crm = batch.crm
-    return any(one.system in crm and one.deleted for one in view.records) and not _in_crm(batch, view)
+    return any(one.system in crm and one.deleted for one in view.records) and not batch.is_there(view)
 
 
 def _ask_buried(batch: Batch, view: EntityView) -> Ask:

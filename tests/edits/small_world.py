@@ -32,7 +32,7 @@ PROPERTIES = ("email", "phone", "lastname", "company", "jobtitle", "city", "budg
 CRM_FIELDS = ("Email", "LastName", "Company", "Title", "City", "Budget", "Employees", "OptOut", "Decision", "Key__c")
 SPARE = ("last_name__c", "company__c", "title__c", "city__c", "budget__c", "employees__c", "opted_out__c")
 FACTS = ("score__c", "stage__c", "refusal__c")
-OURS = ("missing", "stage", "score", "status", "crm_id")
+OURS = ("missing", "stage", "score", "status", "handed", "crm_id")
 FILES: Mapping[str, str] = {
     "definition.yaml": """\
 version: 1
@@ -84,6 +84,8 @@ contact:
     stage: {to: stage}
     score: {to: score}
     handoff_status: {to: status}
+    handed_over_at: {to: handed}
+    crm_id: {to: crm_id}
 """,
     "crm.yaml": """\
 system: crm
@@ -128,6 +130,7 @@ class SmallWorld:
 
     engine: Engine
     running: Mappings
+    made: list[str] = field(default_factory=list)  # the ids given by the last that was sent
     systems: Mapping[str, Any] = field(default_factory=lambda: {"hub": Taking(), "crm": Taking()})
 
     @classmethod
@@ -162,6 +165,15 @@ class SmallWorld:
                 return batches
         raise AssertionError("it is never done")
 
+    def send_and_decide(self, batches: Sequence[str]) -> list[str]:
+        """Send these and decide what follows on the answers; send nothing of that."""
+        for batch in batches:
+            send_batch(self.engine, self.systems, batch)  # type: ignore[arg-type]
+        with self.engine.connect() as connection:
+            sent = connection.execute(select(intent).where(intent.c.batch.in_(batches)))
+            self.made = [row.record_id for row in sent if row.request["key"]]
+        return self.decide_all()
+
     def settle(self) -> None:
         for _ in range(9):
             batch = self.decide()
@@ -184,9 +196,19 @@ class SmallWorld:
         found = {}
         with self.engine.connect() as connection:
             for row in connection.execute(select(intent).where(intent.c.batch.in_(batches))):
-                name = f"{row.system} {row.kind} {row.record_id or '(new)'}"
-                found.update({(row.entity, name, key): value for key, value in row.request["fields"].items()})
+                name = f"{row.system} {row.kind} {self._known(row.record_id) or '(new)'}"
+                fields = row.request["fields"]
+                found.update({(row.entity, name, key): self._known(value) for key, value in fields.items()})
         return found
+
+    def _known(self, value: Any) -> Any:
+        """Return a value as a plan tells it: no id that was given since."""
+        return "(new)" if value in self.made else value
+
+    def count_written(self, batches: Sequence[str]) -> int:
+        with self.engine.connect() as connection:
+            query = select(intent.c.id).where(intent.c.batch.in_(batches))
+            return len(connection.execute(query).all())
 
     def rows(self, table: Any) -> list[Any]:
         with self.engine.connect() as connection:

@@ -186,7 +186,8 @@ _numbers = itertools.count(1)
 def test_what_plan_told_is_what_the_run_does(
     template: Path, tmp_path: Path, people: list[dict[str, str]], edits: list[Callable[[Files], None]], crm: list[str]
 ) -> None:
-    """Every write, every value of ours, every move and verdict; and nobody whom the plan left out is any different."""
+    """Every write, value of ours, move and verdict, and all that follows once the CRM gave its ids; and nobody whom
+    the plan left out is any different."""
     plan = _check(template, tmp_path, people, edits, crm)
     event(f"changes {min(plan.totals['leads'], 3)}" if plan is not None else "refused")
 
@@ -224,6 +225,12 @@ def _check(
             assert _values(plan) == made.changed(counts[0])
             assert _moves(plan) == made.moves(counts[1])
             assert made.verdicts(counts[2]) == _verdicts(plan)
+            counts = made.counts()
+            then = made.send_and_decide(batches)
+            assert _writes(plan, once_made=True) == made.written(then)
+            assert _values(plan, once_made=True) == made.changed(counts[0])
+            assert (made.moves(counts[1]), made.verdicts(counts[2])) == ([], {})
+            assert plan.writes.total() == made.count_written([*batches, *then])
             return plan
         finally:
             made.engine.dispose()
@@ -254,9 +261,11 @@ def _told(plan: Plan) -> list[Any]:
     return sorted((one.entity, one.key, one.risk.value, repr(one.old), repr(one.new)) for one in plan.effects)
 
 
-def _writes(plan: Plan) -> dict[tuple[str, str, str], Any]:
+def _writes(plan: Plan, *, once_made: bool = False) -> dict[tuple[str, str, str], Any]:
     found: dict[tuple[str, str, str], Any] = {}
     for one in plan.effects:
+        if one.once_made is not once_made:
+            continue
         if one.risk is Risk.CREATED:
             found.update({(one.entity, one.where, name): value for name, value in one.new.items()})
         elif one.risk in (Risk.CLEARED, Risk.OVERWRITTEN, Risk.FILLED):
@@ -264,8 +273,9 @@ def _writes(plan: Plan) -> dict[tuple[str, str, str], Any]:
     return found
 
 
-def _values(plan: Plan) -> dict[tuple[str, str], tuple[Any, Any]]:
-    return {(one.entity, one.field): (one.old, one.new) for one in plan.effects if one.risk is Risk.VALUE}
+def _values(plan: Plan, *, once_made: bool = False) -> dict[tuple[str, str], tuple[Any, Any]]:
+    told = [one for one in plan.effects if one.risk is Risk.VALUE and one.once_made is once_made]
+    return {(one.entity, one.field): (one.old, one.new) for one in told}
 
 
 def _moves(plan: Plan) -> list[tuple[str, str]]:

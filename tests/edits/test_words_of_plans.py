@@ -18,7 +18,7 @@ NONE = Limits(records=0, creates=0, overwrites=0, clears=0, flips=0)
 def made(count: int) -> Plan:
     plan = Plan(base="a", target="b", edit=Edit())
     plan.unread = (Unread(system="crm", kind="Lead", fields=("Title",), records=count),)
-    counted = ("leads", "records", "overwrites", Risk.CREATED.value, Risk.CLEARED.value, Risk.MOVED.value)
+    counted = ("leads", "records", "overwrites", Risk.CREATED.value, "clears", Risk.MOVED.value)
     plan.totals.update(dict.fromkeys(counted, count))
     return plan
 

@@ -1,0 +1,55 @@
+"""What a plan tells of the second step: what marketing is told once the CRM has made a lead."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from small_world import FILES, OURS, PROPERTIES, SmallWorld, compiled
+
+from syncd.cli.plan_page import plan_page
+from syncd.edits.passing import Limits, beyond
+from syncd.edits.words import plan_words
+
+# A lead that the gate refuses for its budget alone is made in the CRM once nobody asks for that.
+GATE_WIDER = compiled({**FILES, "definition.yaml": FILES["definition.yaml"].replace("    - [budget]\n", "")})
+
+
+@pytest.fixture
+def refused(template: Path, tmp_path: Path) -> Iterator[SmallWorld]:
+    made = SmallWorld.begin(template, tmp_path / "state.db", FILES)
+    said = {"email": "a@x.example", "lastname": "Ray", "company": "Ax", "employees": "500"}
+    made.hears("hub", "contacts", {"51": {**dict.fromkeys((*OURS, *PROPERTIES)), **said}})
+    made.settle()
+    yield made
+    made.engine.dispose()
+
+
+def test_a_plan_tells_what_the_contact_is_told_after_the_create(refused: SmallWorld) -> None:
+    """Status and id, with the records and calls that it costs, in the terminal and on the page."""
+    plan = refused.plan(GATE_WIDER, batches={"hub": 100, "crm": 200})
+    told = plan.as_json()
+    text = plan_words(told)
+    assert "and, once the CRM has made the lead:\n        1  hub contacts get missing, status, crm_id, handed\n" in text
+    assert "hub contacts 51 status: refused -> handed over" in text
+    assert "hub contacts 51 crm_id: (empty) -> (new)" in text
+    assert "hub contacts status, once made" in plan_page(told)
+    assert (plan.totals["records"], plan.calls) == (2, {"crm": 1, "hub": 1})
+
+
+def test_a_refusal_taken_back_with_the_create_holds_no_edit(refused: SmallWorld) -> None:
+    """Who allows creates allows what belongs to them."""
+    plan = refused.plan(GATE_WIDER)
+    assert beyond(plan, Limits(creates=5, flips=5)) == []
+
+
+def test_what_follows_a_create_without_the_edit_too_is_not_its_doing(refused: SmallWorld) -> None:
+    """Both versions make the lead: only what the edited line writes differs."""
+    said = {"email": "b@x.example", "lastname": "Lee", "company": "Ax", "employees": "500", "budget": "5"}
+    refused.hears("hub", "contacts", {"52": {**dict.fromkeys((*OURS, *PROPERTIES)), **said}})
+    hub = FILES["hub.yaml"].replace("    score: {to: score}\n", "    score: {to: jobtitle}\n")
+    hub = hub.replace("{from: jobtitle, to: jobtitle, conflict: newest}", "{from: jobtitle}")
+    plan = refused.plan(compiled({**FILES, "hub.yaml": hub}))
+    then = {one.field: one.edited for one in plan.effects if one.once_made and one.where == "hub contacts 52"}
+    assert then == {"jobtitle": True, "stage": False, "status": False, "crm_id": False, "handed": False}
