@@ -209,7 +209,7 @@ class Live:
                     at=now,
                     state=versions.READING,
                     summary={"unread": [str(one) for one in lacking]},
-                    marks=None,
+                    packed=None,
                 ),
             )
         self._running.follow()

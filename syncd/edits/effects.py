@@ -17,6 +17,7 @@ from syncd.edits.difference import Edit
 from syncd.lead.decision import Decision, Origin, Write
 from syncd.lead.definition import EntityKind
 from syncd.mapping.model import FieldMap, Mappings
+from syncd.store.versions import MARK
 
 # They hold the moment of the decision itself, so that two plans of the same world would differ in nothing else.
 MOMENTS = frozenset({"stage_since", "handed_over_at"})
@@ -77,14 +78,15 @@ class Effect:
     once_made: bool = False
 
     @property
-    def key(self) -> str:
-        name = f"{self.where or self.kind.value} {self.field}".strip()
-        return f"{name} once made" if self.once_made else name
+    def name(self) -> str:
+        """What of the lead changes, without the record."""
+        name = f"{self.group} {self.field}".strip()
+        return f"{name}, once made" if self.once_made else name
 
-    def mark(self) -> str:
-        """Return a digest of old and new value, by which a later plan can tell whether they are the same."""
-        values = (self.risk.value, self.old, "now" if self.ours in MOMENTS else self.new)
-        return blake2b(orjson.dumps(values, default=str), digest_size=6).hexdigest()
+    def mark(self) -> bytes:
+        """Return a digest of record, old and new value, by which a later plan can tell whether they are the same."""
+        values = (self.risk.value, self.where, self.old, "now" if self.ours in MOMENTS else self.new)
+        return blake2b(orjson.dumps(values, default=str), digest_size=MARK).digest()
 
 
 def effects_of(

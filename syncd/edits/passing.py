@@ -19,7 +19,6 @@ from syncd.edits.plan import Plan, Progress, make_plan
 from syncd.edits.reach import kinds_of_all, reached_by
 from syncd.edits.shares import Sharing
 from syncd.edits.words import counted
-from syncd.lead.definition import EntityKind
 from syncd.mapping.model import Mappings
 from syncd.pipeline.succession import RANK
 from syncd.store import inbox, versions
@@ -84,11 +83,11 @@ def keep_plan(
     versions.save_set(connection, edited.digest, edited.files, systems, now, by)
     if state == versions.HELD:
         drop_waiting(connection, keep=plan.id)
-    marks = plan.marks if state in (versions.HELD, versions.SHOWN) else None
+    packed = versions.pack_marks(plan.marks) if state in (versions.HELD, versions.SHOWN) else None
     summary = plan.summary()
     versions.save_plan(
         connection,
-        StoredPlan(id=plan.id, base=plan.base, target=plan.target, at=now, state=state, summary=summary, marks=marks),
+        StoredPlan(id=plan.id, base=plan.base, target=plan.target, at=now, state=state, summary=summary, packed=packed),
     )
 
 
@@ -148,7 +147,7 @@ def mark_later(connection: Connection, entities: set[str], now: int, why: str) -
     rows = [
         {
             "entity": one,
-            "rank": LATER + RANK[EntityKind(kind)],
+            "rank": LATER + RANK[kind],
             "since": now,
             "why": why,
             "attempts": 0,
@@ -184,7 +183,7 @@ def approve(
             f"plan {stored.id} starts from version {stored.base}, and {version} is in force; nothing was changed. "
             f"Look with `syncd plan`"
         )
-    if stored.marks is None:
+    if stored.packed is None:
         raise NotPassed(f"plan {stored.id} does not wait any more ({stored.state}); look with `syncd plan`")
     plan = make_plan(engine, running, edited, batches=batches, on_progress=on_progress, sharing=sharing)
     if plan.unread:
@@ -247,13 +246,18 @@ def begin(connection: Connection, mappings: Mappings, systems: Mapping[str, str]
 def moved_between(stored: versions.Marks, now: versions.Marks) -> list[tuple[str, str]]:
     """Return (lead, field) of everything that two plans do not tell alike."""
     found = []
-    for one in sorted({*stored, *now}):
-        old, new = stored.get(one, {}), now.get(one, {})
+    for one in sorted(one for one in {*stored, *now} if stored.get(one) != now.get(one)):
+        old, new = (_by_name(marks.get(one)) for marks in (stored, now))
         found += [(one, name) for name in sorted({*old, *new}) if old.get(name) != new.get(name)]
     return found
 
 
 # ---------------------------------------------------------------------------------------------------------------------
+
+
+def _by_name(marked: tuple[tuple[str, ...], bytes] | None) -> dict[str, bytes]:
+    names, digests = marked or ((), b"")
+    return {name: digests[at * versions.MARK : (at + 1) * versions.MARK] for at, name in enumerate(names)}
 
 
 def _too_many(totals: Mapping[str, int], limits: Limits) -> list[str]:
@@ -294,7 +298,7 @@ def _told(plan: Plan) -> str:
 
 def _moved_words(stored: StoredPlan, plan: Plan, beside: Sequence[str] | None) -> str:
     """`beside`: why what moved is too much by itself, None where nobody asked to let it through."""
-    moved = moved_between(stored.marks or {}, plan.marks)
+    moved = moved_between(stored.marks, plan.marks)
     told = [f"  {one}: {name}" for one, name in moved[:MOST_TOLD]]
     more = [f"  and {len(moved) - MOST_TOLD} more"] if len(moved) > MOST_TOLD else []
     leads = len({one for one, _ in moved})

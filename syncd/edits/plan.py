@@ -64,8 +64,10 @@ class Plan(Tally):
     @property
     def id(self) -> str:
         """Name exactly this: from which version to which, and everything the edit would change."""
-        content = orjson.dumps([self.base, self.target, self.marks], option=orjson.OPT_SORT_KEYS)
-        return hashlib.sha256(content).hexdigest()[:12]
+        content = hashlib.sha256(f"{self.base} {self.target}".encode())
+        for one, (names, digests) in sorted(self.marks.items()):
+            content.update(orjson.dumps([one, names]) + digests)
+        return content.hexdigest()[:12]
 
     @property
     def ordered(self) -> list[Group]:

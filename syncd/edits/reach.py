@@ -17,7 +17,7 @@ from syncd.mapping.model import ABSENT, BadValue, FieldMap, KindMap, Mappings
 from syncd.store import filling, intake
 from syncd.store.tables import due, entity, link, record
 
-PAGE = 5_000
+PAGE = 500
 
 
 def reached_by(connection: Connection, edit: Edit, running: Mappings, edited: Mappings) -> set[str]:
@@ -48,12 +48,14 @@ def due_now(connection: Connection, now: int) -> frozenset[str]:
     return frozenset(connection.execute(select(due.c.entity).where(due.c.not_before <= now)).scalars())
 
 
-def kinds_of_all(connection: Connection, ids: set[str] | None) -> list[tuple[str, str]]:
+def kinds_of_all(connection: Connection, ids: set[str] | None) -> list[tuple[str, EntityKind]]:
     """Return (id, kind) of these entities, of all for None: in the order of handoff, accounts first and leads last."""
-    order = {EntityKind.ACCOUNT.value: 0, EntityKind.BRANCH.value: 1, EntityKind.LEAD.value: 2}
-    rows = [(one, kind) for one, kind in connection.execute(select(entity.c.id, entity.c.kind))]
-    found = rows if ids is None else [row for row in rows if row[0] in ids]
-    return sorted(found, key=lambda row: (order[row[1]], row[0]))
+    found: list[tuple[str, EntityKind]] = []
+    for kind in (EntityKind.ACCOUNT, EntityKind.BRANCH, EntityKind.LEAD):
+        query = select(entity.c.id).where(entity.c.kind == kind.value).order_by(entity.c.id)
+        rows = connection.execute(query.execution_options(yield_per=PAGE)).scalars()
+        found += [(one, kind) for one in rows if ids is None or one in ids]
+    return found
 
 
 def unread(connection: Connection, running: Mappings, edited: Mappings) -> dict[Kind, tuple[frozenset[str], int]]:

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import field as own
+from sys import intern
 from typing import Any
 
 from syncd.edits.effects import Effect, Risk
@@ -61,7 +62,7 @@ class Group:
 
 @dataclass(kw_only=True)
 class Tally:
-    """What some leads' effects come to. `marks`: entity -> what the edit changes of it -> digest.
+    """What some leads' effects come to. `marks`: entity -> what the edit changes of it, and a digest of each.
 
     `totals` counts each risk, and: leads (that the edit changes), anyway (that change without it), records (written
     because of it), overwrites (values of people's that it replaces: what syncd itself says of a lead is nobody's),
@@ -71,7 +72,7 @@ class Tally:
     totals: Counter[str] = own(default_factory=Counter)
     writes: Counter[str] = own(default_factory=Counter)  # records to write, by system and kind, and whether by then
     groups: dict[tuple[Any, ...], Group] = own(default_factory=dict)
-    marks: dict[str, dict[str, str]] = own(default_factory=dict)
+    marks: dict[str, tuple[tuple[str, ...], bytes]] = own(default_factory=dict)
     effects: list[Effect] = own(default_factory=list)  # those that were asked for
 
     def add(
@@ -80,14 +81,15 @@ class Tally:
         """Count one lead in. `then`: what is written once the CRM has made it."""
         self.writes.update(f"{one.system} {one.kind}" for one in writes)
         self.writes.update(f"{one.system} {one.kind} {ONCE_MADE}" for one in then)
-        marks: dict[str, str] = {}
+        marks: dict[str, bytes] = {}
         records: set[str] = set()
         for one in effects:
             self._count(one)
             if closer.wants(one):
                 self.effects.append(one)
             if one.edited:
-                marks[one.key] = one.mark()
+                name = one.name if one.name not in marks else f"{one.name} of {one.where}"
+                marks[intern(name)] = one.mark()
                 self.totals[one.risk.value] += 1
                 said_by_us = one.ours in HANDOFF_FACTS
                 self.totals["overwrites"] += one.risk is Risk.OVERWRITTEN and not said_by_us
@@ -97,7 +99,8 @@ class Tally:
         if marks:
             self.totals["leads"] += 1
             self.totals["records"] += len(records)
-            self.marks[effects[0].entity] = marks
+            names = tuple(sorted(marks))
+            self.marks[effects[0].entity] = (names, b"".join(marks[name] for name in names))
         elif effects:
             self.totals["anyway"] += 1
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
+from typing import Any, TypeAlias
 
 import orjson
 from sqlalchemy import Connection, delete, func, select, update
@@ -25,7 +26,10 @@ SUPERSEDED = "superseded"
 APPLIED = "applied"
 KEPT_PLANS = 50
 
-Marks = Mapping[str, Mapping[str, str]]  # entity -> what of it would change -> digest of old and new value
+MARK = 6  # bytes of one digest
+# Entity -> (what of it would change, a digest of record, old and new value of each, end to end). Of very many leads
+# nearly all change in the same few fields: those names are shared.
+Marks: TypeAlias = Mapping[str, tuple[tuple[str, ...], bytes]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +64,11 @@ class StoredPlan:
     at: int
     state: str
     summary: Mapping[str, Any]
-    marks: Marks | None
+    packed: bytes | None  # its marks, for as long as it can be let through
+
+    @cached_property
+    def marks(self) -> Marks:
+        return unpack_marks(self.packed) if self.packed is not None else {}
 
 
 # --- sets of files
@@ -133,9 +141,8 @@ def put_in_force(
 
 def save_plan(connection: Connection, one: StoredPlan) -> None:
     """Keep a plan; the oldest that nobody waits for are dropped."""
-    packed = zlib.compress(orjson.dumps(one.marks), 1) if one.marks is not None else None
     row = {"id": one.id, "base": one.base, "target": one.target, "at": one.at, "state": one.state}
-    upsert(connection, plan, [{**row, "summary": dict(one.summary), "marks": packed}])
+    upsert(connection, plan, [{**row, "summary": dict(one.summary), "marks": one.packed}])
     old = select(plan.c.id).where(plan.c.state != HELD).order_by(plan.c.at.desc()).offset(KEPT_PLANS).limit(1_000)
     connection.execute(delete(plan).where(plan.c.id.in_(list(connection.execute(old).scalars()))))
 
@@ -146,6 +153,23 @@ def read_plans(connection: Connection, beginning: str = "", *, state: str | None
     if state is not None:
         query = query.where(plan.c.state == state)
     return [_plan(row) for row in connection.execute(query)]
+
+
+def pack_marks(marks: Marks) -> bytes:
+    places = {names: place for place, names in enumerate(dict.fromkeys(names for names, _ in marks.values()))}
+    told = {
+        "names": list(places),
+        "of": {one: [places[names], digests.hex()] for one, (names, digests) in marks.items()},
+    }
+    return zlib.compress(orjson.dumps(told), 1)
+
+
+def unpack_marks(packed: bytes) -> Marks:
+    told = orjson.loads(zlib.decompress(packed))
+    if "names" not in told:
+        return {}  # another form, of a version of syncd before this: whatever was told then is to be looked at again
+    names = [tuple(one) for one in told["names"]]
+    return {one: (names[place], bytes.fromhex(digests)) for one, (place, digests) in told["of"].items()}
 
 
 def close_plan(connection: Connection, plan_id: str, state: str) -> None:
@@ -165,7 +189,6 @@ def _reign(row: Any) -> Reign:
 
 
 def _plan(row: Any) -> StoredPlan:
-    marks = orjson.loads(zlib.decompress(row.marks)) if row.marks is not None else None
     return StoredPlan(
         id=row.id,
         base=row.base,
@@ -173,5 +196,5 @@ def _plan(row: Any) -> StoredPlan:
         at=row.at,
         state=row.state,
         summary=row.summary,
-        marks=marks,
+        packed=row.marks,
     )

@@ -196,7 +196,7 @@ class MappingAnswers:
     ) -> Response:
         stored = self._desk.find_plan(named)
         before, after = self._desk.texts(stored.base), self._desk.texts(stored.target)
-        waits = stored.marks is not None and self._desk.standing().checked.running.digest == stored.base
+        waits = stored.packed is not None and self._desk.standing().checked.running.digest == stored.base
         planned = None
         if waits and (working or stored.summary.get("took", 0) <= QUICK_SECONDS):
             planned = self._desk.plan_to(stored.target, closer)

@@ -258,7 +258,9 @@ def _live(made: SmallWorld, people: list[dict[str, str]], crm: list[str], clock:
 
 
 def _told(plan: Plan) -> list[Any]:
-    return sorted((one.entity, one.key, one.risk.value, repr(one.old), repr(one.new)) for one in plan.effects)
+    return sorted(
+        (one.entity, one.where, one.name, one.risk.value, repr(one.old), repr(one.new)) for one in plan.effects
+    )
 
 
 def _writes(plan: Plan, *, once_made: bool = False) -> dict[tuple[str, str, str], Any]:

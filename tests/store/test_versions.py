@@ -9,11 +9,12 @@ from syncd.store import versions
 from syncd.store.versions import StoredPlan
 
 FILES = of_texts("mappings", {"definition.yaml": "version: 1\n", "tables/a.csv": "theirs,ours\n"})
-MARKS = {"01J": {"crm Lead 1 Title": "0a1b"}}
+MARKS: versions.Marks = {"01J": (("crm Lead Title",), b"\x0a\x1b")}
 
 
 def a_plan(name: str, state: str, at: int, marks: versions.Marks | None = None) -> StoredPlan:
-    return StoredPlan(id=name, base="one", target="two", at=at, state=state, summary={"leads": 1}, marks=marks)
+    packed = versions.pack_marks(marks) if marks is not None else None
+    return StoredPlan(id=name, base="one", target="two", at=at, state=state, summary={"leads": 1}, packed=packed)
 
 
 def test_the_latest_row_is_in_force_and_its_files_come_back_whole(engine: Engine) -> None:
@@ -38,7 +39,7 @@ def test_what_waits_is_what_starts_from_the_version_in_force(engine: Engine) -> 
         assert versions.read_plans(connection, "p")[0].marks == MARKS
         versions.close_plan(connection, "p1", versions.APPLIED)
         assert versions.waiting_version(connection) is None
-        assert versions.read_plans(connection, "p1")[0].marks is None
+        assert versions.read_plans(connection, "p1")[0].packed is None
 
 
 def test_only_so_many_plans_are_kept_and_never_one_fewer_that_is_held(engine: Engine) -> None:
