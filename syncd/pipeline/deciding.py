@@ -24,8 +24,8 @@ from syncd.lead.decision import (
     Verdict,
     Write,
 )
-from syncd.lead.definition import SALES_FACTS, EntityKind
-from syncd.mapping.model import BadValue, Create, FieldMap, Mappings
+from syncd.lead.definition import SALES_FACTS, EntityKind, Merge
+from syncd.mapping.model import BadValue, Create, FieldMap, KindMap, Mappings
 from syncd.pipeline.batch import Batch, with_references, with_related
 from syncd.pipeline.doubles import ask_before_creating, find_doubles
 from syncd.pipeline.placing import fill_from_account, place_branch, place_lead
@@ -316,8 +316,8 @@ def _plan(
 ) -> tuple[list[Write], dict[tuple[str, str, str], Any], list[Ask]]:
     """Plan the writes of one entity.
 
-    `allowed`: the gate let it pass; without that the CRM is not touched. `waiting`: it passed and the CRM has not
-    taken it yet; marketing hears of the handover once, with the id that the CRM gave.
+    `allowed`: the gate let it pass; without that the CRM hears of nothing but an opt-out. `waiting`: it passed and the
+    CRM has not taken it yet; marketing hears of the handover once, with the id that the CRM gave.
     """
     guarded = batch.crm if view.kind is EntityKind.LEAD else frozenset()
     together = batch.mappings.definition.together[view.kind]
@@ -329,12 +329,14 @@ def _plan(
         kind_map = batch.mappings.kind(record.system, record.kind)
         if kind_map is None or record.deleted or record.survivor:
             continue
-        if (in_crm and (view.in_review or not allowed)) or (waiting and not in_crm):
+        if waiting and not in_crm:
             continue
         if kind_map.only is not None and not kind_map.only.met(record.fields):
             continue
         translate = _translator(batch, record.system)
         write, equal, asked = plan_update(kind_map, record, values, provenance, translate, together)
+        if in_crm and (view.in_review or not allowed):
+            write, equal, asked = _opt_outs(batch, kind_map, write, values), {}, []
         writes += [write] if write is not None else []
         asks += asked
         if equal:
@@ -345,6 +347,17 @@ def _plan(
         writes += created
         asks += asked
     return writes, reads, asks
+
+
+def _opt_outs(batch: Batch, kind_map: KindMap, write: Write | None, values: Mapping[str, Any]) -> Write | None:
+    """Return what is left of a write to a record that the gate, or a question, holds: a no is carried all the same."""
+    shared = batch.mappings.definition.fields[kind_map.entity]
+    noes = {name for name, one in shared.items() if one.merge is Merge.ANY and values.get(name) is True}
+    names = {field: line.name for field, line in kind_map.writers.items()}
+    kept = {field: raw for field, raw in (write.fields if write else {}).items() if names.get(field) in noes}
+    if write is None or not kept:
+        return None
+    return replace(write, fields=kept, agrees={field: write.agrees[field] for field in kept})
 
 
 def _plan_creates(batch: Batch, view: EntityView, values: Mapping[str, Any]) -> tuple[list[Write], list[Ask]]:

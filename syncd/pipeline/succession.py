@@ -14,6 +14,8 @@ from sqlalchemy import Connection
 from syncd.lead.decision import LeadState
 from syncd.lead.definition import EntityKind
 from syncd.mapping.model import KindMap, Mappings
+from syncd.stages.map import map_keys
+from syncd.stages.match import keys_of
 from syncd.stages.poll import News
 from syncd.store import handoff, inbox, intake, succession
 from syncd.store.succession import RecordKey
@@ -52,6 +54,9 @@ def follow_merges(
         entities = {links[loser] for loser in merged if loser in links}
         besides = {target, *((kind_map.system, kind_map.kind, loser) for loser in merged)}
         keeper = _settle(connection, mappings, kind_map, target, links.get(survivor), entities, besides, now, followed)
+        if keeper is None and survivor not in links:
+            keeper = _link_heir(connection, mappings, kind_map, survivor, raw.get(survivor, {}), entities, now)
+            merged = {one for one in merged if links.get(one) == keeper}
         if keeper is not None:
             links.update({one: keeper for one in (*merged, survivor) if one in links or one == survivor})
             _hand_down(connection, kind_map, survivor, sorted(merged), raw.get(survivor, {}))
@@ -177,6 +182,31 @@ def _keeper(
         return (not keyed, -len(others[one]), one != own, one)
 
     return min(entities, key=standing)
+
+
+def _link_heir(
+    connection: Connection,
+    mappings: Mappings,
+    kind_map: KindMap,
+    survivor: str,
+    fields: Mapping[str, Any],
+    entities: set[str],
+    now: int,
+) -> str | None:
+    """Link a survivor with a new id to that one of the disputed entities which goes by its address; None: to nobody.
+
+    Else its edits, and its opt-out, would reach neither until a person has settled the dispute.
+    """
+    own = mappings.definition.identifying[kind_map.entity]
+    keys = keys_of(mappings.definition, kind_map.entity, map_keys(kind_map, fields, own))
+    holders = intake.holders_of(connection, kind_map.entity.value, [key for key in keys if key[0] in own]).values()
+    heirs = {one for held in holders for one in held if one in entities}
+    if len(heirs) != 1:
+        return None
+    (heir,) = heirs
+    row = {"system": kind_map.system, "kind": kind_map.kind, "record_id": survivor, "entity": heir}
+    succession.set_link(connection, {**row, "rule": "merged", "since": now})
+    return heir
 
 
 def _join(connection: Connection, kind_map: KindMap, keeper: str, others: Sequence[str], now: int) -> None:

@@ -46,10 +46,10 @@ def test_the_one_with_a_crm_record_keeps_its_identity(seam: Seam) -> None:
 
 
 def test_a_merge_of_two_who_each_have_a_crm_lead_is_asked_about(seam: Seam) -> None:
-    """Both are named, nothing is doubled and nothing written; merging the Leads as well ends it."""
+    """Both are named, and nothing is doubled; merging the Leads as well ends it."""
     first, second = two_handed_over(seam)
     sent = len(seam.crm.requests)
-    seam.contact("53", merged=("51", "52"))
+    seam.contact("53", {"email": "new@plant.example"}, merged=("51", "52"))
     assert "hub contacts 53" not in seam.links()
     assert {one for _, _, one in seam.problems()} == set(seam.entities())
     message = seam.rows(problem, open=True)[0].message
@@ -64,7 +64,23 @@ def test_a_merge_of_two_who_each_have_a_crm_lead_is_asked_about(seam: Seam) -> N
     assert seam.problems() == []
     seam.contact("53", {"company": "Works"})
     seam.until_quiet()
-    assert [(request.id, request.fields) for request in seam.crm.requests[sent:]][-1] == (first, {"Company": "Works"})
+    (last,) = seam.crm.requests[sent:]
+    assert (last.id, last.fields) == (first, {"Company": "Works", "Email": "new@plant.example"})
+
+
+def test_until_then_what_becomes_of_the_survivor_reaches_the_lead_of_its_address(seam: Seam) -> None:
+    """HubSpot gives it a new id; what marketing edits from now on is not lost, and the other Lead stays as it is."""
+    first, second = two_handed_over(seam)
+    sent = len(seam.crm.requests)
+    seam.contact("53", {"email": BOB["email"], "company": "Works"}, merged=("51", "52"))
+    seam.until_quiet()
+    assert [(one.id, one.fields) for one in seam.crm.requests[sent:]] == [(second, {"Company": "Works"})]
+    assert len(seam.problems()) == len(seam.entities()) == 2
+    seam.later()
+    seam.crm_lead(first, {"Email": ANN["email"]}, deleted=True, survivor=second)
+    (one,) = seam.entities()
+    assert seam.links()["hub contacts 53"] == one
+    assert seam.problems() == []
 
 
 def test_a_lead_merged_in_the_crm_takes_its_link_to_the_winner(seam: Seam) -> None:

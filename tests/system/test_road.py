@@ -96,6 +96,26 @@ def test_an_opt_out_reaches_the_lead_whose_checkbox_nobody_touched(made: World) 
     assert lead["HasOptedOutOfEmail"] is True
 
 
+@pytest.mark.parametrize(
+    ("unfit", "twins"), [({"budget_amount": ""}, 1), ({"jobtitle": "Clerk", "industry": ""}, 1), ({}, 2)]
+)
+def test_an_opt_out_passes_the_gate_and_any_question_and_nothing_else_does(
+    made: World, unfit: dict[str, str], twins: int
+) -> None:
+    """A rep's own lead is mailed whether the contact is complete or not, and while nobody says which of two it is."""
+    for _ in range(twins):
+        made.salesforce.seed(
+            "Lead", [{"LastName": "Lee", "Company": "Works", "Email": COMPLETE["email"], "Title": "?"}]
+        )
+    contact = made.contact(**unfit)
+    made.settle()
+    made.hubspot.edit("contacts", contact, {"hs_email_optout": "true"})
+    made.settle()
+    lead = made.leads()[0]
+    assert lead["HasOptedOutOfEmail"] is True
+    assert (lead["Title"], lead.get("Problem__c")) == ("?", None)
+
+
 def test_an_opt_out_after_the_conversion_reaches_the_contact(made: World) -> None:
     """The lead is converted, so the contact is what sales writes to from then on; its no is never taken back."""
     contact = made.contact()
