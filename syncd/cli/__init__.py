@@ -6,8 +6,10 @@ import sys
 
 import click
 
+from syncd.cli.backing_up import backup
 from syncd.cli.beginning import init
 from syncd.cli.casing import case
+from syncd.cli.erasing import erase
 from syncd.cli.files import check, schema, test
 from syncd.cli.looking import explain, problems, refusals, status
 from syncd.cli.matching import match
@@ -18,6 +20,7 @@ from syncd.cli.reviewing import review
 from syncd.cli.running import once, run
 from syncd.cli.setting_up import demo, sandbox, setup
 from syncd.cli.tuning import tune
+from syncd.cli.undoing import undo
 from syncd.cli.versioning import approve, rollback, versions
 from syncd.cli.waiving import waive
 
@@ -51,6 +54,9 @@ for command in (
     versions,
     rollback,
     replay,
+    undo,
+    erase,
+    backup,
     report,
     review,
     waive,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -85,6 +85,24 @@ def make_desk(app: App) -> Desk | None:
 def moment(ms: int | None) -> str:
     """Return a time for people."""
     return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC") if ms else "never"
+
+
+def read_moment(text: str, now: int) -> int:
+    """Return what `--since` says, a time ago or a moment, in ms."""
+    from syncd.config.check import read_duration
+    from syncd.store.database import to_ms
+
+    try:
+        span = read_duration(text)
+        if isinstance(span, timedelta):
+            return now - int(span.total_seconds() * 1000)
+    except ValueError:
+        pass
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise click.UsageError(f"--since {text}: give a time ago (90m, 2h, 3d) or 2026-05-28T14:00") from error
+    return to_ms(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
 
 
 def dump_json(value: Any) -> str:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import click
 
-from syncd.cli.common import config_option, dump_json, json_option, open_app
+from syncd.cli.common import config_option, dump_json, json_option, open_app, read_moment
 
 
 @click.command(
@@ -36,7 +35,7 @@ def replay(
         raise click.UsageError("say what: --problem, --kind, --record or --since")
     app = open_app(config)
     now = now_ms()
-    after = _moment(since, now) if since else None
+    after = read_moment(since, now) if since else None
     with app.engine.begin() as connection:
         found, unknown = _asked_for(connection, ids, kind, records, after)
         count = again.make_due(connection, found, now)
@@ -83,20 +82,3 @@ def _asked_for(
         found |= again.acted_on_since(connection, after)
         unknown = 0
     return found, unknown
-
-
-def _moment(text: str, now: int) -> int:
-    from syncd.config.check import read_duration
-    from syncd.store.database import to_ms
-
-    try:
-        span = read_duration(text)
-        if isinstance(span, timedelta):
-            return now - int(span.total_seconds() * 1000)
-    except ValueError:
-        pass
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise click.UsageError(f"--since {text}: give a time ago (90m, 2h, 3d) or 2026-05-28T14:00") from error
-    return to_ms(moment if moment.tzinfo else moment.replace(tzinfo=UTC))

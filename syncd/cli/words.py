@@ -234,6 +234,7 @@ def _sent(row: Mapping[str, Any]) -> dict[str, Any]:
         "id": row["record_id"],
         "does": "create" if row["request"]["key"] else "update",
         "fields": row["request"]["fields"],
+        "was": row["request"].get("was") or {},
         "state": row["state"],
         "answer": row["answer"],
     }
@@ -247,7 +248,8 @@ def _lack_words(fact: Mapping[str, Any]) -> str:
 def _sent_words(one: Mapping[str, Any]) -> str:
     head = f"  {one['at']}  {one['does']} {one['system']} {one['kind']} {one['id'] or '(new)'}: {one['state']}"
     reason = (one["answer"] or {}).get("message") or (one["answer"] or {}).get("reason")
-    body = [f"      {name} = {_shown(value)}" for name, value in one["fields"].items()]
+    was = {name: f"{_shown(value)} -> " for name, value in one["was"].items()}
+    body = [f"      {name} = {was.get(name, '')}{_shown(value)}" for name, value in one["fields"].items()]
     return "\n".join([head + (f": {reason}" if reason else ""), *body])
 
 

@@ -220,11 +220,15 @@ class Write:
     fields: Mapping[str, Any]
     agrees: Mapping[str, Any]  # their field -> canonical value
     key: tuple[str, str] | None = None
-    overwrites: bool = False  # a value that was there, and not one of our own facts, is replaced
+    was: Mapping[str, Any] = field(default_factory=dict)  # field -> the raw value that is lost; own facts left out
 
     @property
     def creates(self) -> bool:
         return self.record_id is None
+
+    @property
+    def overwrites(self) -> bool:
+        return any(self.fields[name] not in (None, "") for name in self.was)
 
     @property
     def clears(self) -> bool:

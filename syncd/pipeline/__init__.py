@@ -10,7 +10,7 @@ by the daemon, `plan` and `explain`; when any of it runs, and what follows a fai
 
 from syncd.pipeline.acting import Brake, amend_fates, send_batch, settle_leftovers, store_decisions
 from syncd.pipeline.deciding import Stored, decide_batch, decide_stored, load_stored
-from syncd.pipeline.erasing import forget_erased
+from syncd.pipeline.erasing import forget_entity, forget_erased
 from syncd.pipeline.foreseen import NEW, once_made
 from syncd.pipeline.intake import link_again, take_in
 
@@ -21,6 +21,7 @@ __all__ = [
     "amend_fates",
     "decide_batch",
     "decide_stored",
+    "forget_entity",
     "forget_erased",
     "link_again",
     "load_stored",

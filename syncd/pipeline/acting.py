@@ -82,7 +82,9 @@ def store_decisions(
             continue
         if not decision.looks_first:  # it has its fate after the look
             fates[fate.value] += 1
-        intents += [_intent(batch, decision, write, fate, now) for write in decision.writes]
+        intents += [
+            planned_intent(batch, decision.entity, decision.kind, write, now, fate) for write in decision.writes
+        ]
     kept = [decision for decision in decisions if decision.entity not in held]
     handoff.save_decisions(
         connection,
@@ -113,6 +115,32 @@ def store_decisions(
     return batch, fates
 
 
+def planned_intent(
+    batch: str, entity: str, of: EntityKind, write: Write, now: int, fate: Fate | None = None
+) -> dict[str, Any]:
+    """Return the row of a write that is to be sent. `fate`: what the entity's decision says of it."""
+    return {
+        "id": new_id(now),
+        "batch": batch,
+        "entity": entity,
+        "system": write.system,
+        "kind": write.kind,
+        "record_id": write.record_id,
+        "request": {
+            "fields": dict(write.fields),
+            "agrees": dict(write.agrees),
+            **({"was": dict(write.was)} if write.was else {}),
+            "key": list(write.key) if write.key else None,
+            "of": of.value,
+            "fate": fate.value if fate is not None and _hangs_on(write, fate) else None,
+        },
+        "state": "planned",
+        "answer": None,
+        "at": now,
+        "answered_at": None,
+    }
+
+
 def send_batch(
     engine: Engine, destinations: Mapping[str, Destination], batch: str
 ) -> tuple[Counter[str], list[ConnectorError]]:
@@ -131,7 +159,7 @@ def send_batch(
     for (system, _), rows in sorted(by_target.items()):
         by_system.setdefault(system, []).extend(rows)
     for system, rows in by_system.items():
-        results, trouble = _send(destinations.get(system), system, rows)
+        results, trouble = send_rows(destinations.get(system), system, rows)
         if trouble is not None:
             troubles.append(trouble)
         else:
@@ -139,6 +167,36 @@ def send_batch(
         with engine.begin() as connection:
             outcomes += settle_answers(connection, rows, results, now_ms())
     return outcomes, troubles
+
+
+def send_rows(
+    destination: Destination | None, system: str, rows: Sequence[Any]
+) -> tuple[Sequence[WriteResult], ConnectorError | None]:
+    """Send the writes of one system; return (an answer for each, the trouble that met them all, if any)."""
+    if destination is None:
+        return [Deferred(f"{system} is not configured", at_large=True)] * len(rows), None
+    requests = [
+        WriteRequest(
+            token=row.id,
+            kind=row.kind,
+            policy=Policy.UPDATE if row.record_id else Policy.CREATE,
+            fields=row.request["fields"],
+            id=row.record_id,
+            key=tuple(row.request["key"]) if row.request["key"] else None,
+        )
+        for row in rows
+    ]
+    try:
+        results = destination.write(requests)
+    except ConnectorError as error:
+        error.system = error.system or system
+        wait = getattr(error, "retry_after", None) or 0.0
+        return [Deferred(error.message, wait, at_large=True)] * len(rows), error
+    long = (one for one in results if isinstance(one, Deferred) and one.at_large and one.retry_after >= LONG_REST)
+    put_off = next(long, None)
+    if put_off is None:
+        return results, None
+    return results, Unavailable(put_off.reason, system=system, retry_after=put_off.retry_after)
 
 
 def amend_fates(connection: Connection, batches: Sequence[str], decided: Mapping[str, int]) -> dict[str, int]:
@@ -163,28 +221,6 @@ def settle_leftovers(connection: Connection, now: int) -> int:
 
 
 # ---------------------------------------------------------------------------------------------------------------------
-
-
-def _intent(batch: str, decision: Decision, write: Write, fate: Fate, now: int) -> dict[str, Any]:
-    return {
-        "id": new_id(now),
-        "batch": batch,
-        "entity": decision.entity,
-        "system": write.system,
-        "kind": write.kind,
-        "record_id": write.record_id,
-        "request": {
-            "fields": dict(write.fields),
-            "agrees": dict(write.agrees),
-            "key": list(write.key) if write.key else None,
-            "of": decision.kind.value,
-            "fate": fate.value if _hangs_on(write, fate) else None,
-        },
-        "state": "planned",
-        "answer": None,
-        "at": now,
-        "answered_at": None,
-    }
 
 
 def _hangs_on(write: Write, fate: Fate) -> bool:
@@ -306,35 +342,6 @@ def _tell(
             f"wait, nothing of them was written. Look with `syncd plan`, then let them through with `syncd approve`",
             now=now,
         )
-
-
-def _send(
-    destination: Destination | None, system: str, rows: Sequence[Any]
-) -> tuple[Sequence[WriteResult], ConnectorError | None]:
-    if destination is None:
-        return [Deferred(f"{system} is not configured", at_large=True)] * len(rows), None
-    requests = [
-        WriteRequest(
-            token=row.id,
-            kind=row.kind,
-            policy=Policy.UPDATE if row.record_id else Policy.CREATE,
-            fields=row.request["fields"],
-            id=row.record_id,
-            key=tuple(row.request["key"]) if row.request["key"] else None,
-        )
-        for row in rows
-    ]
-    try:
-        results = destination.write(requests)
-    except ConnectorError as error:
-        error.system = error.system or system
-        wait = getattr(error, "retry_after", None) or 0.0
-        return [Deferred(error.message, wait, at_large=True)] * len(rows), error
-    long = (one for one in results if isinstance(one, Deferred) and one.at_large and one.retry_after >= LONG_REST)
-    put_off = next(long, None)
-    if put_off is None:
-        return results, None
-    return results, Unavailable(put_off.reason, system=system, retry_after=put_off.retry_after)
 
 
 def _say_put_off(system: str, results: Sequence[WriteResult]) -> None:

@@ -33,14 +33,15 @@ def plan_update(
     fields: dict[str, Any] = {}
     agrees: dict[str, Any] = {}
     equal: dict[str, Any] = {}
+    was: dict[str, Any] = {}
     asks: list[Ask] = []
     held, agreed = record.fields, record.agreed
-    overwrites = False
     kind_map, values = kind_map.applied(values)
     for one in together:
         values, emptied = _of_one_place(one, kind_map, record, values)
         fields.update(dict.fromkeys(emptied))
         agrees.update(dict.fromkeys(emptied))
+        was.update((name, held.get(name)) for name in emptied)
     for name, field, read_back, line in kind_map.written:
         if name not in values:
             continue
@@ -70,7 +71,8 @@ def plan_update(
                 continue
             fields[field] = raw
             agrees[field] = ours
-            overwrites = overwrites or (theirs not in (None, "") and name not in HANDOFF_FACTS)
+            if theirs not in (None, "") and name not in HANDOFF_FACTS:
+                was[field] = held.get(field)
     for line in kind_map.linked:
         link = _link(line, values.get(line.name), agreed.get(str(line.writes)), translate)
         if link is not None:
@@ -85,7 +87,7 @@ def plan_update(
             record_id=record.id,
             fields=fields,
             agrees=agrees,
-            overwrites=overwrites,
+            was=was,
         ),
         equal,
         asks,

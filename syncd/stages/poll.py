@@ -16,7 +16,7 @@ import orjson
 from connectors.contract import Record
 from syncd.mapping.model import TouchMap
 from syncd.store.database import to_ms
-from syncd.store.intake import StoredRecord
+from syncd.store.intake import SHUT_OUT, StoredRecord
 
 YEAR_3000_MS = 32_503_680_000_000
 
@@ -65,6 +65,8 @@ def sift(
     for one in {record.id: record for record in records}.values():  # the last of two is the later read
         fields, digest = digest_record(one)
         old = stored.get(one.id)
+        if old is not None and old.digest == SHUT_OUT:
+            continue
         modified = to_ms(one.modified)
         if old is not None and modified < old.modified <= modified + LONGEST_LAG_MS:
             continue

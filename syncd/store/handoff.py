@@ -134,6 +134,10 @@ def save_decisions(
     insert_rows(connection, verdict, verdicts)
 
 
+def save_intents(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+    insert_rows(connection, intent, rows)
+
+
 def forget_due(connection: Connection, looked_at: Mapping[str, int]) -> None:
     """Take entities off the list, unless they became due again meanwhile. `looked_at`: entity -> since."""
     rows = [{"b_entity": one, "b_since": since} for one, since in looked_at.items()]
@@ -146,6 +150,12 @@ def planned_intents(connection: Connection, batch: str) -> list[Any]:
             select(intent).where(intent.c.batch == batch, intent.c.state == "planned").order_by(intent.c.id)
         )
     )
+
+
+def planned_for(connection: Connection, one: str) -> bool:
+    """Return whether something of this entity is on its way."""
+    query = select(intent.c.id).where(intent.c.entity == one, intent.c.state == "planned").limit(1)
+    return connection.execute(query).first() is not None
 
 
 def lapse_intents(connection: Connection, now: int) -> list[str]:

@@ -13,6 +13,10 @@ from syncd.store.database import to_ms
 from syncd.store.rows import chunks, execute_many, insert_missing, upsert
 from syncd.store.tables import cursor, due, entity, link, match_key, record, touch
 
+# What stands where a record's digest would.
+ERASED = "erased"  # over there; should it be seen again after all, it is read like any other
+SHUT_OUT = "shut out"  # by a person's word: it is let in never again
+
 
 @dataclass(frozen=True, slots=True)
 class StoredRecord:

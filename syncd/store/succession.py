@@ -45,6 +45,12 @@ def survivors_of(connection: Connection, system: str, kind: str, ids: Iterable[s
     return found
 
 
+def records_of(connection: Connection, one: str) -> list[RecordKey]:
+    """Return every record that is linked to this entity, deleted ones too."""
+    query = select(link.c.system, link.c.kind, link.c.record_id).where(link.c.entity == one)
+    return [(system, kind, key) for system, kind, key in connection.execute(query.order_by(*link.primary_key))]
+
+
 def living_records(connection: Connection, entities: Iterable[str]) -> dict[str, list[RecordKey]]:
     """Return entity -> its records that are neither deleted nor live on as another."""
     found: dict[str, list[RecordKey]] = {}

@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, and_, delete, func, or_, select, update
 
+from syncd.store.intake import ERASED, SHUT_OUT
 from syncd.store.rows import chunks, upsert
 from syncd.store.tables import (
     agreed,
@@ -20,11 +21,12 @@ from syncd.store.tables import (
     pairing,
     problem,
     record,
+    stage_event,
     sweep,
     touch,
+    waiver,
 )
 
-ERASED = "erased"  # stands where a record's digest would
 _STEP = 10_000
 
 
@@ -48,12 +50,13 @@ def save_sweep(connection: Connection, system: str, kind: str, at: int, theirs: 
     upsert(connection, sweep, [{"system": system, "kind": kind, "at": at, "theirs": theirs, "ours": ours}])
 
 
-def known_among(connection: Connection, system: str, kind: str, ids: Iterable[str]) -> dict[str, bool]:
-    """Return id -> is it deleted, for those of `ids` that are stored."""
-    found: dict[str, bool] = {}
+def known_among(connection: Connection, system: str, kind: str, ids: Iterable[str]) -> dict[str, bool | None]:
+    """Return id -> is it deleted, for those of `ids` that are stored; None of one that is shut out."""
+    found: dict[str, bool | None] = {}
     for part in chunks(ids):
-        query = select(record.c.id, record.c.deleted).where(*_of(system, kind), record.c.id.in_(part))
-        found.update((key, deleted) for key, deleted in connection.execute(query))
+        query = select(record.c.id, record.c.deleted, record.c.digest)
+        rows = connection.execute(query.where(*_of(system, kind), record.c.id.in_(part)))
+        found.update((key, None if digest == SHUT_OUT else deleted) for key, deleted, digest in rows)
     return found
 
 
@@ -61,7 +64,7 @@ def all_known(connection: Connection, system: str, kind: str) -> Iterator[Known]
     """Yield every stored record, without its fields."""
     after = ""
     while True:
-        query = select(record.c.id, record.c.deleted, record.c.survivor, record.c.digest == ERASED)
+        query = select(record.c.id, record.c.deleted, record.c.survivor, record.c.digest.in_((ERASED, SHUT_OUT)))
         query = query.where(*_of(system, kind), record.c.id > after).order_by(record.c.id).limit(_STEP)
         rows = connection.execute(query).all()
         yield from (Known(*row) for row in rows)
@@ -117,9 +120,9 @@ def open_problem_of(connection: Connection, key: str) -> Any:
 # --- forgetting
 
 
-def blank_records(connection: Connection, system: str, kind: str, ids: Iterable[str]) -> None:
+def blank_records(connection: Connection, system: str, kind: str, ids: Iterable[str], mark: str = ERASED) -> None:
     """Keep of these records nothing but their ids."""
-    empty = {"fields": {}, "changed": {}, "deleted": True, "digest": ERASED}
+    empty = {"fields": {}, "changed": {}, "deleted": True, "digest": mark}
     for part in chunks(ids):
         connection.execute(update(record).where(*_of(system, kind), record.c.id.in_(part)).values(**empty))
         there = (agreed.c.system == system, agreed.c.kind == kind, agreed.c.record_id.in_(part))
@@ -127,17 +130,24 @@ def blank_records(connection: Connection, system: str, kind: str, ids: Iterable[
 
 
 def forget_traces(connection: Connection, one: str) -> None:
-    """Drop the values that were kept of an entity's past: the names of what changed and why stay."""
+    """Drop the values and words that were kept of an entity's past: the names of what changed and why stay."""
     connection.execute(delete(touch).where(touch.c.lead == one))
     connection.execute(delete(match_key).where(match_key.c.entity == one))
     connection.execute(delete(pairing).where(or_(pairing.c.entity == one, pairing.c.candidate == one)))
+    connection.execute(update(stage_event).where(stage_event.c.lead == one).values(reason_text=None))
+    connection.execute(update(waiver).where(waiver.c.lead == one).values(reason=""))
     for row in connection.execute(select(ledger.c.id, ledger.c.changes).where(ledger.c.entity == one)).all():
         told = {name: [None, None, *change[2:]] for name, change in row.changes.items()}
         connection.execute(update(ledger).where(ledger.c.id == row.id).values(changes=told))
-    sent = select(intent.c.id, intent.c.request).where(intent.c.entity == one, intent.c.state != "planned")
-    for row in connection.execute(sent).all():
-        emptied = {name: dict.fromkeys(row.request.get(name) or ()) for name in ("fields", "agrees")}
-        connection.execute(update(intent).where(intent.c.id == row.id).values(request={**row.request, **emptied}))
+    connection.execute(update(problem).where(problem.c.entity == one).values(open=False, message="erased"))
+    sent = select(intent.c.id, intent.c.request, intent.c.answer).where(
+        intent.c.entity == one, intent.c.state != "planned"
+    )
+    for write in connection.execute(sent).all():
+        emptied = {name: dict.fromkeys(write.request.get(name) or ()) for name in ("fields", "agrees", "was")}
+        answer = {name: told for name, told in (write.answer or {}).items() if name in ("code", "field", "tries")}
+        request = {**write.request, **emptied}
+        connection.execute(update(intent).where(intent.c.id == write.id).values(request=request, answer=answer))
 
 
 def keep_values(

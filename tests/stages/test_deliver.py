@@ -154,7 +154,7 @@ def test_only_what_differs_is_sent() -> None:
     record = stored({"company": "A", "phone": "+1"}, agreed={"phone": ["+1", "w"]})
     write, equal, _ = plan_update(mapped, record, values, {}, no_translation)
     assert write == Write(
-        system="crm", kind="Lead", record_id="1", fields={"phone": "+2"}, agrees={"phone": "+2"}, overwrites=True
+        system="crm", kind="Lead", record_id="1", fields={"phone": "+2"}, agrees={"phone": "+2"}, was={"phone": "+1"}
     )
     assert equal == {"company": "A"}
 
