@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import re
+import shlex
 import textwrap
 import time
 from collections.abc import Iterator
@@ -110,22 +111,75 @@ def calls() -> list[tuple[str, str]]:
     for page in PAGES:
         text = page.read_text(encoding="utf-8")
         spans = re.findall(r"`((?:syncd|make) [^`\n]+)`", text)
-        spans += re.findall(r"^ {4}(?:[\w./]*bin/)?((?:syncd|make) [^\n]+)$", text, re.MULTILINE)
+        spans += re.findall(r"^(?: {4}|\$ )(?:[\w./]*bin/)?((?:syncd|make) [^\n]+)$", text, re.MULTILINE)
+        spans += re.findall(r"^```sh\n((?:syncd|make) [^\n]+)$", text, re.MULTILINE)
         found += [(page.name, span.partition("  ")[0].partition(" #")[0].strip()) for span in spans]
     return sorted(set(found))
+
+
+def calls_in_messages() -> list[tuple[str, str]]:
+    """Every command that a message, a template or a help text of syncd's tells its reader to type, with the file."""
+    found = []
+    for file in sorted(one for room in ("syncd", "connectors") for one in (ROOT / room).rglob("*")):
+        if file.suffix == ".py":
+            for text in texts_in(ast.parse(file.read_text(encoding="utf-8"))):
+                found += [(file.name, one) for one in re.findall(r"`(syncd [^`]+)`", text)]
+                examples = text.removeprefix("Examples: ").removeprefix("Example: ")
+                if examples != text:
+                    typed = re.split(r" {2,}", examples)
+                    found += [(file.name, one.partition(" > ")[0]) for one in typed if one.startswith("syncd ")]
+        elif file.suffix == ".html":
+            text = re.sub(r"\{\{.*?\}\}", "X", file.read_text(encoding="utf-8"))
+            found += [(file.name, one) for one in re.findall(r"<code>(syncd [^<]+)</code>", text)]
+    return sorted(set(found))
+
+
+def texts_in(tree: ast.AST) -> Iterator[str]:
+    """Every text of a module as it is printed, with X where a value is put in."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.JoinedStr):
+            yield "".join(str(one.value) if isinstance(one, ast.Constant) else "X" for one in node.values)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.value
 
 
 @pytest.mark.parametrize(("page", "call"), calls())
 def test_what_a_page_tells_to_type_exists(page: str, call: str) -> None:
     """The command or target, and each of its options."""
     program, *rest = call.split()
-    plain = [word for word in rest if not word.startswith("-")]
     if program == "make":
-        assert plain[0] in re.findall(r"^([a-z-]+):", words(ROOT / "Makefile"), re.MULTILINE)
-        return
-    command = COMMANDS.get(" ".join(plain[:2])) or (COMMANDS[plain[0]] if plain else cli)
-    known = {opt for one in command.params for opt in one.opts} | {"--help", "-h"}
-    assert {word for word in rest if re.match(r"--?[a-z]", word)} <= known
+        assert rest[0] in re.findall(r"^([a-z-]+):", words(ROOT / "Makefile"), re.MULTILINE)
+    else:
+        assert wrong_with(call) == ""
+
+
+def test_what_a_message_tells_to_type_exists() -> None:
+    """An operator who types what syncd prints gets what it said; every message is looked at."""
+    told = calls_in_messages()
+    assert len(told) >= 60
+    assert [(file, call, wrong) for file, call in told if (wrong := wrong_with(call))] == []
+
+
+def wrong_with(call: str) -> str:
+    """Return what the command line itself says against it; files need not be there, and a name alone names it."""
+    _, *typed = shlex.split(call.partition(" >")[0].replace("...", ""))
+    typed = [one for one in typed if one and not one.startswith("[")]
+    command: click.Command = cli
+    context = click.Context(cli, info_name="syncd")
+    while isinstance(command, click.Group) and typed and not typed[0].startswith("-"):
+        found = command.get_command(context, typed.pop(0))
+        if found is None:
+            return "no such command"
+        command, context = found, click.Context(found, parent=context)
+    try:
+        command.make_context(command.name, typed, parent=context.parent)
+    except (click.exceptions.Exit, click.MissingParameter):
+        return ""
+    except click.BadParameter as error:
+        return "" if re.search(r"does not exist|'[A-Z]+'", error.format_message()) else error.format_message()
+    except click.UsageError as error:
+        return error.format_message()
+    return ""
 
 
 def links(page: Path) -> Iterator[str]:

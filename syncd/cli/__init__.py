@@ -71,8 +71,6 @@ match.add_command(tune)
 
 def run_command_line(arguments: list[str] | None = None) -> int:
     """Run one command; return the exit code. Every expected trouble becomes plain sentences on stderr."""
-    from syncd.cli.trouble import explain_trouble
-
     try:
         result = cli.main(args=arguments, prog_name="syncd", standalone_mode=False)
     except click.exceptions.Exit as exit_:
@@ -87,6 +85,8 @@ def run_command_line(arguments: list[str] | None = None) -> int:
         sys.stderr.close()
         return 0
     except Exception as error:
+        from syncd.cli.trouble import explain_trouble
+
         text = explain_trouble(error)
         if text is None:
             raise

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -207,3 +209,16 @@ def test_an_editor_is_told_the_fields_that_are_there(made: World, capsys: pytest
     assert [error.message for error in validator.iter_errors(data)] == []
     data["contact"]["fields"]["email"] = {"form": "email"}
     assert [list(error.absolute_path)[:3] for error in validator.iter_errors(data)] == [["contact", "fields", "email"]]
+
+
+@pytest.mark.system
+def test_a_command_that_only_looks_does_not_wait_for_the_daemons_engine(made: World) -> None:
+    """DBOS and what hangs on it take most of a second to load."""
+    run = f"from syncd.cli import run_command_line as run; code = run(['problems', '-c', {str(made.config)!r}])"
+    done = subprocess.run(
+        [sys.executable, "-c", f"import sys\n{run}\nprint(code, 'dbos' in sys.modules, 'syncd.daemon' in sys.modules)"],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout.splitlines() == ["no open problems", "0 False False"]
