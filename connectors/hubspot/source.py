@@ -110,6 +110,8 @@ class HubSpotReader:
                 survivor = record(row, fields)
                 known = survivor.merged if old in (*survivor.merged, survivor.id) else (*survivor.merged, old)
                 found.append(replace(survivor, merged=known))
+        if not _unknown(self._client, kind, fields, found):
+            found = [_completed(each, fields) for each in found]
         return list({each.id: each for each in found}.values())
 
 
@@ -293,8 +295,14 @@ def records_of(client: HubSpotClient, reading: Reading, rows: Sequence[Row]) -> 
         read |= {row.id: row for row in rows_of(reading.kind, batch.rows)}
     full = [row if row.complete else read.get(row.id) for row in rows]
     found = [record(row, reading.fields) for row in full if row is not None]
-    _check_properties(client, reading, found)
-    return found
+    unknown = _unknown(client, reading.kind, reading.fields, found)
+    if unknown:
+        raise ConfigProblem(
+            f"HubSpot {reading.kind} has no property {', '.join(unknown)}; create it (`syncd setup`), or correct the "
+            f"mapping",
+            system=client.session.system,
+        )
+    return [_completed(each, reading.fields) for each in found]
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -311,21 +319,20 @@ def _body(kind: str, filters: Sequence[Filter], after: str | None, properties: S
     return {"filterGroups": groups, "sorts": [order], "properties": list(properties), "limit": PAGE}
 
 
-def _check_properties(client: HubSpotClient, reading: Reading, found: Sequence[Record]) -> None:
-    """Raise ConfigProblem for a property that the account lacks: reads leave such a name out without a word.
+def _unknown(client: HubSpotClient, kind: str, fields: Sequence[str], found: Sequence[Record]) -> list[str]:
+    """Return the properties that the account lacks: reads leave such a name out without a word.
 
-    One that merely has no value comes as null, so a name that no record of a page has is looked up.
+    One that merely has no value comes as null, so only a name that no record of a page has is looked up.
     """
-    if not found:
-        return
-    absent = [name for name in reading.fields if all(name not in each.fields for each in found)]
-    unknown = client.unknown(reading.kind, absent) if absent else []
-    if unknown:
-        raise ConfigProblem(
-            f"HubSpot {reading.kind} has no property {', '.join(unknown)}; create it (`syncd setup`), or correct the "
-            f"mapping",
-            system=client.session.system,
-        )
+    absent = [name for name in fields if all(name not in each.fields for each in found)] if found else []
+    return client.unknown(kind, absent) if absent else []
+
+
+def _completed(one: Record, fields: Sequence[str]) -> Record:
+    """Put None where the account has the property and the answer left it out."""
+    if len(one.fields) == len(fields):
+        return one
+    return replace(one, fields={name: one.fields.get(name) for name in fields})
 
 
 def _fits(body: Mapping[str, Any]) -> bool:

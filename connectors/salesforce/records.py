@@ -64,7 +64,10 @@ def is_full(answer: Answer, limit: int = PAGE) -> bool:
 
 
 def read_records(rows: Sequence[Mapping[str, Any]], fields: Sequence[str]) -> list[Record]:
-    """Return the rows as records that hold `fields`, each under the name that was asked for."""
+    """Return the rows as records that hold all `fields`, each under the name that was asked for.
+
+    What is selected is there, or the whole query is refused: a name that a row lacks has no value in it.
+    """
     if not rows:
         return []
     places = _places(rows[0], fields)
@@ -127,9 +130,7 @@ def _places(row: Mapping[str, Any], fields: Sequence[str]) -> list[tuple[str, tu
     found = []
     for field in fields:
         head, *tail = field.split(".")
-        key = head if head in row else spelled.get(head.lower())
-        if key is not None:
-            found.append((field, (key, *tail)))
+        found.append((field, (head if head in row else spelled.get(head.lower(), head), *tail)))
     return found
 
 

@@ -13,6 +13,7 @@ from support.long import times
 
 from connectors.contract import Policy, Reading, WriteRequest
 from connectors.errors import ConfigProblem, ContractBroken, Unavailable
+from sandbox.wire import Request, Response
 
 SEARCH = "POST contacts/search"
 
@@ -339,6 +340,28 @@ def test_a_property_that_the_account_lacks_is_never_taken_for_an_empty_one(desk:
     desk.poll(fields=wanted)
     assert [dict(each.fields)["no_such_property"] for each in desk.store.records.values()] == [None] * 3
     assert desk.server.board.total("properties") == 1
+
+
+def test_a_value_that_an_answer_leaves_out_is_an_empty_one_where_the_property_exists(
+    desk: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither a blank of one record nor one of all is taken for a field that was not read."""
+    handle = desk.sim.handle
+
+    def sparing(request: Request) -> Response:
+        answer = handle(request)
+        for row in answer.body.get("results", []) if request.path.endswith(("/search", "/batch/read")) else []:
+            row["properties"] = {name: value for name, value in row["properties"].items() if value is not None}
+        return answer
+
+    monkeypatch.setattr(desk.sim, "handle", sparing)
+    first, second = desk.sim.seed("contacts", [{"email": "a@example.com"}, {"firstname": "Bo"}])
+    wanted = ("email", "firstname", "city")
+    desk.poll(fields=wanted)
+    told = {"email": "a@example.com", "firstname": None, "city": None}
+    assert dict(desk.store.records["contacts", first].fields) == told
+    assert dict(desk.store.records["contacts", second].fields) == {"email": None, "firstname": "Bo", "city": None}
+    assert [dict(each.fields) for each in desk.connector.fetch("contacts", [first], wanted)] == [told]
 
 
 def test_a_merge_is_told_by_the_survivor(desk: Bench) -> None:

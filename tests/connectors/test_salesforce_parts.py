@@ -47,6 +47,17 @@ def test_an_object_that_fails_does_not_hold_up_the_others() -> None:
         assert pages == ["Lead", "Account"]
 
 
+def test_a_selected_field_that_a_row_leaves_out_is_empty_in_it_and_in_no_other() -> None:
+    """What the first row of a page lacks is read of the others; it was selected, so nobody lacks the field."""
+    rows = [row(1, Email="a@example.test"), row(2, Decision__c="accepted")]
+    with scripted(lambda _: (200, {"totalSize": 2, "done": True, "records": rows})) as (_, sf, _):
+        (page,) = sf.changes([reading(fields=("Email", "Decision__c"))], Stored())
+        assert [dict(one.fields) for one in page.records] == [
+            {"Email": "a@example.test", "Decision__c": None},
+            {"Email": None, "Decision__c": "accepted"},
+        ]
+
+
 def test_a_query_that_takes_too_long_is_asked_for_fewer_rows() -> None:
     """QUERY_TIMEOUT goes away with a smaller page; nothing is skipped by it."""
 
