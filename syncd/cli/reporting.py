@@ -1,9 +1,9 @@
-"""Commands that report what the state shows of the business: branches that buy and where nobody is known."""
+"""Commands that report what the state shows of the business: branches that buy, and where the funnel leaks."""
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,6 +14,8 @@ import click
 from syncd.cli.common import config_option, dump_json, json_option, open_app
 
 if TYPE_CHECKING:
+    from syncd.lead.definition import ReasonCode
+    from syncd.store.funnel import Funnel
     from syncd.store.prospects import BuyingBranch
 
 _WIDEST = 36
@@ -59,7 +61,87 @@ def branches(config: Path, as_json: bool, days: int, everybody: bool, file: Path
     return 0
 
 
+@report.command(epilog="Examples: syncd report funnel    syncd report funnel --days 30 --json")
+@config_option
+@json_option
+@click.option("--days", default=90, show_default=True, type=click.IntRange(1), help="Rounds that began within so many.")
+def funnel(config: Path, as_json: bool, days: int) -> int:
+    """Count where leads are lost: per step who entered, went on, was sent back and why, and how long it took.
+
+    A lead that qualifies again begins a new round and counts again.
+    """
+    from syncd.lead.definition import DISQUALIFIED, RECYCLED
+    from syncd.store.figures import reads_only
+    from syncd.store.funnel import count_funnel
+
+    app = open_app(config)
+    since = int((datetime.now(UTC) - timedelta(days=days)).timestamp() * 1000)
+    definition = app.mappings.definition
+    ladder = [stage.name for stage in definition.stages]
+    with reads_only(app.engine) as connection:
+        found = count_funnel(connection, ladder, (RECYCLED, DISQUALIFIED), since)
+    told = _funnel_told(found, definition.reasons)
+    if as_json:
+        click.echo(dump_json({"days": days, **told}))
+        return 0
+    for line in _columns(("step", "entered", "went on", "sent back", "still there", "median days"), _step_cells(told)):
+        click.echo(line)
+    for one in told["reasons"]:
+        click.echo(
+            f"  {one['rounds']:,} sent back from {one['step']} by {one['by']}: {one['label'] or 'no reason given'}"
+        )
+    click.echo(f"{found.rounds:,} rounds began within {days} days")
+    return 0
+
+
 # ---------------------------------------------------------------------------------------------------------------------
+
+
+def _funnel_told(found: Funnel, labels: Mapping[str, ReasonCode]) -> dict[str, Any]:
+    return {
+        "rounds": found.rounds,
+        "steps": [
+            {
+                "step": one.name,
+                "entered": one.entered,
+                "went_on": one.went_on,
+                "sent_back": one.sent_back,
+                "still_there": one.waiting,
+                "median_days": None if one.median_days is None else round(one.median_days, 1),
+            }
+            for one in found.steps
+        ],
+        "reasons": [
+            {
+                "step": step,
+                "by": by,
+                "reason": code,
+                "label": labels[code].label if code is not None and code in labels else code,
+                "rounds": count,
+            }
+            for (step, by, code), count in found.reasons.items()
+        ],
+    }
+
+
+def _step_cells(told: Mapping[str, Any]) -> list[Sequence[str]]:
+    return [
+        (
+            one["step"],
+            f"{one['entered']:,}",
+            *(f"{one[name]:,} ({one[name] / max(1, one['entered']):.0%})" for name in ("went_on", "sent_back")),
+            f"{one['still_there']:,}",
+            "" if one["median_days"] is None else f"{one['median_days']}",
+        )
+        for one in told["steps"]
+    ]
+
+
+def _columns(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return a table as lines, its head bold."""
+    widths = [max(len(row[place]) for row in (head, *rows)) for place in range(len(head))]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in (head, *rows)]
+    return [click.style(lines[0].rstrip(), bold=True), *(line.rstrip() for line in lines[1:])]
 
 
 def _table(found: Sequence[BuyingBranch]) -> list[str]:
@@ -76,9 +158,7 @@ def _table(found: Sequence[BuyingBranch]) -> list[str]:
         )
         for one in found
     ]
-    widths = [max(len(row[place]) for row in (head, *cells)) for place in range(len(head))]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in (head, *cells)]
-    return [click.style(lines[0].rstrip(), bold=True), *(line.rstrip() for line in lines[1:])]
+    return _columns(head, cells)
 
 
 def _cell(text: str) -> str:

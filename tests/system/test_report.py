@@ -68,3 +68,19 @@ class TestReport:
             rows = list(csv.DictReader(stream))
         assert [row["ship_to"] for row in rows] == ["S1", "S2"]
         assert rows[1]["name"].startswith("'=cmd")
+
+
+@pytest.mark.usefixtures("process_as_before")
+def test_the_funnel_shows_where_leads_stand_and_why_they_came_back(
+    made: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (lead,) = made.leads()
+    words = {"Syncd_Decision__c": "rejected", "Syncd_Reason__c": "rej.too_early"}
+    made.salesforce.edit("Lead", lead["Id"], words)
+    made.settle()
+    said = say(capsys, "report", "funnel", "--config", str(made.config))
+    assert said.code == 0, said.err
+    assert "1 sent back from mql by sales: not ready to talk" in said.out
+    told = json.loads(say(capsys, "report", "funnel", "--config", str(made.config), "--json").out)
+    mql = next(one for one in told["steps"] if one["step"] == "mql")
+    assert (mql["entered"], mql["sent_back"], mql["still_there"]) == (1, 1, 0)
