@@ -236,6 +236,19 @@ class _Reader:
             )
 
     def _stages(self) -> list[Stage]:
+        found = self._steps()
+        gate = next((i for i, one in enumerate(found) if one.name == self.model.handoff.from_), -1)
+        for i, one in enumerate(found[: gate + 1]):
+            if one.when is not None and "handoff.passed" in one.when.references:
+                self._say(
+                    ("stages", i, "when"),
+                    f"'handoff.passed' is never true up to {self.model.handoff.from_!r}, from which leads are handed "
+                    f"over: nobody would reach {one.name!r}",
+                    "name what a lead must have, or hand over from an earlier stage",
+                )
+        return found
+
+    def _steps(self) -> list[Stage]:
         return [
             Stage(
                 name=one.name,

@@ -35,7 +35,7 @@ from syncd.stages.feedback import handoff_facts
 from syncd.stages.gate import check_handoff
 from syncd.stages.map import map_record
 from syncd.stages.merge import Said, changes_between, merge_values, sales_facts
-from syncd.stages.qualify import at_gate, score_lead, walk_ladder
+from syncd.stages.qualify import at_gate, climb, score_lead, walk_ladder
 from syncd.store import handoff
 from syncd.store.doubts import Doubt, load_doubts
 from syncd.store.waivers import in_force
@@ -209,7 +209,8 @@ def _decide_lead(
         if (state.refused, state.outcome) != (None, said_last):
             state = replace(state, refused=None, outcome=said_last)
     if verdict is not None and verdict.passed and batch.is_there(view):
-        state = replace(state, handed_at=now)
+        state, more = climb(definition, replace(state, handed_at=now), scope, now)
+        moves += more
     facts = handoff_facts(
         definition, view.id, values, scored, state, verdict, branch, view.touches, _crm_id(batch, view)
     )

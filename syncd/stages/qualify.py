@@ -52,8 +52,29 @@ def walk_ladder(
     state = _hear_sales(definition, state, moves, sales, decided_at, now)
     if state.stage == RECYCLED:
         state = _try_again(definition, state, moves, scope, fresh_evidence, now)
-    if definition.stage_order(state.stage or "") >= 0:
-        state = _climb(definition, state, moves, scope, now)
+    state, more = climb(definition, state, scope, now)
+    return state, moves + more
+
+
+def climb(definition: Definition, state: LeadState, scope: Mapping[str, Any], now: int) -> tuple[LeadState, list[Move]]:
+    """Move a lead up as far as the conditions hold.
+
+    Past the gate only those come who were handed over, or whom sales took up by itself.
+    """
+    moves: list[Move] = []
+    known = {
+        **scope,
+        "handoff.accepted": state.decision == "accepted",
+        "handoff.rejected": state.decision == "rejected",
+        "handoff.passed": state.handed_at is not None,
+    }
+    place = definition.stage_order(state.stage or "")
+    while 0 <= place < len(definition.stages) - 1 and not _is_held(definition, state):
+        place += 1
+        stage = definition.stages[place]
+        if stage.when is None or not stage.when.met(known):
+            break
+        state = _move(state, moves, stage.name, state.cycle, "syncd", now)
     return state, moves
 
 
@@ -152,18 +173,5 @@ def _try_again(
     )
 
 
-def _climb(
-    definition: Definition, state: LeadState, moves: list[Move], scope: Mapping[str, Any], now: int
-) -> LeadState:
-    known = {
-        **scope,
-        "handoff.accepted": state.decision == "accepted",
-        "handoff.rejected": state.decision == "rejected",
-        "handoff.passed": state.handed_at is not None,
-    }
-    place = definition.stage_order(state.stage or "")
-    for stage in definition.stages[place + 1 :]:
-        if stage.when is None or not stage.when.met(known):
-            break
-        state = _move(state, moves, stage.name, state.cycle, "syncd", now)
-    return state
+def _is_held(definition: Definition, state: LeadState) -> bool:
+    return at_gate(definition, state) and state.decision != "accepted"

@@ -333,6 +333,11 @@ BAD: dict[str, tuple[dict[str, str], str]] = {
         definition("from: mql", "from: mqll"),
         "definition.yaml:31:9: no stage 'mqll'; did you mean 'mql'?",
     ),
+    "a gate that waits for what comes after it": (
+        definition("when: in_market && score >= 50", "when: handoff.passed"),
+        "definition.yaml:28:23: 'handoff.passed' is never true up to 'mql', from which leads are handed over: nobody "
+        "would reach 'mql'; name what a lead must have, or hand over from an earlier stage",
+    ),
     "a requirement that is no field": (
         definition("[[email, phone]]", "[[email, fone]]"),
         "definition.yaml:32:22: no lead field 'fone'; did you mean 'phone'?",

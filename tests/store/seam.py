@@ -33,7 +33,7 @@ from syncd.lead.decision import Decision
 from syncd.mapping.loader import load
 from syncd.mapping.model import Mappings
 from syncd.pipeline import Brake, amend_fates, decide_batch, send_batch, settle_leftovers, store_decisions, take_in
-from syncd.store import handoff
+from syncd.store import handoff, intake
 from syncd.store.database import now_ms
 from syncd.store.tables import due, entity, intent, link, match_key, problem, record
 
@@ -92,8 +92,8 @@ Contact:
 ANN = {"email": "ann@plant.example", "lastname": "Smith", "company": "Plant", "budget": 5}
 
 
-def mappings(folder: Path) -> Mappings:
-    for name, text in {"definition": DEFINITION, "hub": HUB, "crm": CRM}.items():
+def mappings(folder: Path, **edited: str) -> Mappings:
+    for name, text in {"definition": DEFINITION, "hub": HUB, "crm": CRM, **edited}.items():
         (folder / f"{name}.yaml").write_text(text, encoding="utf-8")
     return load(folder, {"hub": "hubspot", "crm": "salesforce"})
 
@@ -151,7 +151,7 @@ class Seam:
     """One state, its mappings, and both systems; time stands still unless a test moves it."""
 
     def __init__(self, engine: Engine, folder: Path, clock: time_machine.Traveller) -> None:
-        self.engine = engine
+        self.engine, self.folder = engine, folder
         self.mappings = mappings(folder)
         self.crm, self.hub = Crm(), Crm()
         self.clock = clock
@@ -162,6 +162,13 @@ class Seam:
 
     def later(self, ms: int = MINUTE) -> None:
         self.clock.shift(ms / 1000)
+
+    def edit(self, **files: str) -> None:
+        """Go by these files from now on, and have every lead decided again."""
+        self.mappings = mappings(self.folder, **files)
+        known = dict.fromkeys(self.entities(), 2)
+        with self.engine.begin() as connection:
+            intake.mark_due(connection, known, self.now, "an edit")
 
     # --- intake
 
@@ -238,6 +245,11 @@ class Seam:
     def due(self) -> list[str]:
         """What may be looked at now."""
         return [one.entity for one in self.rows(due) if one.not_before <= self.now]
+
+    def state(self, one: str = "") -> dict[str, Any]:
+        """Where a lead stands; without its id the only one there is."""
+        (row,) = self.rows(entity, kind="lead", **({"id": one} if one else {}))
+        return dict(row.state)
 
     def values(self, one: str) -> dict[str, Any]:
         return dict(self.rows(entity, id=one)[0]._mapping["values"])
