@@ -6,6 +6,7 @@ Deciding to wait, park, pause or stop is the caller's business (syncd.daemon); a
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import PurePath
 
 
 class ConnectorError(Exception):
@@ -71,6 +72,25 @@ class ContractBroken(ConnectorError):
     """The system answered what its contract rules out, or we asked what it forbids: a defect to report."""
 
 
+def unexpected(system: str, where: str, error: Exception) -> ContractBroken:
+    """Return what is told of an exception that nobody foresaw; `where` is what was being read.
+
+    Its text may hold a value: only its name and place are told. It is the cause of what is returned.
+    """
+    place = ""
+    trace = error.__traceback__
+    while trace is not None:
+        place = f" at {PurePath(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}"
+        trace = trace.tb_next
+    one = ContractBroken(
+        f"{where} cannot be read, for a reason that syncd does not foresee ({type(error).__name__}{place}); look at "
+        f"what changed there, and report it with the log's line. It is tried again",
+        system=system,
+    )
+    one.__cause__ = error
+    return one
+
+
 def joined(found: Mapping[str, ConnectorError]) -> ConnectorError:
     """Make one error of those that single kinds of record met (kind -> error), so that the other kinds go on."""
     first = next((error for error in found.values() if not isinstance(error, Unavailable)), None)
@@ -81,4 +101,5 @@ def joined(found: Mapping[str, ConnectorError]) -> ConnectorError:
     else:
         one = ConfigProblem(words, system=first.system, request_id=first.request_id)
     one.kinds = tuple(found)
+    one.__cause__ = next((error.__cause__ for error in found.values() if error.__cause__ is not None), None)
     return one

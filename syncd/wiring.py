@@ -16,7 +16,7 @@ from sqlalchemy.engine import make_url
 from connectors import registry
 from connectors.contract import Destination, FieldInfo, FieldWanted, Source, unused_kinds
 from connectors.contract import FieldType as WireType
-from connectors.errors import ConfigProblem, ConnectorError
+from connectors.errors import ConfigProblem, ConnectorError, unexpected
 from syncd import config as config_files
 from syncd.config import Config, Problem, Problems
 from syncd.edits import passing
@@ -163,6 +163,9 @@ def find_problems(
             infos = _describe(source, used.kinds)
         except ConnectorError as error:
             problems.append(f"{place}: {named(name, error.message)}")
+            continue
+        except Exception as error:
+            problems.append(f"{place}: {named(name, unexpected(name, name, error).message)}")
             continue
         if seen is not None:
             seen[name] = infos

@@ -17,7 +17,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from connectors.contract import Capabilities, FieldInfo, FieldType, Page, Readiness, Reading, Record, Roll, Seen
-from connectors.errors import ConfigProblem, ConnectorError, Unavailable, joined
+from connectors.errors import ConfigProblem, ConnectorError, Unavailable, joined, unexpected
 from connectors.table import changes as finding
 from connectors.table import sheets
 from connectors.table.drop import Drop, Folder, Found, Sftp, SftpSettings
@@ -100,6 +100,8 @@ class FileSource:
                     problems += [one.message for one in rows.unfit.found.values()]
             except ConnectorError as problem:
                 problems.append(problem.message)
+            except Exception as error:
+                problems.append(self._unexpected(kind.kind, error).message)
         return Readiness(problems=tuple(dict.fromkeys(problems)), account=self.drop.address)
 
     def fields(self, kind: str) -> Sequence[FieldInfo]:
@@ -119,6 +121,10 @@ class FileSource:
                 yield from self._changes(reading)
             except (ConfigProblem, Unavailable) as error:
                 troubles[reading.kind] = error
+            except ConnectorError:
+                raise
+            except Exception as error:
+                troubles[reading.kind] = self._unexpected(reading.kind, error)
         if troubles:
             raise joined(troubles)
 
@@ -203,6 +209,9 @@ class FileSource:
         found = self._complete(kind) if found is None else found
         with self.drop.fetched(found) as paths:
             yield _Rows(self, kind, fields, list(zip(found, paths, strict=True)))
+
+    def _unexpected(self, kind: str, error: Exception) -> ConnectorError:
+        return unexpected(self.name, f"{self.name}, kind {kind}", error)
 
     def _kind(self, kind: str) -> TableKind:
         if kind not in self._kinds:
@@ -294,6 +303,11 @@ class _Rows:
             except _NoTime:
                 what = f"{at}: {self._kind.modified} is no ISO 8601 time"
                 self.unfit.unreadable(what, [found.name, line, *cells])
+                continue
+            except ConnectorError:
+                raise
+            except Exception as error:
+                self.unfit.unreadable(f"{at} cannot be read ({type(error).__name__})", [found.name, line])
                 continue
             yield row, line
         self._source.drop.still(found)

@@ -208,8 +208,11 @@ def json_value(value: Any) -> RawValue:
 
 
 def as_utc(value: datetime) -> datetime:
-    """Return the time in UTC; one without a zone is taken to be UTC."""
-    return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+    """Return the time in UTC; one without a zone is taken to be UTC, and so is one at the end of time."""
+    try:
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+    except OverflowError:  # 9999-12-31T23:59:59-05:00 has no UTC in Python's calendar
+        return value.replace(tzinfo=UTC)
 
 
 def utc_text(value: datetime) -> str:

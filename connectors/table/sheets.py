@@ -8,13 +8,13 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from datetime import datetime, time
 from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol
-from zipfile import BadZipFile
 
-from connectors.errors import ConfigProblem, Unavailable
+from connectors.errors import ConfigProblem, ConnectorError, Unavailable
 from connectors.table.rows import did_you_mean
 
 csv.field_size_limit(64 * 1024 * 1024)  # characters; the module's own limit of 128 KB refuses long notes
@@ -80,6 +80,20 @@ class _File:
             f"{self._where} cannot be read ({error.strerror}); check the path and its permissions. It is tried again",
             system=self._system,
         )
+
+    @contextmanager
+    def _whole(self, what: str) -> Iterator[None]:
+        """Let whatever a library throws at a damaged file be a problem of this file; `what` it is said to be."""
+        try:
+            yield
+        except ConnectorError:
+            raise
+        except OSError as error:
+            if error.errno is None:  # a library's own, of what it read
+                raise self.wrong(f"which is no {what} or is damaged") from error
+            raise self._unreadable(error) from error
+        except Exception as error:
+            raise self.wrong(f"which is no {what} or is damaged ({type(error).__name__})") from error
 
     def _check_names(self, names: Sequence[str], line: int) -> None:
         for place, name in enumerate(names):
@@ -173,25 +187,22 @@ class _Excel(_File):
     def _lines(self) -> Iterator[tuple[list[Any], int]]:
         try:
             import openpyxl
-            from openpyxl.utils.exceptions import InvalidFileException
         except ImportError as error:
             raise self._missing("excel") from error
-        try:
-            book = openpyxl.load_workbook(self._path, read_only=True, data_only=True)
-        except (BadZipFile, InvalidFileException, KeyError, ValueError, EOFError) as error:
-            raise self.wrong("which is no Excel workbook or is damaged") from error
-        except OSError as error:
-            raise self._unreadable(error) from error
-        try:
+        with (
+            self._whole("Excel workbook"),
+            self._path.open("rb") as file,
+            closing(openpyxl.load_workbook(file, read_only=True, data_only=True)) as book,
+        ):
             name = self._sheet or book.sheetnames[0]
             if name not in book.sheetnames:
                 raise self.wrong(
                     f"has no sheet {name}{did_you_mean(name, book.sheetnames)}; it has {', '.join(book.sheetnames)}"
                 )
-            for line, cells in enumerate(book[name].iter_rows(), 1):
+            sheet = book[name]
+            sheet.reset_dimensions()  # what the file says of its size may be older than its rows
+            for line, cells in enumerate(sheet.iter_rows(), 1):
                 yield [_excel_value(cell) for cell in cells], line
-        finally:
-            book.close()
 
 
 class _Parquet(_File):
@@ -207,22 +218,26 @@ class _Parquet(_File):
         line = 0
         with self._opened() as file:
             for batch in file.iter_batches(batch_size=1000):
-                for cells in zip(*(column.to_pylist() for column in batch.columns), strict=True):
+                for cells in zip(*map(self._cells, self.header, batch.columns), strict=True):
                     line += 1
                     yield cells, line
 
-    def _opened(self) -> Any:
+    def _cells(self, name: str, column: Any) -> Any:
         try:
-            import pyarrow as pa
+            return column.to_pylist()
+        except Exception as error:  # a time beyond the year 9999, a zone that nobody knows
+            raise self.wrong(
+                f"column {name} holds a {column.type} that cannot be read ({type(error).__name__})"
+            ) from error
+
+    @contextmanager
+    def _opened(self) -> Iterator[Any]:
+        try:
             import pyarrow.parquet as pq
         except ImportError as error:
             raise self._missing("parquet") from error
-        try:
-            return pq.ParquetFile(self._path)
-        except pa.ArrowInvalid as error:
-            raise self.wrong("which is no Parquet file or is damaged") from error
-        except OSError as error:
-            raise self._unreadable(error) from error
+        with self._whole("Parquet file"), pq.ParquetFile(self._path) as file:
+            yield file
 
 
 def _excel_value(cell: Any) -> Any:

@@ -19,7 +19,7 @@ import sqlalchemy as sa
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from connectors.contract import Capabilities, FieldInfo, FieldType, Page, Readiness, Reading, Record, Roll, Seen
-from connectors.errors import ConfigProblem, ConnectorError, joined
+from connectors.errors import ConfigProblem, ConnectorError, joined, unexpected
 from connectors.table import changes as finding
 from connectors.table.database import LOCKED, open_read_only
 from connectors.table.groups import Disagreement, check_rules, folded, joined_row
@@ -94,6 +94,8 @@ class SqlSource:
                 self._check_ids(kind)
             except ConnectorError as problem:
                 problems.append(problem.message)
+            except Exception as error:
+                problems.append(self._unexpected(kind.kind, error).message)
         notes: tuple[str, ...] = ()
         if self._engine.dialect.name not in LOCKED:
             notes = (f"{self.name}: syncd cannot lock this database against writing; use a user that may only read",)
@@ -117,6 +119,10 @@ class SqlSource:
                 yield from self._changes(reading)
             except ConfigProblem as error:
                 troubles[reading.kind] = error
+            except ConnectorError:
+                raise
+            except Exception as error:
+                troubles[reading.kind] = self._unexpected(reading.kind, error)
         if troubles:
             raise joined(troubles)
 
@@ -147,6 +153,9 @@ class SqlSource:
 
     def close(self) -> None:
         self._engine.dispose()
+
+    def _unexpected(self, kind: str, error: Exception) -> ConnectorError:
+        return unexpected(self.name, f"{self.name}, kind {kind}", error)
 
     def _kind(self, kind: str) -> TableKind:
         if kind not in self._kinds:

@@ -7,9 +7,10 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import SQLAlchemyError
 
 from connectors.contract import Page, Reading, Source
-from connectors.errors import ConfigProblem, ConnectorError, ReadingRests
+from connectors.errors import ConfigProblem, ConnectorError, ReadingRests, unexpected
 from syncd.daemon.accounts import Accounts
 from syncd.daemon.budgets import Budgets
 from syncd.daemon.creating import Creating
@@ -60,7 +61,12 @@ class Reader:
         source, started = self._sources[system], now_ms()
         before = calls_of(source)
         with self._running.unit():
-            news, error = self._read_around(system, source, started, whole)
+            try:
+                news, error = self._read_around(system, source, started, whole)
+            except SQLAlchemyError:  # our own state's: a source puts its database's into words
+                raise
+            except Exception as unforeseen:
+                news, error = 0, unexpected(system, system, unforeseen)
         self._budgets.settle(system, now_ms())
         if error is None or error.kinds:
             usage = source.usage() if hasattr(source, "usage") else None

@@ -15,9 +15,10 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import SQLAlchemyError
 
 from connectors.contract import Page, Source
-from connectors.errors import ConfigProblem, ConnectorError, ReadingRests, joined
+from connectors.errors import ConfigProblem, ConnectorError, ReadingRests, joined, unexpected
 from syncd.daemon.filling import Filler
 from syncd.edits.force import Running
 from syncd.mapping.model import KindMap, Mappings
@@ -102,6 +103,10 @@ class Sweeper:
                 found += self._sweep(kind_map, fields)
             except ConfigProblem as error:
                 troubles[kind] = error
+            except (ConnectorError, SQLAlchemyError, _Stopped):
+                raise
+            except Exception as error:
+                troubles[kind] = unexpected(system, f"{system} {kind}", error)
         if troubles:
             raise joined(troubles)
         return found

@@ -79,6 +79,7 @@ class Troubles:
                 kind=type(error).__name__,
                 reason=reason,
                 request_id=error.request_id,
+                exc_info=error.__cause__,
             )
         if _needs_a_person(error, told, times):
             when = f"at {from_ms(now_ms() + int(1000 * told)):%Y-%m-%d %H:%M} UTC"
@@ -102,6 +103,7 @@ class Troubles:
                 system=system,
                 kinds=names,
                 reason=reason,
+                exc_info=error.__cause__,
             )
         self._ask(
             system,

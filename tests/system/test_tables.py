@@ -9,8 +9,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 from support.commands import process_as_before, say
 from support.world import ROOT, World, laid_out
+
+from syncd.wiring import find_problems
 
 __all__ = ["process_as_before"]
 pytestmark = pytest.mark.usefixtures("process_as_before")
@@ -143,6 +146,58 @@ def test_a_truncated_file_deletes_no_branch_and_a_row_that_is_gone_is_noticed(sh
     put(shop.folder / "tables" / "ship-to.csv", "", OLD + 180)
     shop.cycle(sweeping=True)
     assert alive(shop) == 38
+
+
+def test_what_a_source_meets_unforeseen_is_told_once_and_stops_nothing_else(
+    shop: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In the inbox, in `status` and in the log with its place; `check` prints no traceback; it closes by itself."""
+    contact = shop.contact(email="bob.ray@works.example")
+    source = shop.work.sources["shop"]
+
+    def fails(*_: object) -> None:
+        raise RuntimeError("a value of somebody")
+
+    with monkeypatch.context() as patch, capture_logs() as logs:
+        for name in ("changes", "check", "ids"):
+            patch.setattr(source, name, fails)
+        for _ in range(2):
+            shop.cycle(sweeping=True)
+        assert [
+            one for one in find_problems(shop.app.config, shop.app.mappings, {"shop": source})[0] if "Runtime" in one
+        ]
+    (told,) = [one for one in shop.problems() if "shop cannot be used" in one]
+    assert "RuntimeError at test_tables.py" in told
+    assert [one for one in shop.problems() if "shop could not be swept" in one]
+    assert shop.work.health.snapshot()["shop"].trouble_kind == "ContractBroken"
+    (line,) = [one for one in logs if one.get("system") == "shop" and one["action"] == "pause"]
+    assert isinstance(line["exc_info"], RuntimeError)
+    assert "value of somebody" not in told
+    assert shop.told(contact)  # the CRMs went on
+    shop.work.troubles.forget()
+    shop.cycle(sweeping=True)
+    assert not [one for one in shop.problems() if "shop" in one]
+
+
+def test_a_damaged_workbook_beside_a_sound_file_is_told_and_the_file_is_read(
+    tmp_path: Path, sqlite_url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with with_files(tmp_path, sqlite_url, "shop") as made:
+        first = BRANCHES.replace("\nship_to:", "\nbad:").replace("ship-to.csv", "bad.xlsx").replace("shop/", "bad/")
+        (made.folder / "mappings" / "shop.yaml").write_text(first + BRANCHES.removeprefix("system: shop\n"))
+        (made.folder / "tables" / "bad.xlsx").write_bytes(b"PK no archive")
+        os.utime(made.folder / "tables" / "bad.xlsx", (OLD, OLD))
+        ship_to(made, 4)
+        with made.running():
+            made.cycle()
+            assert made.stored("shop") == {"ship_to": ["C1/001", "C1/002", "C1/003", "C1/004"]}
+            (told,) = [one for one in made.problems() if "bad.xlsx" in one]
+            assert "the other kinds go on" in told
+        said = say(capsys, "check", "--config", str(made.config))
+        assert said.code == 2
+        assert "bad.xlsx" in said.out + said.err
+        said = say(capsys, "status", "--config", str(made.config))
+        assert "bad.xlsx" in said.out
 
 
 def test_a_column_with_a_new_name_pauses_what_reads_it_and_nothing_else(
