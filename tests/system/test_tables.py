@@ -197,7 +197,7 @@ def test_a_damaged_workbook_beside_a_sound_file_is_told_and_the_file_is_read(
         assert said.code == 2
         assert "bad.xlsx" in said.out + said.err
         said = say(capsys, "status", "--config", str(made.config))
-        assert "bad.xlsx" in said.out
+        assert "1  mapping" in said.out
 
 
 def test_a_column_with_a_new_name_pauses_what_reads_it_and_nothing_else(
