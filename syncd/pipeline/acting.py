@@ -338,8 +338,9 @@ def _tell(
             connection,
             key="brake",
             kind="brake",
-            message=f"{len(held)} or more records would be created or emptied beyond the brakes of one run; they "
-            f"wait, nothing of them was written. Look with `syncd plan`, then let them through with `syncd approve`",
+            message=f"{len(held)} or more records would be created, overwritten or emptied beyond the brakes of one "
+            f"run; they wait, nothing of them was written. Look with `syncd plan`, then let them through with "
+            f"`syncd approve`",
             now=now,
         )
 
