@@ -127,9 +127,13 @@ class EngagementRule:
 
 @dataclass(frozen=True, kw_only=True)
 class Stage:
-    """One step of the ladder. `when` moves a lead up to it; a stage without one is entered by events only."""
+    """One step of the ladder. `when` moves a lead up to it; a stage without one is entered by events only.
+
+    `was`: what the step was called before.
+    """
 
     name: str
+    was: tuple[str, ...] = ()
     owner: str | None = None
     when: Condition | None = None
     within: timedelta | None = None

@@ -252,6 +252,7 @@ class _Reader:
         return [
             Stage(
                 name=one.name,
+                was=tuple(one.was),
                 owner=one.owner,
                 when=self._condition(one.when, ("stages", i, "when")),
                 within=one.within.limit if one.within else None,
@@ -274,6 +275,12 @@ class _Reader:
             self._say(
                 ("stages", len(stages) - 1 - stages[::-1].index(name), "name"), f"stage {name!r} twice", "rename one"
             )
+        before = [(i, n, name) for i, stage in enumerate(model.stages) for n, name in enumerate(stage.was)]
+        for place, (i, n, name) in enumerate(before):
+            path: Path_ = ("stages", i, "was", n) if isinstance(self._raw_was(i), list) else ("stages", i, "was")
+            if name in stages or name in [other for _, _, other in before[:place]]:
+                hint = "a lead on it can stand in one place only; delete it here"
+                self._say(path, f"{name!r} is another step, or was one", hint)
         if model.handoff.from_ not in stages:
             self._say(("handoff", "from"), f"no stage {model.handoff.from_!r}", nearest(model.handoff.from_, stages))
         lists: list[tuple[Path_, list[str]]] = [
@@ -284,6 +291,9 @@ class _Reader:
             for i, fact in enumerate(facts):
                 if fact not in model.lead:
                     self._say((*path, i), f"no lead field {fact!r}", nearest(fact, model.lead))
+
+    def _raw_was(self, step: int) -> Any:
+        return self.document.data["stages"][step].get("was")
 
     def _condition(self, text: str | None, path: Path_) -> Condition | None:
         return None if text is None else self._must(text, path)

@@ -205,6 +205,7 @@ class ScoreSection(Section):
 
 class StageSection(Section):
     name: Annotated[str, Field(pattern=f"^{NAME}$")]
+    was: OneOrMore = Field(default=[], description="what it was called before: who stands there stands here")
     owner: str | None = None
     when: Condition | None = None
     within: Annotated[

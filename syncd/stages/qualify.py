@@ -49,6 +49,12 @@ def walk_ladder(
     moves: list[Move] = []
     if state.stage is None:
         state = _move(state, moves, definition.stages[0].name, 1, "syncd", now)
+    place = _place_of(definition, state, scope, sales.get("sales_stage") or "", now)
+    if place != state.stage:
+        renamed = (state.stage or "") in definition.stages[definition.stage_order(place)].was
+        since = state.since if renamed else now
+        state = _move(state, moves, place, state.cycle, f"definition {definition.version}", now)
+        state = replace(state, since=since)
     state = _hear_sales(definition, state, moves, sales, decided_at, now)
     if state.stage == RECYCLED:
         state = _try_again(definition, state, moves, scope, fresh_evidence, now)
@@ -171,6 +177,25 @@ def _try_again(
         decided_at=None,
         retry_from=None,
     )
+
+
+def _place_of(definition: Definition, state: LeadState, scope: Mapping[str, Any], said: str, now: int) -> str:
+    """Return where a lead stands on this ladder, which may be another than the one it climbed.
+
+    Who is past the gate was handed over, or is there by a word of sales; `said`: the stage that sales moved it to.
+    """
+    stage = state.stage or ""
+    if stage in (RECYCLED, DISQUALIFIED):
+        return stage
+    here = next((one.name for one in definition.stages if stage == one.name or stage in one.was), None)
+    if here is None:
+        lowest = definition.stages[0].name if state.handed_at is None else definition.handoff_from
+        here = climb(definition, replace(state, stage=lowest), scope, now)[0].stage or lowest
+    gate = definition.stage_order(definition.handoff_from)
+    by_sales = state.decision == "accepted" or definition.stage_order(said) > gate
+    if definition.stage_order(here) > gate and state.handed_at is None and not by_sales:
+        return definition.handoff_from
+    return here
 
 
 def _is_held(definition: Definition, state: LeadState) -> bool:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
+from small_world import FILES, OURS, PROPERTIES, SmallWorld, compiled
 
 from syncd.edits.difference import Edit
 from syncd.edits.effects import Risk
@@ -51,3 +53,15 @@ def test_approval_is_offered_only_where_it_can_be_had(said: dict[str, bool]) -> 
     assert (f"syncd approve {plan.id}" in text, f"syncd plan {plan.id}" in text) == (not said, "kept" not in said)
     assert "is planned anew once that was read" in text
     assert "the daemon puts it in force" not in text
+
+
+def test_a_plan_shows_whom_an_edit_of_the_ladder_moves(template: Path, tmp_path: Path) -> None:
+    world = SmallWorld.begin(template, tmp_path / "state.db", FILES)
+    said = {"email": "a@x.example", "lastname": "Ray", "company": "Ax", "employees": "500"}
+    world.hears("hub", "contacts", {"51": {**dict.fromkeys((*OURS, *PROPERTIES)), **said}})
+    world.settle()
+    edited = FILES["definition.yaml"].replace("name: mql", "name: conviction").replace("from: mql", "from: conviction")
+    plan = world.plan(compiled({**FILES, "definition.yaml": edited}))
+    assert plan.totals[Risk.MOVED.value] == 1
+    assert [(one.old, one.new) for one in plan.effects if one.risk is Risk.MOVED] == [("mql", "conviction")]
+    world.engine.dispose()

@@ -338,6 +338,11 @@ BAD: dict[str, tuple[dict[str, str], str]] = {
         "definition.yaml:28:23: 'handoff.passed' is never true up to 'mql', from which leads are handed over: nobody "
         "would reach 'mql'; name what a lead must have, or hand over from an earlier stage",
     ),
+    "a step that was another that is still there": (
+        definition("{name: won}", "{name: won, was: [sold, mql]}"),
+        "definition.yaml:29:29: 'mql' is another step, or was one; a lead on it can stand in one place only; delete it "
+        "here",
+    ),
     "a requirement that is no field": (
         definition("[[email, phone]]", "[[email, fone]]"),
         "definition.yaml:32:22: no lead field 'fone'; did you mean 'phone'?",

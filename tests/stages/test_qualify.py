@@ -88,7 +88,7 @@ def test_no_step_is_skipped() -> None:
 
 
 def test_a_step_without_a_condition_is_not_climbed() -> None:
-    state, moves = walk(replace(FRESH, stage="sql"), {"score": 99, "budget": 1})
+    state, moves = walk(replace(HANDED, stage="sql"), {"score": 99, "budget": 1})
     assert (state.stage, moves) == ("sql", [])
 
 
