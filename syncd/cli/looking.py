@@ -60,11 +60,12 @@ def explain(config: Path, as_json: bool, lead: str, field: str | None) -> int:
 @click.option("--limit", default=50, show_default=True)
 def refusals(config: Path, as_json: bool, who: str | None, fact: str | None, limit: int) -> int:
     """List handoffs refused now, with the facts that are missing and who can fill each."""
-    from syncd.store.figures import open_refusals
+    from syncd.store.figures import count_unmade, open_refusals
 
     app = open_app(config)
     with app.engine.execution_options(syncd_reads_only=True).connect() as connection:
         found = open_refusals(connection, limit, who=who, fact=fact)
+        unmade = count_unmade(connection)
     rows = [{"lead": row.lead, "cycle": row.cycle, "since": moment(row.at), "lacking": row.facts} for row in found]
     if as_json:
         click.echo(dump_json(rows))
@@ -72,6 +73,8 @@ def refusals(config: Path, as_json: bool, who: str | None, fact: str | None, lim
     for row in rows:
         lacking = "; ".join(f"{f['label']}: {f['lack']} ({f['who']} can fill it)" for f in row["lacking"])
         click.echo(f"{row['lead']}  since {row['since']}  {lacking}")
+    for why, count in unmade.items():
+        click.echo(f"{count} complete; not made: {why}")
     click.echo(f"{len(rows)} refused" if rows else "nothing is refused")
     return 1 if rows else 0
 

@@ -77,12 +77,13 @@ def show(config: Path, as_json: bool, number: int) -> int:
 @click.argument("number", type=int)
 @click.argument("candidate", required=False)
 def accept(config: Path, number: int, candidate: str | None) -> int:
-    """Answer question NUMBER: it belongs to CANDIDATE (1, 2 or an id), or is the same person; to no other shown."""
+    """Answer question NUMBER: it belongs to CANDIDATE (1, 2 or an id), is the same person, or is made in the CRM."""
     from syncd.pipeline import reviewing
 
     def say(connection: Connection, found: Review, now: int) -> str:
         side = reviewing.accept(connection, found, candidate, getpass.getuser(), now)
-        return f"{found.who.id} {_is(found)} {side.id} ({side.record}); undo: syncd review undo {number}"
+        is_so = "is made in the CRM" if found.making else f"{_is(found)} {side.id} ({side.record})"
+        return f"{found.who.id} {is_so}; undo: syncd review undo {number}"
 
     return _answer(open_app(config), number, say)
 
@@ -92,12 +93,13 @@ def accept(config: Path, number: int, candidate: str | None) -> int:
 @click.argument("number", type=int)
 @click.argument("candidate", required=False)
 def reject(config: Path, number: int, candidate: str | None) -> int:
-    """Answer question NUMBER: not CANDIDATE (the first); another may still be asked about."""
+    """Answer question NUMBER: not CANDIDATE (the first), or not made; another may still be asked about."""
     from syncd.pipeline import reviewing
 
     def say(connection: Connection, found: Review, now: int) -> str:
         side = reviewing.reject(connection, found, candidate, getpass.getuser(), now)
-        return f"{found.who.id} {_is_not(found)} {side.id} ({side.record}); undo: syncd review undo {number}"
+        is_not = _NOT_MADE if found.making else f"{_is_not(found)} {side.id} ({side.record})"
+        return f"{found.who.id} {is_not}; undo: syncd review undo {number}"
 
     return _answer(open_app(config), number, say)
 
@@ -111,7 +113,8 @@ def neither(config: Path, number: int) -> int:
 
     def say(connection: Connection, found: Review, now: int) -> str:
         reviewing.reject_all(connection, found, getpass.getuser(), now)
-        return f"{found.who.id} {_is_not(found)} any of those shown; undo: syncd review undo {number}"
+        is_not = _NOT_MADE if found.making else f"{_is_not(found)} any of those shown"
+        return f"{found.who.id} {is_not}; undo: syncd review undo {number}"
 
     return _answer(open_app(config), number, say)
 
@@ -152,6 +155,8 @@ def review_words(found: Review) -> str:
 
 
 _KEYS = "[a]ccept the first, [1] [2] accept that one, [r]eject the first, [n]either, [s]kip, [q]uit"
+_KEYS_OF_MAKING = "[a]ccept: it is made, [r]eject: it is not, [s]kip, [q]uit"
+_NOT_MADE = "is not made in the CRM"
 
 
 def _is(found: Review) -> str:
@@ -213,7 +218,7 @@ def _one(app: App, number: int, where: str) -> str:
             found = reviewing.read_review(connection, app.mappings, number, now_ms())
         except reviewing.NoQuestion:
             return ""  # settled while the one before was looked at
-    click.echo(f"\n{review_words(found)}\n({where}) {_KEYS}")
+    click.echo(f"\n{review_words(found)}\n({where}) {_KEYS_OF_MAKING if found.making else _KEYS}")
     places = [str(place) for place in range(1, len(found.candidates) + 1)]
     key = ""
     while key not in ("a", "r", "n", "s", "q", *places):

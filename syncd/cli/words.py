@@ -10,6 +10,7 @@ from syncd.lead.decision import Origin, Write
 from syncd.lead.definition import EntityKind
 from syncd.mapping.model import Mappings, Method
 from syncd.preview import Story
+from syncd.store.pairings import MAKING
 
 
 def story_json(story: Story, mappings: Mappings) -> dict[str, Any]:
@@ -83,6 +84,8 @@ def story_json(story: Story, mappings: Mappings) -> dict[str, Any]:
 
 
 def _said(entity: str, row: Mapping[str, Any]) -> str:
+    if row["about"] == MAKING:
+        return f"is {'' if row['same'] else 'not '}made in the CRM"
     if row["about"] != EntityKind.LEAD.value:
         return f"{'belongs' if row['same'] else 'does not belong'} to {row['about']} {row['candidate']}"
     other = row["candidate"] if row["entity"] == entity else row["entity"]
@@ -158,6 +161,7 @@ def status_words(told: Mapping[str, Any]) -> str:
     lines += ["", "leads"]
     for label, name in _LEAD_LINES:
         lines.append(f"  {told[name]:7,}  {label}")
+    lines += [f"  {count:7,}  complete; not made: {why}" for why, count in told["unmade"].items()]
     lines += ["", "by stage", *(f"  {count:7,}  {stage or '(none yet)'}" for stage, count in told["stages"].items())]
     if told["refusals"]:
         lines += ["", "refused for"]

@@ -11,7 +11,7 @@ from connectors.contract import Destination, Source, unused_kinds
 from syncd.daemon.drift import Drift
 from syncd.edits.force import Running
 from syncd.lead.definition import EntityKind
-from syncd.mapping.model import Create, KindMap
+from syncd.mapping.model import KindMap
 from syncd.pipeline.succession import RANK
 from syncd.store import handoff, intake
 
@@ -40,9 +40,7 @@ class Creating:
         if system not in self._destinations or system not in systems:
             return []
         unused = unused_kinds(self._sources[system])
-        return [
-            one for one in systems[system].kinds.values() if one.create is Create.ALLOWED and one.kind not in unused
-        ]
+        return [one for one in systems[system].kinds.values() if one.makes and one.kind not in unused]
 
     def waits_for(self, connection: Connection, system: str) -> bool:
         """Return whether anything waits to be made there, which takes a fresh look at what is there."""

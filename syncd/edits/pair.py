@@ -18,7 +18,7 @@ from syncd.edits.tally import Closer, Tally
 from syncd.lead.decision import Decision
 from syncd.lead.definition import EntityKind
 from syncd.mapping.gaps import Gap, Gaps, narrow
-from syncd.mapping.model import Create, Mappings
+from syncd.mapping.model import Mappings
 from syncd.mapping.owners import bind, people_of
 from syncd.pipeline import Stored, decide_stored, load_stored, once_made
 from syncd.store import people, systems
@@ -114,7 +114,7 @@ def made_by(mappings: Mappings, gaps: Gaps) -> list[tuple[str, str]]:
     found = []
     for one in (one for kind in EntityKind for one in mappings.of_entity(kind)):
         gap = gaps.get((one.system, one.kind), Gap())
-        if one.create is Create.ALLOWED and not (gap.creates or gap.whole):
+        if one.makes and not (gap.creates or gap.whole):
             found.append((one.system, one.kind))
     return found
 

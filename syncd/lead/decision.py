@@ -19,8 +19,9 @@ class Fate(StrEnum):
     HANDED_OVER = "handed over"  # a complete lead was created in the CRM, or handed over on the record it had there
     UPDATED = "updated"  # something was written, nothing handed over
     UNCHANGED = "unchanged"  # every side already holds what it should
+    COMPLETE = "complete"  # the gate says yes, and nothing is made: so the mapping or a person says
     REFUSED = "refused"  # the gate says no; what is missing stands on the contact
-    REVIEW = "review"  # a person must say who this is
+    REVIEW = "review"  # a person must say who this is, or whether it is made
     REJECTED = "rejected"  # a system refuses the record as it is
     DEFERRED = "deferred"  # a system could not take it now; it is tried again
     HELD = "held"  # a brake holds it until it is approved
@@ -171,6 +172,7 @@ class LeadState:
     seen_decision: str | None = None  # the last sales entry acted on, so that it acts once
     outcome: str | None = None  # the latest verdict of this cycle: refused or passed
     refused: str | None = None  # the refusal in force, in words
+    unmade: str | None = None  # why nothing is made of it in the CRM though it is complete, in words
     waived: str | None = None  # what lacked when the gate let it pass, and who said so, in words
 
     @staticmethod

@@ -279,7 +279,8 @@ HANDOFF_FACTS: Mapping[str, FieldType] = {
     "score_why": FieldType.TEXT,
     "in_market": FieldType.BOOLEAN,
     "market": FieldType.TEXT,
-    "handoff_status": FieldType.TEXT,  # not due | refused | handed over | accepted | rejected | recycled | disqualified
+    # not due | refused | complete; not made: ... | handed over | accepted | rejected | recycled | disqualified
+    "handoff_status": FieldType.TEXT,
     "refusal": FieldType.TEXT,  # the refusal in words; empty when nothing is missing
     "waived": FieldType.TEXT,  # what lacks and a person let pass, with name and reason
     "handed_over_at": FieldType.DATETIME,

@@ -84,12 +84,22 @@ class KindCompiler:
 
     def _check_section(self, section: KindSection, path: Path_, entity: EntityKind, create: Create) -> None:
         if create is Create.NEVER and section.create_when is not None:
-            self.say(self.document.place((*path, "create_when")), "create_when, but create is never", "create: allowed")
+            self.say(
+                self.document.place((*path, "create_when")),
+                "create_when, but create is never",
+                "delete it, or create: allowed",
+            )
         if create is not Create.NEVER and section.key is None:
             self.say(
                 self.document.place((*path, "create")),
                 "creating needs 'key', the unique field that holds our key",
                 "without it a repeated create could make a second record",
+            )
+        if create is Create.REVIEW and entity is not EntityKind.LEAD:
+            self.say(
+                self.document.place((*path, "create")),
+                f"a person is asked of leads only, and this kind is {entity.value}",
+                "create: allowed, or never",
             )
         if section.touches and entity is not EntityKind.LEAD:
             self.say(self.document.place((*path, "touches")), f"touches on a kind that is {entity.value}", "is: lead")

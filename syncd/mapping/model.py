@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 from syncd.config.yaml import Place, Problem, Problems
-from syncd.lead.definition import Condition, Definition, EntityKind, FieldType
+from syncd.lead.definition import SALES_FACTS, Condition, Definition, EntityKind, FieldType
 from syncd.mapping.files import NO_FILES, FileSet
 
 __all__ = [
@@ -209,6 +209,21 @@ class KindMap:
     touches: Sequence[TouchMap] = ()
     table: Mapping[str, Any] = field(default_factory=dict)  # sql and files: query or file, id, modified, ...
 
+    @property
+    def makes(self) -> bool:
+        """Whether such records may be made, be it only once a person said so."""
+        return self.create is not Create.NEVER
+
+    @property
+    def of_sales(self) -> bool:
+        """Whether leads are handed over to its system: it may make them, bears our key, or hears what sales decides.
+
+        Another word of sales says so too, unless it is read where refusals are told: that is marketing's.
+        """
+        heard = {one.name for one in self.fields.values() if one.read is not None} & SALES_FACTS.keys()
+        told = any(one.name == "refusal" for one in self.fields.values())
+        return self.makes or self.key is not None or "sales_decision" in heard or (bool(heard) and not told)
+
     @cached_property
     def readers(self) -> Sequence[tuple[str, ReadField]]:
         """Our fields that are read from this kind, and how."""
@@ -327,8 +342,13 @@ class Mappings:
 
     @cached_property
     def crm(self) -> frozenset[str]:
-        """The systems that leads are handed over to: those where a lead may be created."""
-        return frozenset(one.system for one in self.of_entity(EntityKind.LEAD) if one.create is Create.ALLOWED)
+        """The systems that leads are handed over to, whether or not the mapping makes any there."""
+        return frozenset(one.system for one in self.of_entity(EntityKind.LEAD) if one.of_sales)
+
+    @cached_property
+    def asks_to_make(self) -> bool:
+        """Whether a person is asked before a lead is made."""
+        return any(one.create is Create.REVIEW for one in self.of_entity(EntityKind.LEAD))
 
     @cached_property
     def _by_entity(self) -> Mapping[EntityKind, Sequence[KindMap]]:

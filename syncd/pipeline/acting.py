@@ -314,9 +314,11 @@ def _tell(
     asked = {one.entity for one in decisions if one.asks}
     settled = handoff.with_problems(connection, [one.entity for one in decisions if one.entity not in asked])
     inbox.close_problems(
-        connection, entities=sorted(settled), kinds=("value does not fit", "conflict", "deleted", "oscillates", "waits")
+        connection,
+        entities=sorted(settled),
+        kinds=("value does not fit", "conflict", "deleted", "oscillates", "waits", "create"),
     )
-    inbox.close_problems(connection, entities=sorted(asked), kinds=("waits",))
+    inbox.close_problems(connection, entities=sorted(asked), kinds=("waits", "create"))
     for system in systems if settled else ():
         wanted = {one.entity for one in decisions if any(write.system == system for write in one.writes)}
         unwanted = settled - wanted - set(held) - {one.entity for one in decisions if one.fate is Fate.DEFERRED}

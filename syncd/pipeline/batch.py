@@ -22,7 +22,7 @@ from syncd.pipeline.resembling import Near, look_around
 from syncd.stages.enrich import rules_of
 from syncd.stages.match import Key
 from syncd.stages.merge import Said
-from syncd.store import handoff, intake
+from syncd.store import handoff, intake, pairings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +38,7 @@ class Batch:
     waivers: Mapping[str, Sequence[Waiver]] = field(default_factory=dict)  # lead -> those in force
     near: Near = field(default_factory=Near)  # what resembles whom, and what people said of that
     people: People = field(default_factory=People)  # who may be whom
+    made: Mapping[str, bool] = field(default_factory=dict)  # lead -> whether a person said that it is made in the CRM
 
     @property
     def crm(self) -> frozenset[str]:
@@ -129,7 +130,8 @@ def with_related(
     if not shown_only or any(map(batch.may_wait, views)):
         people = look_for_people(connection, views, values, batch.mappings.definition.placeholders)
     related = handoff.load_related(connection, ids | near.ids | people.ids)
-    return replace(batch, holders=holders, near=near, people=people, related={**related, **people.here})
+    made = pairings.said_of_making(connection, [view.id for view in views]) if batch.mappings.asks_to_make else {}
+    return replace(batch, holders=holders, near=near, people=people, related={**related, **people.here}, made=made)
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -28,6 +28,7 @@ from syncd.lead.definition import SALES_FACTS, EntityKind, Merge
 from syncd.mapping.model import BadValue, Create, FieldMap, KindMap, Mappings
 from syncd.pipeline.batch import Batch, with_references, with_related
 from syncd.pipeline.doubles import ask_before_creating, find_doubles
+from syncd.pipeline.making import ASKED, ask_whether_to_make, may_be_made, why_not_made
 from syncd.pipeline.placing import fill_from_account, place_branch, place_lead
 from syncd.pipeline.unanswered import keep, own_up
 from syncd.stages.deliver import plan_create, plan_update
@@ -215,7 +216,14 @@ def _decide_lead(
         definition, view.id, values, scored, state, verdict, branch, view.touches, _crm_id(batch, view)
     )
     passed = bool(facts["handoff.passed"]) and not alone
-    waiting = passed and state.handed_at is None and bool(batch.crm)
+    buried = passed and _buried(batch, view)
+    unmade = None
+    if passed and state.handed_at is None and not buried:
+        unmade = why_not_made(batch, view, {**values, **facts})
+    if unmade is not None:
+        facts["handoff_status"] = f"complete; not made: {unmade}"
+    state = replace(state, unmade=unmade)
+    waiting = passed and state.handed_at is None and unmade is None
     # An owner whom nobody knows is written nowhere, and no record is made that would fall to somebody else.
     unknown = {name: BadValue(bad[name]) for name in batch.mappings.owner_names if name in bad}
     held = {**values, **unknown, **facts}
@@ -225,7 +233,9 @@ def _decide_lead(
         view = replace(view, in_review=True)
     writes, reads, asks = _plan(batch, view, held, provenance, allowed=passed, waiting=waiting)
     asks += [waits] if waits is not None else []
-    if passed and _buried(batch, view):
+    if waits is None and unmade == ASKED:
+        asks.append(ask_whether_to_make(batch, view))
+    if buried:
         asks.append(_ask_buried(batch, view))
     spoke = (state.outcome, state.refused, state.cycle) != (before.outcome, before.refused, before.cycle)
     return _sum_up(
@@ -366,7 +376,7 @@ def _plan_creates(batch: Batch, view: EntityView, values: Mapping[str, Any]) -> 
     writes: list[Write] = []
     asks: list[Ask] = []
     for kind_map in batch.mappings.of_entity(view.kind):
-        if kind_map.system in there or kind_map.create is not Create.ALLOWED:
+        if kind_map.system in there or not may_be_made(batch, view, kind_map):
             continue
         if (kind_map.system, kind_map.kind) not in batch.may_create:
             continue
@@ -442,4 +452,6 @@ def _fate_at_gate(
         return Fate.HANDED_OVER
     if any(ask.kind == "deleted" for ask in asks):
         return Fate.GONE
+    if state.unmade is not None:
+        return Fate.REVIEW if any(ask.kind == "create" for ask in asks) else Fate.COMPLETE
     return Fate.REJECTED if asks else Fate.DEFERRED

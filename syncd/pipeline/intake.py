@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from connectors.contract import Page, Record
 from syncd.lead.decision import EntityView
 from syncd.lead.definition import EntityKind
-from syncd.mapping.model import Create, KindMap, Mappings
+from syncd.mapping.model import KindMap, Mappings
 from syncd.pipeline.succession import RANK, follow_conversions, follow_merges, tell_twins
 from syncd.stages.map import map_keys
 from syncd.stages.match import LONE, RELATING, SHARED, Key, Linked, Several, keys_of, match_record, nowhere
@@ -209,7 +209,7 @@ def _ask_who(
     connection: Connection, mappings: Mappings, kind_map: KindMap, one: News, several: Several, now: int
 ) -> None:
     """Put an ambiguous record in the inbox; where it could lead to a second CRM record, its candidates wait too."""
-    blocks = any(k.create is Create.ALLOWED for k in mappings.of_entity(kind_map.entity) if k.system == kind_map.system)
+    blocks = any(k.makes for k in mappings.of_entity(kind_map.entity) if k.system == kind_map.system)
     record = f"{kind_map.system} {kind_map.kind} {one.record.id}"
     for entity in several.entities:
         inbox.open_problem(

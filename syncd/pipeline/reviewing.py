@@ -37,13 +37,20 @@ class Side:
 
 @dataclass(frozen=True, kw_only=True)
 class Review:
-    """A question as it stands now. `candidates`: the likeliest first, each with what speaks for and against it."""
+    """A question as it stands now. `candidates`: the likeliest first, each with what speaks for and against it.
+
+    None of them: it is asked whether this lead is made in the CRM.
+    """
 
     number: int
     kind: EntityKind
     about: EntityKind
     who: Side
     candidates: Sequence[tuple[Side, Likely]]
+
+    @property
+    def making(self) -> bool:
+        return not self.candidates
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,6 +108,9 @@ def accept(connection: Connection, review: Review, candidate: str | None, by: st
 
     A lead that is the same person as one may be the same as another, too: of that nothing is said.
     """
+    if review.making:
+        _let_make(connection, review, True, by, now)
+        return review.who
     if candidate is None and len(review.candidates) > 1:
         raise NoQuestion(
             f"question {review.number} has {len(review.candidates)} candidates; say which: 1 or 2, or an id"
@@ -113,12 +123,18 @@ def accept(connection: Connection, review: Review, candidate: str | None, by: st
 
 def reject(connection: Connection, review: Review, candidate: str | None, by: str, now: int) -> Side:
     """Remember that it does not belong to this candidate (None: the likeliest); the others stay to be asked about."""
+    if review.making:
+        _let_make(connection, review, False, by, now)
+        return review.who
     refused = _candidate(review, candidate)
     _remember(connection, review, {refused.id: False}, by, now)
     return refused
 
 
 def reject_all(connection: Connection, review: Review, by: str, now: int) -> None:
+    if review.making:
+        _let_make(connection, review, False, by, now)
+        return
     _remember(connection, review, {side.id: False for side, _ in review.candidates}, by, now)
 
 
@@ -140,6 +156,8 @@ def undo(connection: Connection, number: int, now: int) -> int:
 
 def asked_words(review: Review) -> str:
     """Return the question in words."""
+    if review.making:
+        return "is this lead made in the CRM?"
     if review.about is EntityKind.LEAD:
         return "is this lead the same person?"
     return f"to which {review.about.value} does this {review.kind.value} belong?"
@@ -147,10 +165,13 @@ def asked_words(review: Review) -> str:
 
 # ---------------------------------------------------------------------------------------------------------------------
 
-_KINDS = ("match", "person")  # of problems that are answered in review
+_KINDS = ("match", "person", "create")  # of problems that are answered in review
 
 
 def _asked_now(kind: str, decision: Decision) -> Question | None:
+    if kind == "create":
+        asked = any(ask.kind == "create" for ask in decision.asks)
+        return Question(about=EntityKind.LEAD, candidates=()) if asked else None
     return who_is_it(decision.entity, decision.doubles) if kind == "person" else decision.question
 
 
@@ -193,6 +214,15 @@ def _candidate(review: Review, named: str | None) -> Side:
         if named.upper() == one.id or named == one.record.rpartition(" ")[2]:
             return one
     raise NoQuestion(f"{named!r} is no candidate of question {review.number}; give a number from 1 to {len(sides)}")
+
+
+def _let_make(connection: Connection, review: Review, yes: bool, by: str, now: int) -> None:
+    serialise_intake(connection)
+    lead = review.who.id
+    said = {"entity": lead, "candidate": lead, "about": pairings.MAKING, "same": yes}
+    pairings.save_said(connection, [{**said, "problem": review.number, "by": by, "at": now}])
+    inbox.close_problems(connection, entities=[lead], kinds=("create",))
+    intake.mark_due(connection, {lead: RANK[EntityKind.LEAD]}, now, "a person said whether it is made")
 
 
 def _remember(connection: Connection, review: Review, said: Mapping[str, bool], by: str, now: int) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 from syncd.lead.decision import Ask, Origin, Provenance, SourceRecord, Write, agreed_raw
 from syncd.lead.definition import HANDOFF_FACTS, EntityKind
 from syncd.lead.together import Together
-from syncd.mapping.model import ABSENT, BadValue, Conflict, Create, FieldMap, KindMap
+from syncd.mapping.model import ABSENT, BadValue, Conflict, FieldMap, KindMap
 
 # Written again so often within a day, somebody over there disagrees by machine.
 MOST_FLIPS = 5
@@ -97,8 +97,8 @@ def plan_update(
 def plan_create(
     kind_map: KindMap, entity: str, values: Mapping[str, Any], translate: Translate
 ) -> tuple[Write | None, list[Ask]]:
-    """Return the write that creates a record, if the mapping allows it and says under which key."""
-    if kind_map.create is not Create.ALLOWED or kind_map.key is None:
+    """Return the write that creates a record, if the mapping makes any and says under which key."""
+    if not kind_map.makes or kind_map.key is None:
         return None, []
     if kind_map.create_when is not None and not kind_map.create_when.met(values):
         return None, []

@@ -45,6 +45,14 @@ def count_leads(connection: Connection) -> list[Any]:
     return list(connection.execute(query.group_by(each.c.stage, each.c.handed, each.c.placed)))
 
 
+def count_unmade(connection: Connection) -> dict[str, int]:
+    """Return why complete leads are not made in the CRM, in words -> how many."""
+    why = entity.c.state["unmade"].as_string()
+    each = select(why.label("why")).where(entity.c.kind == EntityKind.LEAD.value, why.is_not(None)).subquery()
+    query = select(each.c.why, func.count()).group_by(each.c.why).order_by(func.count().desc(), each.c.why)
+    return {str(words): int(count) for words, count in connection.execute(query)}
+
+
 def count_entities(connection: Connection) -> dict[str, int]:
     """Return kind of entity -> number."""
     query = select(entity.c.kind, func.count()).group_by(entity.c.kind)

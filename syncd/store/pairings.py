@@ -11,6 +11,8 @@ from syncd.lead.definition import EntityKind
 from syncd.store.rows import chunks, insert_missing, upsert
 from syncd.store.tables import pairing
 
+MAKING = "create"  # what an answer is about that lets a lead be made in the CRM, or not; the lead is its own candidate
+
 Said = tuple[dict[tuple[str, EntityKind], tuple[str, str]], dict[str, frozenset[str]]]
 
 
@@ -21,7 +23,8 @@ def read_said(connection: Connection, entities: Sequence[str]) -> Said:
     if connection.execute(select(pairing.c.entity).limit(1)).first() is None:
         return yes, no  # nearly always
     for part in chunks(entities):
-        for row in connection.execute(select(pairing).where(pairing.c.entity.in_(part)).order_by(pairing.c.at)):
+        theirs = (pairing.c.entity.in_(part), pairing.c.about != MAKING)
+        for row in connection.execute(select(pairing).where(*theirs).order_by(pairing.c.at)):
             if row.same:
                 yes[(row.entity, EntityKind(row.about))] = (row.candidate, f"accepted in review by {row.by}")
             else:
@@ -39,6 +42,15 @@ def said_of_people(connection: Connection, leads: Sequence[str]) -> dict[str, di
         for row in connection.execute(select(pairing).where(pairing.c.about == EntityKind.LEAD.value, ours)):
             found.setdefault(row.entity, {})[row.candidate] = row.same
             found.setdefault(row.candidate, {})[row.entity] = row.same
+    return found
+
+
+def said_of_making(connection: Connection, leads: Sequence[str]) -> dict[str, bool]:
+    """Return lead -> whether a person said that it is made in the CRM."""
+    found: dict[str, bool] = {}
+    for part in chunks(leads):
+        query = select(pairing.c.entity, pairing.c.same).where(pairing.c.entity.in_(part), pairing.c.about == MAKING)
+        found.update((one, bool(same)) for one, same in connection.execute(query))
     return found
 
 
@@ -74,6 +86,7 @@ def hand_on(connection: Connection, keeper: str, others: Sequence[str]) -> None:
         for name in ("entity", "candidate"):
             row[name] = keeper if row[name] in others else row[name]
     connection.execute(delete(pairing).where(about))
-    rows = [row for row in rows if row["entity"] != row["candidate"]]  # two leads that are one now
+    # Two leads that are one now are not asked about any more.
+    rows = [row for row in rows if row["entity"] != row["candidate"] or row["about"] == MAKING]
     insert_missing(connection, pairing, [row for row in rows if not row["same"]])
     upsert(connection, pairing, [row for row in rows if row["same"]])

@@ -376,7 +376,8 @@ budget = Table(
 )
 
 # What people said of two that resemble each other: `entity` belongs to the account or branch `candidate`, is the same
-# person as the lead `candidate`, or (`same` false) neither. `problem` is the number of the question that was answered.
+# person as the lead `candidate`, or (`same` false) neither; about `create` it is said of the lead itself whether it is
+# made in the CRM. `problem` is the number of the question that was answered.
 # Deciding obeys it until it is undone.
 pairing = Table(
     "pairing",

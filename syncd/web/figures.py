@@ -105,6 +105,7 @@ class Figures:
     runs: tuple[RunFigures, ...]
     kept: Mapping[str, str] = field(default_factory=dict)  # system -> where it keeps branches, in words
     branches_written: Mapping[str, int] = field(default_factory=dict)  # system -> branches that syncd made there
+    unmade: Mapping[str, int] = field(default_factory=dict)  # why complete leads are not made in the CRM -> how many
 
     @property
     def troubled(self) -> tuple[SystemFigures, ...]:
@@ -138,6 +139,7 @@ def read_figures(engine: Engine, health: Health | None, now: int | None = None) 
             stages=dict(sorted(stages.items(), key=lambda one: (-one[1], one[0] or ""))),
             handed_over=sum(row.leads for row in leads if row.handed),
             refused=refused,
+            unmade=figures.count_unmade(connection),
             in_review=figures.count_in_review(connection),
             waiting=figures.count_waiting(connection),
             branches=kinds.get("branch", 0),

@@ -29,6 +29,8 @@ _DONE = {
     "accept": "Accepted.",
     "reject": "Rejected: the others may still be asked about.",
     "neither": "It is none of those shown.",
+    "made": "It is made in the CRM.",
+    "not made": "It is not made in the CRM.",
     "undo": "Taken back; it is decided again at the next handoff.",
 }
 
@@ -62,6 +64,7 @@ class ReviewAnswers:
     def judge(self, form: Form) -> Response:
         number = _number(form.get("number"))
         action, _, candidate = form.get("action").partition(" ")
+        done = action
         trouble, status = "", HTTPStatus.CONFLICT
         if not form.ours:
             trouble, status = (
@@ -74,23 +77,24 @@ class ReviewAnswers:
             trouble, status = "Say who answers; nothing was done.", HTTPStatus.BAD_REQUEST
         else:
             try:
-                self._answer(number, action, candidate, by)
+                done = self._answer(number, action, candidate, by)
             except NoQuestion as error:
                 trouble = str(error)
         if trouble:
             return self._page(number, Outcome(text=trouble, bad=True), by=form.get("by"), status=status)
-        told: dict[str, Any] = {"done": action, "was": number, "by": form.get("by")}
+        told: dict[str, Any] = {"done": done, "was": number, "by": form.get("by")}
         if action == "undo":
             told["number"] = number
         where = f"./?{urlencode(told)}#outcome"
         return RedirectResponse(where, HTTPStatus.SEE_OTHER, HEADERS)
 
-    def _answer(self, number: int, action: str, candidate: str, by: str) -> None:
+    def _answer(self, number: int, action: str, candidate: str, by: str) -> str:
+        """Return what was done, a word of `_DONE`."""
         running, now = self._desk.running(), now_ms()
         with self._desk.engine.begin() as connection:
             if action == "undo":
                 reviewing.undo(connection, number, now)
-                return
+                return action
             found = reviewing.read_review(connection, running, number, now)
             if action == "accept":
                 reviewing.accept(connection, found, candidate or None, by, now)
@@ -100,6 +104,9 @@ class ReviewAnswers:
                 reviewing.reject_all(connection, found, by, now)
             else:
                 raise NoQuestion(f"there is no answer {action!r}")
+        if not found.making:
+            return action
+        return "made" if action == "accept" else "not made"
 
     def _page(
         self, number: int, outcome: Outcome | None, *, by: str, was: int = 0, status: HTTPStatus = HTTPStatus.OK

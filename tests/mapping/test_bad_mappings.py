@@ -232,7 +232,7 @@ BAD: dict[str, tuple[dict[str, str], str]] = {
     ),
     "a condition for creates that never happen": (
         {"hubspot": HUBSPOT.replace("is: lead", "is: lead\n  create_when: has(email)")},
-        "hubspot.yaml:4:16: create_when, but create is never; create: allowed",
+        "hubspot.yaml:4:16: create_when, but create is never; delete it, or create: allowed",
     ),
     "a misspelt name in create_when": (
         {

@@ -254,7 +254,6 @@ def test_a_create_holds_every_known_field_and_our_key() -> None:
 
 @pytest.mark.parametrize("other", [
     {"create": Create.NEVER},
-    {"create": Create.REVIEW},
     {"key": None},
     {"create_when": NEVER},
 ])  # fmt: skip
