@@ -105,6 +105,15 @@ def read_moment(text: str, now: int) -> int:
     return to_ms(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
 
 
+def again_words(count: int) -> str:
+    """Say how many are decided again, and who does it."""
+    return (
+        f"{count:,} to be decided again: the daemon does it by itself, or `syncd once`"
+        if count
+        else "nothing to decide again"
+    )
+
+
 def dump_json(value: Any) -> str:
     import orjson
 

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 import click
 
 from syncd.cli.common import config_option, dump_json, json_option, moment, open_app
+
+LATEST = 3  # of each kind, where nobody asked for more
 
 
 @click.command(epilog="Example: syncd status --config config.yaml --json")
@@ -79,31 +84,53 @@ def refusals(config: Path, as_json: bool, who: str | None, fact: str | None, lim
     return 1 if rows else 0
 
 
-@click.command(epilog="Example: syncd problems --kind rejected")
+@click.command(epilog="Examples: syncd problems    syncd problems rejected    syncd problems --all --limit 1000")
 @config_option
 @json_option
-@click.option("--kind", help="Only this kind.")
-@click.option("--limit", default=200, show_default=True)
-def problems(config: Path, as_json: bool, kind: str | None, limit: int) -> int:
-    """List what needs a person, grouped by kind."""
-    from syncd.store.inbox import list_problems
+@click.argument("kind", nargs=-1)
+@click.option("--all", "whole", is_flag=True, help="List them all, of every kind.")
+@click.option("--limit", default=200, show_default=True, help="Of a list.")
+def problems(config: Path, as_json: bool, kind: tuple[str, ...], whole: bool, limit: int) -> int:
+    """Tell what needs a person: how many of each kind, with the latest; or all of one KIND."""
+    from syncd.store.inbox import count_problems, list_problems
 
+    name = " ".join(kind) or None
     app = open_app(config)
     with app.engine.execution_options(syncd_reads_only=True).connect() as connection:
+        counts = count_problems(connection)
+        if name is not None and name not in counts and not as_json:
+            there = f"; there are {', '.join(sorted(counts))}" if counts else ""
+            click.echo(f"no open problem of the kind {name!r}{there}")
+            return 0
+        listed = name is not None or whole or as_json
+        kinds = [name] if listed else sorted(counts, key=lambda one: (counts[one], one))
         # The name of a column may be of a kind of text that JSON does not take.
         rows = [
-            {str(name): value for name, value in row._mapping.items()}
-            for row in list_problems(connection, kind=kind, limit=limit)
+            {str(column): value for column, value in row._mapping.items()}
+            for one in kinds
+            for row in list_problems(connection, kind=one, limit=limit if listed else LATEST)
         ]
     if as_json:
         click.echo(dump_json(rows))
-        return 1 if rows else 0
-    group = None
-    for row in rows:
-        if row["kind"] != group:
-            group = row["kind"]
-            click.echo(click.style(f"{group}:", bold=True))
-        times = f" ({row['count']} times)" if row["count"] > 1 else ""
-        click.echo(f"  {row['id']:>5}  {moment(row['last_seen'])}  {row['message']}{times}")
-    click.echo(f"{len(rows)} open" if rows else "no open problems")
+    else:
+        _print_problems(rows, counts, listed=listed, of=counts.get(name, 0) if name else sum(counts.values()))
     return 1 if rows else 0
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def _print_problems(rows: Sequence[Mapping[str, Any]], counts: Mapping[str, int], *, listed: bool, of: int) -> None:
+    if not rows:
+        click.echo("no open problems")
+        return
+    for kind, group in groupby(rows, key=lambda row: str(row["kind"])):
+        told = list(group)
+        click.echo(click.style(f"{kind}: {counts[kind]:,}", bold=True))
+        for row in told:
+            times = f" ({row['count']} times)" if row["count"] > 1 else ""
+            click.echo(f"  {row['id']:>5}  {moment(row['last_seen'])}  {row['message']}{times}")
+        if not listed and len(told) < counts[kind]:
+            click.echo(f"         and {counts[kind] - len(told):,} more: syncd problems {kind}")
+    left = of - len(rows) if listed else 0
+    click.echo(f"{of:,} open" + (f", the latest {len(rows):,} of them shown (--limit)" if left else ""))

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from syncd.cli.common import config_option, dump_json, json_option, open_app, read_moment
+from syncd.cli.common import again_words, config_option, dump_json, json_option, open_app, read_moment
 
 
 @click.command(
@@ -43,7 +43,7 @@ def replay(
     if as_json:
         click.echo(dump_json({"due": count, "not_found": unknown}))
     else:
-        click.echo(f"{count} to be decided again by the next handoff" if count else "nothing to decide again")
+        click.echo(again_words(count))
         if unknown:
             click.echo(f"{unknown} of the problems are about no single lead, account or branch: mend their cause")
     return 0

@@ -56,7 +56,7 @@ def branches(config: Path, as_json: bool, days: int, everybody: bool, file: Path
         click.echo(f"... and {shown - limit:,} more; all of them with --csv FILE")
     click.echo(
         f"of {buying:,} branches shipped to since {since}, nobody is known at {unknown:,}"
-        + (f"; {unplaced:,} more belong to no account (syncd problems --kind match)" if unplaced else "")
+        + (f"; {unplaced:,} more belong to no account (syncd problems match)" if unplaced else "")
     )
     return 0
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from syncd.cli.common import config_option, dump_json, json_option, limits_of, moment, open_app
+from syncd.cli.common import again_words, config_option, dump_json, json_option, limits_of, moment, open_app
 
 if TYPE_CHECKING:
     from syncd.wiring import App
@@ -65,15 +65,22 @@ def approve(config: Path, as_json: bool, named: str | None, though_moved: bool) 
 @json_option
 @click.argument("version")
 @click.option("--write", is_flag=True, help="Also write its files into the mappings folder.")
-def rollback(config: Path, as_json: bool, version: str, write: bool) -> int:
+@click.option(
+    "--yes", "sure", is_flag=True, help="With --write: also over edits that were never in force; copies stay."
+)
+def rollback(config: Path, as_json: bool, version: str, write: bool, sure: bool) -> int:
     """Put VERSION in force again, at once; the files on disk stay as they are unless --write is given."""
     from syncd.edits.disk import patch, texts_on_disk, write_version
-    from syncd.edits.passing import NotPassed, find_version, roll_back
+    from syncd.edits.passing import NotPassed, find_version, never_in_force, refuse_to_overwrite, roll_back
     from syncd.edits.words import counted
 
     app = open_app(config)
     try:
         digest = find_version(app.engine, version)
+        on_disk, texts = texts_on_disk(app.config.mappings), _texts(app, digest)
+        edited = never_in_force(app.engine, on_disk, texts) if write else []
+        if edited and not sure:
+            raise NotPassed(refuse_to_overwrite(edited, "add --yes"))
         if digest != app.mappings.digest or not write:
             plan, due = roll_back(app.engine, digest, getpass.getuser(), app.batches)
             told: dict[str, Any] = {"version": digest, "leads": plan.totals["leads"], "looked_at_again": due}
@@ -81,17 +88,16 @@ def rollback(config: Path, as_json: bool, version: str, write: bool) -> int:
             told = {"version": digest, "leads": 0, "looked_at_again": 0}
     except NotPassed as error:
         raise click.ClickException(str(error)) from error
-    texts = _texts(app, digest)
-    difference = patch(texts_on_disk(app.config.mappings), texts)
+    difference = patch(on_disk, texts)
     if write:
-        told["wrote"] = write_version(app.config.mappings, texts)
+        told["wrote"] = write_version(app.config.mappings, texts, keep=edited)
     else:
         told["patch"] = difference
     if as_json:
         click.echo(dump_json(told))
         return 0
     leads, again = told["leads"], told["looked_at_again"]
-    click.echo(f"version {digest} is in force; {counted(leads, 'lead')} to change, {again:,} to be decided again")
+    click.echo(f"version {digest} is in force; {counted(leads, 'lead')} to change; {again_words(again)}")
     if write:
         click.echo(f"wrote {', '.join(told['wrote']) or 'nothing, the files were the same'}")
     elif difference:
@@ -127,36 +133,39 @@ def _approve_edit(app: App, named: str, as_json: bool, though_moved: bool) -> in
     if as_json:
         click.echo(dump_json({"approved": plan.id, "version": plan.target, "looked_at_again": due}))
     else:
-        click.echo(
-            f"plan {plan.id} is in force: version {plan.target}; {due:,} to be decided again by the next handoffs"
-        )
+        click.echo(f"plan {plan.id} is in force: version {plan.target}; {again_words(due)}")
     return 0
 
 
 def _list(app: App, as_json: bool) -> None:
-    from syncd.store.versions import list_reigns
+    from syncd.edits.history import read_history
 
     with app.engine.execution_options(syncd_reads_only=True).connect() as connection:
-        rows = list_reigns(connection)
+        chapters = read_history(connection)
     told = [
         {
-            "version": one.version,
-            "since": moment(one.at),
-            "how": one.how,
-            "by": one.by,
-            "plan": one.plan,
-            "before": one.previous,
+            "version": one.reign.version,
+            "since": moment(one.reign.at),
+            "how": one.reign.how,
+            "by": one.reign.by,
+            "plan": one.reign.plan,
+            "before": one.reign.previous,
             "in_force": place == 0,
+            "files": {name: {"added": more, "removed": less} for name, (more, less) in one.files.items()},
+            "leads": one.summary.get("leads"),
+            "records": one.summary.get("records"),
         }
-        for place, one in enumerate(rows)
+        for place, one in enumerate(chapters)
     ]
     if as_json:
         click.echo(dump_json(told))
         return
-    for one in told:
-        mark = "*" if one["in_force"] else " "
-        plan = f", plan {one['plan']}" if one["plan"] else ""
-        click.echo(f"{mark} {one['version']}  {one['since']}  {one['how']} by {one['by']}{plan}")
+    for row, one in zip(told, chapters, strict=True):
+        mark = "*" if row["in_force"] else " "
+        plan = f", plan {row['plan']}" if row["plan"] else ""
+        click.echo(f"{mark} {row['version']}  {row['since']}  {row['how']} by {row['by']}{plan}")
+        if one.words:
+            click.echo(f"      {one.words}")
 
 
 def _texts(app: App, named: str) -> dict[str, str]:

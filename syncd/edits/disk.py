@@ -9,8 +9,9 @@ import contextlib
 import difflib
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from io import StringIO
+from itertools import count
 from pathlib import Path
 
 from syncd.mapping.files import FileSet, read_files
@@ -37,9 +38,17 @@ def texts_of(files: FileSet) -> dict[str, str]:
     return files.only([name for name in files.files if name.endswith(".csv")]).texts()
 
 
-def write_version(folder: Path, texts: Mapping[str, str]) -> list[str]:
-    """Write a version's files, each whole or not at all; mappings that it does not have are set aside as .off."""
+def write_version(folder: Path, texts: Mapping[str, str], keep: Sequence[str] = ()) -> list[str]:
+    """Write a version's files, each whole or not at all; return what is there anew.
+
+    Mappings that it does not have are set aside as .off; of those in `keep` what stood there stays as .edited.
+    """
     written = []
+    for name in keep:
+        path = folder / name
+        copy = next(one for number in count(1) if not (one := path.with_name(f"{path.name}.{number}.edited")).exists())
+        write_file(copy, path.read_bytes())
+        written.append(copy.relative_to(folder).as_posix())
     for path in sorted(folder.glob("*.yaml")):
         if path.name not in texts:
             os.replace(path, path.with_suffix(".yaml.off"))

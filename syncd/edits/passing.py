@@ -236,6 +236,26 @@ def find_version(engine: Engine, named: str) -> str:
     return _only_one(engine, "version", named, lambda one: {it: it for it in versions.find_set(one, named)}, listed)
 
 
+def never_in_force(engine: Engine, on_disk: Mapping[str, str], texts: Mapping[str, str]) -> list[str]:
+    """Return the files on the disk that writing these texts would replace, and that no version in force ever held."""
+    differing = {name: text for name, text in on_disk.items() if texts.get(name) != text}
+    with engine.execution_options(syncd_reads_only=True).connect() as connection:
+        for version in dict.fromkeys(one.version for one in versions.list_reigns(connection)) if differing else ():
+            stored = versions.load_set(connection, version)
+            known = stored.files.texts() if stored is not None else {}
+            differing = {name: text for name, text in differing.items() if known.get(name) != text}
+    return sorted(differing.keys() & texts.keys())
+
+
+def refuse_to_overwrite(names: Sequence[str], otherwise: str) -> str:
+    """Say why files are not written. `otherwise`: how to have it done all the same."""
+    verb = "was edited and was" if len(names) == 1 else "were edited and were"
+    return (
+        f"nothing was done: {', '.join(names)} {verb} never in force, and would be overwritten. Save the edit "
+        f"elsewhere or take it back; or {otherwise}: then a copy stays beside each, as NAME.1.edited"
+    )
+
+
 def begin(connection: Connection, mappings: Mappings, systems: Mapping[str, str]) -> None:
     """Put the first version of a state in force."""
     now = now_ms()

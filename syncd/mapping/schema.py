@@ -174,7 +174,7 @@ class FieldSection(Section):
     who: str = Field(default="marketing", description="who can fill it in, for the refusal")
     refers_to: _words(EntityKind) | None = None  # type: ignore[valid-type]
     from_account: str | None = None
-    personal: bool = Field(default=False, description="erased with the person")
+    personal: bool = Field(default=False, description="marks what is about a person; nothing acts on it")
     together: str | None = Field(default=None, min_length=1)
 
 
@@ -312,7 +312,9 @@ class DefinitionFile(Section):
     region: Annotated[str, Field(pattern="^[A-Z]{2}$")] = Field(
         default="US", description="for phones without a country"
     )
-    placeholders: list[str] = Field(default=[], description="values that count as blank at the gate")
+    placeholders: list[str] = Field(
+        default=[], description="what people type to get past a form; invalid at the gate, in capitals too"
+    )
     matching: MatchingSection = Field(default=MatchingSection(), description="how it is judged who belongs where")
 
 

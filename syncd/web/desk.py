@@ -21,6 +21,7 @@ from syncd.config.yaml import Problem, Problems
 from syncd.edits import disk, passing
 from syncd.edits.checking import ask, failing_cases, lacking_in_systems
 from syncd.edits.difference import Kind, compare_versions
+from syncd.edits.history import Chapter, read_history
 from syncd.edits.passing import Folder, NotPassed
 from syncd.edits.plan import Plan, make_plan
 from syncd.edits.tally import Closer
@@ -165,9 +166,9 @@ class Desk:
             raise Refused(f"there is no file {name!r} in the mappings folder")
         return _opened(name, files.files[name])
 
-    def history(self) -> list[Reign]:
+    def history(self, limit: int | None = None) -> list[Chapter]:
         with self._reading() as connection:
-            return versions.list_reigns(connection)
+            return read_history(connection, limit)
 
     def texts(self, version: str) -> dict[str, str]:
         """Return the files of a version. Raises Refused."""
@@ -257,15 +258,25 @@ class Desk:
         logger().info("an edit was approved on the page", action="approve", plan=done[0].id, by=by)
         return done
 
-    def roll_back(self, version: str, by: str, *, write: bool) -> tuple[Plan, int]:
-        """Put a version in force again; `write`: its files on the disk too. Raises Refused, NotPassed, OSError."""
+    def never_in_force(self, version: str) -> list[str]:
+        """Return the edited files that a version's would replace."""
+        return passing.never_in_force(self.engine, self.texts_on_disk(), self.texts(version))
+
+    def roll_back(self, version: str, by: str, *, write: bool, over: bool = False) -> tuple[Plan, int]:
+        """Put a version in force again; `write`: its files on the disk too; `over`: also over edits, with copies.
+
+        Raises Refused, NotPassed, OSError.
+        """
         self._may_approve()
         if write and not self.writes:
             raise Refused("files are not written here (`web.mappings` in the config); nothing was changed")
         with self._one_plan(), self._saving:
+            edited = self.never_in_force(version) if write else []
+            if edited and not over:
+                raise NotPassed(passing.refuse_to_overwrite(edited, "tick that they may be overwritten"))
             done = passing.roll_back(self.engine, version, by, self.batches)
             if write:
-                disk.write_version(self.folder.path, self.texts(version))
+                disk.write_version(self.folder.path, self.texts(version), keep=edited)
         logger().info("a version was put in force again on the page", action="rollback", version=version, by=by)
         return done
 

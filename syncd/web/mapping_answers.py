@@ -230,10 +230,10 @@ class MappingAnswers:
                 version, outcome=page.NAMELESS, status=HTTPStatus.UNPROCESSABLE_ENTITY, working=True
             )
         try:
-            self._desk.roll_back(version, by, write=bool(form.get("write")))
+            self._desk.roll_back(version, by, write=bool(form.get("write")), over=bool(form.get("over")))
         except (NotPassed, OSError) as error:
             outcome = Outcome(text=str(error), bad=True)
-            return self._version_page(version, outcome=outcome, status=HTTPStatus.CONFLICT)
+            return self._version_page(version, outcome=outcome, status=HTTPStatus.CONFLICT, working=True)
         return _see(f"version?{urlencode({'id': version, 'done': 'rolled back'})}")
 
     def _version_page(
@@ -259,6 +259,7 @@ class MappingAnswers:
             texts=texts,
             difference=page.difference(self._desk.texts(to), texts),
             on_disk=page.difference(self._desk.texts_on_disk(), texts),
+            edited=self._desk.never_in_force(version) if planned is not None and self._desk.writes else [],
             planned=planned,
             outcome=outcome,
         )

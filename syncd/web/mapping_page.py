@@ -12,11 +12,12 @@ from io import StringIO
 from typing import Any
 
 from syncd.config.yaml import Problem
+from syncd.edits.history import Chapter
 from syncd.edits.plan import Plan
 from syncd.edits.words import head_words
 from syncd.mapping.files import CASES, DEFINITION
 from syncd.store import versions
-from syncd.store.versions import Reign, StoredPlan
+from syncd.store.versions import StoredPlan
 from syncd.web.desk import MOST_EFFECTS, Checked, Desk, Draft, Opened, Planned, Standing, digest_of
 from syncd.web.page import render
 
@@ -50,7 +51,10 @@ class FilePage:
 
 @dataclass(frozen=True, kw_only=True)
 class VersionPage:
-    """A version beside another one: the one in force, where nothing else was asked for."""
+    """A version beside another one: the one in force, where nothing else was asked for.
+
+    `edited`: the files on the disk that were never in force and that its own would replace.
+    """
 
     desk: Desk
     token: str
@@ -60,6 +64,7 @@ class VersionPage:
     texts: Mapping[str, str]
     difference: Sequence[FileDifference]
     on_disk: Sequence[FileDifference]
+    edited: Sequence[str]
     planned: Planned | None
     outcome: Outcome | None
 
@@ -123,7 +128,7 @@ def render_overview(desk: Desk, standing: Standing, outcome: Outcome | None) -> 
         settling=settling,
         files=_file_rows(checked),
         told=_told(checked, checked.files.texts()),
-        reigns=desk.history()[:LATEST],
+        chapters=desk.history(LATEST),
         outcome=outcome,
     )
 
@@ -180,8 +185,8 @@ def render_plan(
     )
 
 
-def render_history(reigns: Sequence[Reign]) -> str:
-    return _render("mapping_history.html", reigns=reigns)
+def render_history(chapters: Sequence[Chapter]) -> str:
+    return _render("mapping_history.html", chapters=chapters)
 
 
 def render_version(one: VersionPage) -> str:

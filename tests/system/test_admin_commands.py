@@ -16,6 +16,8 @@ from support.commands import process_as_before, say
 from support.world import COMPLETE, World, laid_out, world
 
 from syncd.config.yaml import parse
+from syncd.store import inbox
+from syncd.store.database import open_store
 
 __all__ = ["process_as_before"]
 pytestmark = pytest.mark.usefixtures("process_as_before")
@@ -209,6 +211,34 @@ def test_an_editor_is_told_the_fields_that_are_there(made: World, capsys: pytest
     assert [error.message for error in validator.iter_errors(data)] == []
     data["contact"]["fields"]["email"] = {"form": "email"}
     assert [list(error.absolute_path)[:3] for error in validator.iter_errors(data)] == [["contact", "fields", "email"]]
+
+
+def test_problems_are_told_by_kind_and_listed_when_asked(
+    made: World, sqlite_url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The rarest kind first, the latest three of each; a kind by its name, all of them on demand."""
+    config = ("-c", str(made.config))
+    engine = open_store(sqlite_url)
+    with engine.begin() as connection:
+        for number in range(5):
+            inbox.open_problem(connection, key=f"m{number}", kind="put off", message=f"branch {number}", now=number)
+        inbox.open_problem(connection, key="files", kind="files", message="a mistake", now=9)
+    engine.dispose()
+    grouped = say(capsys, "problems", *config)
+    assert (grouped.code, [line[:7] + line[34:] for line in grouped.out.splitlines()]) == (
+        1,
+        ["files: ", "      6a mistake", "put off", "      5branch 4", "      4branch 3", "      3branch 2",
+         "       : syncd problems put off", "6 open"],
+    )  # fmt: skip
+    assert "         and 2 more: syncd problems put off\n" in grouped.out
+    one = say(capsys, "problems", "put", "off", "--limit", "4", *config).out.splitlines()
+    assert (one[0], len(one), one[-1]) == ("put off: 5", 6, "5 open, the latest 4 of them shown (--limit)")
+    assert len(say(capsys, "problems", "--all", *config).out.splitlines()) == 9
+    assert say(capsys, "problems", "putoff", *config).out == (
+        "no open problem of the kind 'putoff'; there are files, put off\n"
+    )
+    rows = json.loads(say(capsys, "problems", "--json", *config).out)
+    assert [row["kind"] for row in rows] == ["files", *["put off"] * 5]
 
 
 @pytest.mark.system

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from collections.abc import Iterator
@@ -410,7 +411,7 @@ def test_a_mapping_that_is_deleted_is_asked_about_and_comes_back_whole(
     assert say(capsys, "approve", held_plan(made), "--config", str(made.config)).code == 0
     made.settle()
     said = say(capsys, "rollback", first, "--write", "--config", str(made.config))
-    assert (said.code, ", 1 to be decided again" in said.out) == (0, True)
+    assert (said.code, "; 1 to be decided again" in said.out) == (0, True)
     made.settle()
     assert (made.problems(), sites()) == ([], "Works Chicago")
 
@@ -445,15 +446,45 @@ def test_rollback_goes_back_at_once_and_the_files_on_disk_do_not_come_back_by_th
     assert (made.problems(), versions(made)) == ([], ["start", "edit", "rollback"])
 
 
+def test_rollback_writes_over_no_edit_that_was_never_in_force(made: World, capsys: pytest.CaptureFixture[str]) -> None:
+    """It names the file and does nothing; where a person says so, a copy of the edit stays."""
+    first, config = made.work.mappings.digest, ("--config", str(made.config))
+    shout(made)
+    made.cycle()
+    edit(made, "hubspot.yaml", LOUD, "title: {from: jobtitle, as: lower}")
+    file = made.folder / "mappings" / "hubspot.yaml"
+    edited = file.read_bytes()
+    refused = say(capsys, "rollback", first, "--write", *config)
+    assert (refused.code, refused.err) == (
+        2,
+        "Error: nothing was done: hubspot.yaml was edited and was never in force, and would be overwritten. Save the "
+        "edit elsewhere or take it back; or add --yes: then a copy stays beside each, as NAME.1.edited\n",
+    )
+    assert (file.read_bytes(), versions(made)) == (edited, ["start", "edit"])
+    done = say(capsys, "rollback", first, "--write", "--yes", *config)
+    assert done.out.endswith("wrote hubspot.yaml.1.edited, hubspot.yaml\n")
+    assert (file.parent / "hubspot.yaml.1.edited").read_bytes() == edited
+    assert TITLE in file.read_text(encoding="utf-8")
+    made.cycle()
+    assert (made.problems(), versions(made)) == ([], ["start", "edit", "rollback"])
+
+
 def test_versions_lists_what_ran_and_shows_what_differs(made: World, capsys: pytest.CaptureFixture[str]) -> None:
     first = made.work.mappings.digest
     shout(made)
     made.cycle()
     second = made.work.mappings.digest
     config = ("--config", str(made.config))
-    listed = say(capsys, "versions", *config).out.splitlines()
-    assert [line.split()[:2] for line in listed] == [["*", second], [first, listed[1].split()[1]]]
-    assert "edit by live, plan " in listed[0]
+    latest, what, start = say(capsys, "versions", *config).out.splitlines()
+    assert [line.split()[:2] for line in (latest, start)] == [["*", second], [first, start.split()[1]]]
+    assert "edit by live, plan " in latest
+    count = len(made.leads())
+    assert what == f"      hubspot.yaml +1 -1; {count} leads changed, {count} records written"
+    told = json.loads(say(capsys, "versions", *config, "--json").out)
+    assert [(one["files"], one["leads"]) for one in told] == [
+        ({"hubspot.yaml": {"added": 1, "removed": 1}}, count),
+        ({}, None),
+    ]
     shown = say(capsys, "versions", first, second, *config).out
     assert f"-    {TITLE}\n+    {LOUD}\n" in shown
 

@@ -43,7 +43,7 @@ def test_a_problem_is_replayed_by_its_number(made: World, capsys: pytest.Capture
     (number,) = problem_ids(made, capsys)
     assert f"{number:>5}  " in say(capsys, "problems", "-c", str(made.config)).out
     said = say(capsys, "replay", "-c", str(made.config), "--problem", str(number))
-    assert (said.code, said.out) == (0, "1 to be decided again by the next handoff\n")
+    assert (said.code, said.out) == (0, "1 to be decided again: the daemon does it by itself, or `syncd once`\n")
     assert '"action":"replay"' in said.err.replace(" ", "")
     made.settle()
     assert names(made) == ["Lee", "Ray"]
