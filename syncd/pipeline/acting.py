@@ -299,11 +299,10 @@ def _save_places(connection: Connection, kept: Sequence[Decision], now: int) -> 
             for one in placed
         ],
     )
-    moved = {
-        str(one.values["account"])
-        for one in kept
-        if one.kind is EntityKind.BRANCH and one.changes and one.values.get("account")
-    }
+    branches = [one for one in kept if one.kind is EntityKind.BRANCH and one.changes]
+    moved = {str(one.values["account"]) for one in branches if one.values.get("account")}
+    # One that left the ERP, or went to another account, has leads under the account that it had.
+    moved |= {str(c.old) for one in branches for c in one.changes if c.field == "account" and c.old}
     moved |= {one.entity for one in kept if one.kind is EntityKind.ACCOUNT and one.changes}
     wake_leads(connection, moved, now)
 

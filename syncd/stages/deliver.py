@@ -43,9 +43,9 @@ def plan_update(
         agrees.update(dict.fromkeys(emptied))
         was.update((name, held.get(name)) for name in emptied)
     for name, field, read_back, line in kind_map.written:
-        if name not in values:
+        if name not in values and not _points_at_branch(line):
             continue
-        ours = values[name]
+        ours = values.get(name)
         theirs = read_back(held)
         base = agreed.get(field)
         if theirs == ours and ours is not None and line.refers_to is None:
@@ -54,7 +54,10 @@ def plan_update(
             continue
         if line.owner and theirs not in (None, "") and line.conflict in _LEFT_ALONE:
             continue  # nobody loses a record unless the mapping says so
-        raw, ours = _raw(line, ours, translate, asks, kind_map)
+        if ours is None and _points_at_branch(line) and theirs and _is_ours(base, theirs):
+            raw = None  # where somebody sits is our own finding
+        else:
+            raw, ours = _raw(line, ours, translate, asks, kind_map)
         if raw is ABSENT or theirs is ABSENT:
             continue
         if type(theirs) is BadValue:
@@ -162,6 +165,10 @@ def _is_ours(base: Sequence[Any] | None, theirs: Any) -> bool:
     return base is not None and base[0] == theirs and base[1] == "w"
 
 
+def _points_at_branch(line: FieldMap) -> bool:
+    return line.refers_to is not None and line.refers_to[0] is EntityKind.BRANCH
+
+
 def _raw(line: FieldMap, ours: Any, translate: Translate, asks: list[Ask], kind_map: KindMap) -> tuple[Any, Any]:
     """Return (raw value for the system, canonical value to compare); ABSENT when there is nothing to say."""
     if line.refers_to is not None:
@@ -199,7 +206,7 @@ def _link(line: FieldMap, ours: Any, base: Sequence[Any] | None, translate: Tran
         return [target, linked or perhaps] if target is not None and target != linked else None
     # Where somebody sits is our own finding; whose branch it is we may merely not know now.
     old = linked or perhaps
-    return [None, old] if old is not None and line.refers_to[0] is EntityKind.BRANCH else None
+    return [None, old] if old is not None and _points_at_branch(line) else None
 
 
 def _held(line: FieldMap, raw: Any, ours: Any) -> Any:

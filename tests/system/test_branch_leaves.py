@@ -1,0 +1,79 @@
+"""A branch that closes, moves or is blocked: what stands of it on the leads who sat there, in both systems."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from support.world import World, add_branch, world
+
+SITE = {"address": "100 W Main St", "city": "Chicago", "state": "IL", "zip": "60601"}
+GARY = {"street": "7 Lake Rd", "city": "Gary", "postcode": "46402", "state": "IN", "phone": "219 555 0100"}
+
+
+@pytest.fixture
+def made(tmp_path: Path, sqlite_url: str) -> Iterator[World]:
+    """A company with a plant in Chicago, where Ann sits, and one in Gary."""
+    with world(tmp_path, sqlite_url, {"overwrites: 5%": "overwrites: 100%"}) as made:
+        made.salesforce.seed("Account", [{"Name": "Works Inc", "AccountNumber": "C1"}])
+        made.hubspot.seed("companies", [{"name": "Works Inc", "domain": "works.example"}])
+        add_branch(made, "S1", "Works Chicago", last_shipment="2026-10-01")
+        add_branch(made, "S2", "Works Gary", **GARY)
+        made.contact(**SITE)
+        made.settle()
+        assert shown(made) == {"linked": True, "flag": True, "shipped": "2026-10-01", "list": "Works Chicago"}
+        yield made
+
+
+def shown(made: World) -> dict[str, Any]:
+    """What a rep's list view and marketing's list hold of the branch where Ann sits."""
+    (lead,) = made.leads()
+    (contact,) = [row["hs_object_id"] for row in made.hubspot.all("contacts")]
+    told = made.told(contact)
+    linked = bool(list(made.hubspot.linked("contacts", contact, "branch")))
+    assert linked is bool(lead.get("Branch__c"))
+    assert bool(told.get("syncd_branch_number")) is linked
+    return {
+        "linked": linked,
+        "flag": lead["At_Branch__c"],
+        "shipped": lead.get("Branch_Last_Shipment__c"),
+        "list": told.get("syncd_branch") or None,
+    }
+
+
+NOWHERE = {"linked": False, "flag": False, "shipped": None, "list": None}
+
+
+def in_erp(made: World, statement: str, **values: Any) -> None:
+    with made.erp.begin() as connection:
+        connection.execute(sa.text(statement), {"now": datetime.now(UTC).replace(tzinfo=None), **values})
+
+
+def test_who_sat_at_a_branch_that_left_the_erp_sits_nowhere(made: World) -> None:
+    """The look-up, the flags, marketing's list and its link: nobody has to edit the lead for that."""
+    in_erp(made, "delete from ship_to where ship_to_no = 'S1'")
+    made.cycle(sweeping=True)
+    made.settle()
+    assert shown(made) == NOWHERE
+
+
+def test_who_sat_at_a_branch_that_moved_away_sits_nowhere(made: World) -> None:
+    moved = "street = '9 Birch Rd', city = 'Joliet', postcode = '60432', phone = '312 555 0999', changed_at = :now"
+    in_erp(made, f"update ship_to set {moved} where ship_to_no = 'S1'")
+    made.settle()
+    assert shown(made) == NOWHERE
+
+
+def test_a_look_up_that_a_person_set_stays(made: World) -> None:
+    """Only what syncd wrote, and what still holds it, is emptied."""
+    (gary,) = [row["Id"] for row in made.salesforce.all("Branch__c") if row["Ship_To__c"] == "S2"]
+    made.salesforce.edit("Lead", made.leads()[0]["Id"], {"Branch__c": gary})
+    made.settle()
+    in_erp(made, "delete from ship_to where ship_to_no = 'S1'")
+    made.cycle(sweeping=True)
+    made.settle()
+    assert made.leads()[0]["Branch__c"] == gary
