@@ -68,16 +68,16 @@ class HubSpotConnector:
         return self._client.usage()
 
     def account(self) -> str:
-        """Return the id of the account that the token belongs to; one call."""
+        """Return the id of the account that the token belongs to, empty where that is not told; one call."""
         told = self._client.account()
         self._note_offset(told)
-        return str(told["portalId"])
+        return str(told.get("portalId", ""))
 
     def check(self) -> Readiness:
         account = ""
         try:
             told = self._client.account()
-            account = str(told["portalId"])
+            account = str(told.get("portalId", ""))
             self._note_offset(told)
             self._client.properties("contacts")
             notes = self._notes()

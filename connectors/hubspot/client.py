@@ -22,7 +22,7 @@ from connectors.contract import Usage
 from connectors.errors import ConfigProblem, ContractBroken, Unavailable, WrongAddress
 from connectors.http import Session, StaticToken
 from connectors.hubspot.branches import BRANCH, KEY, Branches
-from connectors.hubspot.judge import CallRefused, HubSpotJudge, Trouble, trouble_of
+from connectors.hubspot.judge import CallRefused, Forbidden, HubSpotJudge, Trouble, trouble_of
 from connectors.hubspot.oauth import OAuthToken
 from connectors.hubspot.settings import HubSpotSettings
 
@@ -261,15 +261,14 @@ class HubSpotClient:
         return _rows(answer), then or None
 
     def account(self) -> Mapping[str, Any]:
-        """Return the account's own description: the cheapest call that any token may make."""
-        url = self._base + self._path("/account-info/v3/details")
+        """Return the account's own description, empty where the call for it is refused: other calls may not be.
+
+        It is the cheapest call that any token may make.
+        """
         try:
-            answer = self.session.json("GET", url)
-        except CallRefused as refused:
-            raise WrongAddress(
-                f"{self._base} has no HubSpot account behind it (HTTP {refused.status}); correct base_url",
-                system=self.session.system,
-            ) from refused
+            answer = self.session.json("GET", self._base + self._path("/account-info/v3/details"))
+        except (CallRefused, Forbidden):
+            return {}
         if not isinstance(answer, dict) or "portalId" not in answer:
             raise WrongAddress(
                 f"{self._base} does not answer like HubSpot; correct base_url", system=self.session.system

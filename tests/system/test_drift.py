@@ -359,6 +359,21 @@ def test_an_account_other_than_the_one_the_state_knows_is_refused(tmp_path: Path
         assert lead(made)["Title"] == COMPLETE["jobtitle"]
 
 
+@pytest.mark.parametrize("status", [403, 404])
+def test_where_hubspot_does_not_tell_whose_account_it_is_the_work_goes_on(
+    tmp_path: Path, sqlite_url: str, status: int
+) -> None:
+    """It is asked for safety's sake; what the work itself needs is refused by its own calls."""
+    with laid_out(tmp_path, sqlite_url) as made:
+        refused = Fault(kind="status", status=status, match="account-info", body={"status": "error"}, times=99)
+        made.servers["hubspot"].board.add(refused)
+        with made.running():
+            made.work.watch()
+            made.contact()
+            made.settle()
+        assert [one["Email"] for one in made.leads()] == [COMPLETE["email"]]
+
+
 def test_one_cycle_asks_hubspot_for_its_account_only_after_a_change_of_settings(
     tmp_path: Path, sqlite_url: str
 ) -> None:

@@ -171,8 +171,7 @@ SYSTEMS = {
     ),
     "an address at which something else answers": Case(
         config("{hubspot}", "{salesforce}"),
-        "{folder}/config.yaml:16:3: hubspot: {salesforce} has no HubSpot account behind it (HTTP 404); correct "
-        "base_url",
+        "{folder}/config.yaml:16:3: hubspot: {salesforce} does not answer like HubSpot (HTTP 404); correct base_url",
     ),
     "an address of Salesforce at which something else answers": Case(
         config("{salesforce}", "{hubspot}"),
