@@ -225,12 +225,11 @@ def test_problems_are_told_by_kind_and_listed_when_asked(
         inbox.open_problem(connection, key="files", kind="files", message="a mistake", now=9)
     engine.dispose()
     grouped = say(capsys, "problems", *config)
-    assert (grouped.code, [line[:7] + line[34:] for line in grouped.out.splitlines()]) == (
-        1,
-        ["files: ", "      6a mistake", "put off", "      5branch 4", "      4branch 3", "      3branch 2",
-         "       : syncd problems put off", "6 open"],
-    )  # fmt: skip
-    assert "         and 2 more: syncd problems put off\n" in grouped.out
+    assert grouped.code == 1
+    assert [re.sub(r"  1970-\S+ \S+ UTC  ", " ", line).strip() for line in grouped.out.splitlines()] == [
+        "files: 1", "6 a mistake", "put off: 5", "5 branch 4", "4 branch 3", "3 branch 2",
+        "and 2 more: syncd problems put off", "6 open",
+    ]  # fmt: skip
     one = say(capsys, "problems", "put", "off", "--limit", "4", *config).out.splitlines()
     assert (one[0], len(one), one[-1]) == ("put off: 5", 6, "5 open, the latest 4 of them shown (--limit)")
     assert len(say(capsys, "problems", "--all", *config).out.splitlines()) == 9
