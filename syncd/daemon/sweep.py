@@ -23,6 +23,7 @@ from syncd.daemon.filling import Filler
 from syncd.edits.force import Running
 from syncd.mapping.model import KindMap, Mappings
 from syncd.pipeline import forget_erased, link_again, take_in
+from syncd.pipeline.keys import let_go
 from syncd.pipeline.succession import RANK
 from syncd.store import inbox, intake, sweep, workers
 from syncd.store.database import new_id, now_ms, serialise_intake, to_ms
@@ -220,6 +221,7 @@ class Sweeper:
         sweep.bury(connection, kind_map.system, kind_map.kind, ids)
         links = intake.links_of(connection, kind_map.system, kind_map.kind, ids)
         intake.mark_due(connection, dict.fromkeys(links.values(), RANK[kind_map.entity]), now, "deleted over there")
+        let_go(connection, self._mappings, kind_map.entity, dict.fromkeys(links.values(), ()), now)
 
     def _note(
         self,

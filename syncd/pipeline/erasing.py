@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 from syncd.lead.decision import Origin
 from syncd.lead.definition import EntityKind
 from syncd.mapping.model import Mappings
-from syncd.pipeline.intake import key_rows_of
+from syncd.pipeline.keys import key_rows_of
 from syncd.pipeline.succession import RANK
 from syncd.store import handoff, inbox, intake, likeness, succession, sweep
 from syncd.store.database import overwrite_what_is_freed, serialise_intake

@@ -3,27 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import Connection
 
 from connectors.contract import Page, Record
-from syncd.lead.decision import EntityView
 from syncd.lead.definition import EntityKind
 from syncd.mapping.model import KindMap, Mappings
+from syncd.pipeline.keys import key_rows, keys_in, let_go, who_had
 from syncd.pipeline.succession import RANK, follow_conversions, follow_merges, tell_twins
-from syncd.stages.map import map_keys
-from syncd.stages.match import LONE, RELATING, SHARED, Key, Linked, Several, keys_of, match_record, nowhere
+from syncd.stages.match import LONE, RELATING, SHARED, Key, Linked, Several, match_record, nowhere
 from syncd.stages.poll import News, sift, survivor_of, touches_in
-from syncd.store import inbox, intake, sweep
+from syncd.store import inbox, intake, succession, sweep
 from syncd.store.database import from_ms, new_id, serialise_intake
-
-# What a key is made of; mapping only these keeps intake cheap.
-KEY_FIELDS = {
-    EntityKind.LEAD: ("phone", "last_name", "email"),
-    EntityKind.ACCOUNT: ("name", "street", "postcode"),
-    EntityKind.BRANCH: ("customer", "ship_to", "street", "postcode"),
-}
+from syncd.store.succession import RecordKey
 
 
 def take_in(connection: Connection, mappings: Mappings, system: str, page: Page, now: int) -> int:
@@ -42,7 +36,7 @@ def take_in(connection: Connection, mappings: Mappings, system: str, page: Page,
     intake.move_stamps(connection, stamps)
     if not news:
         return 0
-    links = _link(connection, mappings, kind_map, news, now)  # map, match
+    links = _link(connection, mappings, kind_map, news, now, stored)  # map, match
     due = {links[one.record.id]: RANK[kind_map.entity] for one in news if one.matters and one.record.id in links}
     touched = [
         row for one in news if one.record.id in links for row in touches_in(one, kind_map.touches, links[one.record.id])
@@ -71,45 +65,67 @@ def link_again(connection: Connection, mappings: Mappings, system: str, kind: st
     return len(links)
 
 
-def key_rows_of(mappings: Mappings, view: EntityView) -> list[dict[str, Any]]:
-    """Return the keys under which an entity's living records say that it can be found."""
-    rows = []
-    for one in view.records:
-        kind_map = mappings.kind(one.system, one.kind)
-        if kind_map is None or one.deleted:
-            continue
-        news = News(Record(id=one.id, modified=from_ms(one.modified), fields=one.fields), one.fields, (), False, False)
-        values = map_keys(kind_map, one.fields, _key_names(mappings, kind_map))
-        keys = keys_of(mappings.definition, kind_map.entity, values)
-        rows += _key_rows(kind_map, [news], {one.id: view.id}, {one.id: keys})
-    return rows
-
-
 # ---------------------------------------------------------------------------------------------------------------------
+
+_NOTHING: Mapping[str, intake.StoredRecord] = MappingProxyType({})
+_TELL_MORE = "Give it a first and a last name over there, or a telephone; if they are one, merge the two"
 
 
 def _link(
-    connection: Connection, mappings: Mappings, kind_map: KindMap, news: Sequence[News], now: int
+    connection: Connection,
+    mappings: Mappings,
+    kind_map: KindMap,
+    news: Sequence[News],
+    now: int,
+    before: Mapping[str, intake.StoredRecord] = _NOTHING,
 ) -> dict[str, str]:
-    """Return record id -> entity for all news that have one, making links and entities where that is certain."""
+    """Return record id -> entity for all news that have one, making links and entities where that is certain.
+
+    `before`: the records as they were stored until now.
+    """
     system, kind = kind_map.system, kind_map.kind
     followed = follow_merges(connection, mappings, kind_map, news, now)
     links = intake.links_of(connection, system, kind, [one.record.id for one in news])
     buried = {one.record.id for one in news if _was_ours(kind_map, one)}
     known = [one for one in news if not one.record.deleted or one.record.id in buried]
-    named = _key_names(mappings, kind_map)
-    values = {one.record.id: map_keys(kind_map, one.fields, named) for one in known}
-    keys = {one: keys_of(mappings.definition, kind_map.entity, found) for one, found in values.items()}
+    keys = {one.record.id: keys_in(mappings, kind_map, one.fields) for one in known}
+    _save_keys(connection, kind_map, known, links, keys)
+    freed = _let_go(connection, mappings, kind_map, news, links, keys, before, now)
     fresh = [one for one in news if one.record.id in keys and one.record.id not in links.keys() | followed.disputed]
-    holders = intake.holders_of(
-        connection, kind_map.entity.value, {key for one in fresh for key in _sought(keys[one.record.id])}
-    )
-    taken = intake.taken_by(connection, system, kind, {e for found in holders.values() for e in found})
+    added = _place(connection, mappings, kind_map, fresh, keys, now)
+    links |= added
+    _save_keys(connection, kind_map, [one for one in fresh if one.record.id in added], links, keys)
+    _retire_merged(connection, kind_map, news)
+    converted = follow_conversions(connection, mappings, kind_map, news, links, now)
+    for waiting in dict.fromkeys((*followed.settled, *converted.settled, *freed)):
+        link_again(connection, mappings, waiting[0], waiting[1], [waiting[2]], now)
+    return intake.links_of(connection, system, kind, list(links)) if converted.joined else links
+
+
+def _place(
+    connection: Connection,
+    mappings: Mappings,
+    kind_map: KindMap,
+    fresh: Sequence[News],
+    keys: Mapping[str, Sequence[Key]],
+    now: int,
+) -> dict[str, str]:
+    """Return whose these records without a link are, as far as that is certain; link them, ask about the others."""
+    system, kind = kind_map.system, kind_map.kind
+    sought = {key for one in fresh for key in _sought(keys[one.record.id])}
+    known = intake.all_holders(connection, kind_map.entity.value, sought)
+    holders = known.now
+    told = {one.record.id: (keys[one.record.id], one.fields) for one in fresh}
+    once = who_had(connection, mappings, kind_map, told, known.once)
+    mentioned = {e for found in (*holders.values(), *known.once.values()) for e in found}
+    taken = intake.taken_by(connection, system, kind, mentioned)
     own = _own_keys(connection, kind_map, fresh)
+    links: dict[str, str] = {}
     entities: list[dict[str, Any]] = []
     made: list[dict[str, Any]] = []
     for one in fresh:
-        entity, rule = _whose(one, keys[one.record.id], holders, taken, own)
+        record = one.record.id
+        entity, rule = _whose(one, keys[record], holders, taken, own, once.get(record, {}))
         if isinstance(entity, Several):
             if not one.record.deleted:
                 _ask_who(connection, mappings, kind_map, one, entity, now)
@@ -117,34 +133,71 @@ def _link(
         if entity is None:
             entity, rule = new_id(), "new"
             entities.append(_new_entity(entity, kind_map.entity, now))
-        links[one.record.id] = entity
+        links[record] = entity
         if not one.record.deleted:
-            taken[entity] = one.record.id
-        for key in keys[one.record.id]:
+            taken[entity] = record
+        for key in keys[record]:
             held = holders.setdefault(key, [])
             if entity not in held:
                 held.append(entity)
-        made.append(
-            {
-                "system": system,
-                "kind": kind,
-                "record_id": one.record.id,
-                "entity": entity,
-                "rule": rule,
-                "since": now,
-            }
-        )
+        made.append({"system": system, "kind": kind, "record_id": record, "entity": entity, "rule": rule, "since": now})
         if not one.new:
-            waited = inbox.settle_record(connection, f"{system} {kind} {one.record.id}")
+            waited = inbox.settle_record(connection, f"{system} {kind} {record}")
             intake.mark_due(connection, dict.fromkeys(waited, RANK[kind_map.entity]), now, "its twin found a place")
     intake.save_entities(connection, entities)
     intake.save_links(connection, made)
-    intake.save_keys(connection, _key_rows(kind_map, news, links, keys))
-    _retire_merged(connection, kind_map, news)
-    converted = follow_conversions(connection, mappings, kind_map, news, links, now)
-    for waiting in dict.fromkeys((*followed.settled, *converted.settled)):
-        link_again(connection, mappings, waiting[0], waiting[1], [waiting[2]], now)
-    return intake.links_of(connection, system, kind, list(links)) if converted.joined else links
+    return links
+
+
+def _let_go(
+    connection: Connection,
+    mappings: Mappings,
+    kind_map: KindMap,
+    news: Sequence[News],
+    links: Mapping[str, str],
+    keys: Mapping[str, Sequence[Key]],
+    before: Mapping[str, intake.StoredRecord],
+    now: int,
+) -> list[RecordKey]:
+    """Let go the keys that changed records told alone; return the records that waited for that."""
+    told: dict[str, set[Key]] = {}
+    for one in news:
+        record, old = one.record, before.get(one.record.id)
+        if record.id not in links or old is None or not _tells_otherwise(mappings, kind_map, one, old, keys):
+            continue
+        told.setdefault(links[record.id], set()).update(keys.get(record.id, ()))
+    lost = let_go(connection, mappings, kind_map.entity, told, now)
+    return succession.waiting_records(connection, lost) if lost else []
+
+
+def _tells_otherwise(
+    mappings: Mappings,
+    kind_map: KindMap,
+    one: News,
+    old: intake.StoredRecord,
+    keys: Mapping[str, Sequence[Key]],
+) -> bool:
+    """Whether a record may have told a key that it does not tell now.
+
+    What we wrote stands in the store before its echo comes: its digest is empty then, and what was there is not known.
+    """
+    if one.record.deleted:
+        return not old.deleted
+    if not old.digest and old.modified:
+        return True
+    return bool(one.changed) and not set(keys_in(mappings, kind_map, old.fields)) <= set(keys[one.record.id])
+
+
+def _save_keys(
+    connection: Connection,
+    kind_map: KindMap,
+    news: Sequence[News],
+    links: Mapping[str, str],
+    keys: Mapping[str, Sequence[Key]],
+) -> None:
+    linked = [(one, links[one.record.id]) for one in news if one.record.id in links]
+    rows = [row for one, entity in linked for row in key_rows(kind_map, entity, keys[one.record.id], one.fields)]
+    intake.save_keys(connection, rows)
 
 
 def _was_ours(kind_map: KindMap, one: News) -> bool:
@@ -176,11 +229,6 @@ def _sought(keys: Sequence[Key]) -> list[Key]:
     ]
 
 
-def _key_names(mappings: Mappings, kind_map: KindMap) -> list[str]:
-    names = mappings.definition.identifying[kind_map.entity]
-    return list(dict.fromkeys((*names, *KEY_FIELDS[kind_map.entity])))
-
-
 def _own_keys(connection: Connection, kind_map: KindMap, fresh: Sequence[News]) -> dict[str, str]:
     """Return record id -> entity for records that carry our own key: creates whose answer was lost."""
     if kind_map.key is None:
@@ -196,10 +244,11 @@ def _whose(
     holders: Mapping[Key, Sequence[str]],
     taken: Mapping[str, str],
     own: Mapping[str, str],
+    once: Mapping[Key, Mapping[str, bool | None]],
 ) -> tuple[str | Several | None, str]:
     if one.record.id in own:
         return own[one.record.id], "own key"
-    match = match_record(keys, holders, taken, one.record.id)
+    match = match_record(keys, holders, taken, one.record.id, once)
     if isinstance(match, Linked):
         return match.entity, match.rule
     return (match, "") if isinstance(match, Several) else (None, "new")
@@ -221,9 +270,16 @@ def _ask_who(
             record=record,
             now=now,
             message=f"{record} has the same {several.rule} as {kind_map.entity.value} {entity}"
-            + (" and others" if len(several.entities) > 1 else ", which has such a record already")
-            + "; it was linked to nobody and is kept. Merge the two over there, or change one of them",
+            + _why_asked(several)
+            + "; it was linked to nobody and is kept. "
+            + (_TELL_MORE if several.once else "Merge the two over there, or change one of them"),
         )
+
+
+def _why_asked(several: Several) -> str:
+    if several.once:
+        return " had once, and nothing else tells whether they are one"
+    return " and others" if len(several.entities) > 1 else ", which has such a record already"
 
 
 def _new_entity(entity: str, kind: EntityKind, now: int) -> dict[str, Any]:
@@ -237,29 +293,6 @@ def _new_entity(entity: str, kind: EntityKind, now: int) -> dict[str, Any]:
         "created_at": now,
         "updated_at": now,
     }
-
-
-def _key_rows(
-    kind_map: KindMap, news: Sequence[News], links: Mapping[str, str], keys: Mapping[str, Sequence[Key]]
-) -> list[dict[str, Any]]:
-    rows = []
-    referring = [
-        (line.reads[0], line.refers_to[1])
-        for line in kind_map.fields.values()
-        if line.refers_to is not None and line.reads
-    ]
-    for one in news:
-        entity = links.get(one.record.id)
-        if entity is None:
-            continue
-        found = list(keys.get(one.record.id, ()))
-        for field, kind in referring:
-            if raw := one.fields.get(field):
-                found.append(("ref", f"{kind_map.system}|{kind}|{raw}"))
-        rows += [
-            {"entity_kind": kind_map.entity.value, "key": key, "value": value, "entity": entity} for key, value in found
-        ]
-    return rows
 
 
 def _retire_merged(connection: Connection, kind_map: KindMap, news: Sequence[News]) -> None:

@@ -1,25 +1,35 @@
 """Which entity is this record? Certain, none yet, or several - and then a person decides.
 
-Exact keys only, in a fixed order; nothing is ever linked to "the first" of several.
+Exact keys only, in a fixed order; nothing is ever linked to "the first" of several. A key that somebody told once and
+tells no longer links only where their names agree too: an address may have been another's, or be another's now.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, TypeAlias
 
 from syncd.lead.branch import branch_numbers, mail_domain, name_key, person_key, site_key
 from syncd.lead.definition import Definition, EntityKind
+from syncd.matching import Form, Named, Party, form_of, named
 
 Key: TypeAlias = tuple[str, str]  # (kind of key, canonical value)
 
 # Keys that find related entities but never say that two records are the same one.
 RELATING = frozenset({"ref", "account", "site", "customer", "company", "like", "asked", "double", "nowhere"})
-# Keys that speak only where a surer one is lacking on one of the two sides -> the name under which that side is found.
 # What accounts of one company may share, each being an account of its own at another address.
 SHARED = frozenset({"name", "domain"})
+# Keys that speak only where a surer one is lacking on one of the two sides -> the name under which that side is found.
 LONE = {"phone": "lone phone", "ship_to": "lone ship_to"}
+# The keys that records tell, beside the fields that identify: these are let go when no record tells them any more.
+_TOLD = {
+    EntityKind.LEAD: ("phone", "lone phone", "company"),
+    EntityKind.ACCOUNT: ("name", "site", "nowhere"),
+    EntityKind.BRANCH: ("ship_to", "lone ship_to", "customer", "site"),
+}
+_NOBODY: Mapping[Key, Mapping[str, bool | None]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +45,11 @@ class Unknown:
 
 @dataclass(frozen=True, slots=True)
 class Several:
-    """A person must decide. `rule` is the key on which they agree."""
+    """A person must decide. `rule` is the key on which they agree; `once`: which these told once and tell no longer."""
 
     entities: tuple[str, ...]
     rule: str
+    once: bool = False
 
 
 Match: TypeAlias = Linked | Unknown | Several
@@ -71,6 +82,25 @@ def keys_of(definition: Definition, kind: EntityKind, values: Mapping[str, Any])
     return keys
 
 
+def told_kinds(definition: Definition, kind: EntityKind) -> list[str]:
+    """Return the kinds of keys that an entity has for as long as a record of it tells them."""
+    return [*definition.identifying[kind], *_TOLD[kind]]
+
+
+def remembers(definition: Definition, kind: EntityKind, key: Key) -> bool:
+    """Whether a key is kept as what was told once: people come back with their old address, companies with nothing."""
+    return kind is EntityKind.LEAD and key[0] in definition.identifying[kind]
+
+
+def is_that_person(mine: Mapping[str, Any], theirs: Iterable[Mapping[str, Any]]) -> bool | None:
+    """Whether the names say that somebody is the person who had an address of theirs once; None: nothing tells.
+
+    `theirs`: what each of that person's records says.
+    """
+    said = {_is_that_person(mine, one) for one in theirs}
+    return True if True in said else None if None in said else False
+
+
 def nowhere(key: Key) -> Key:
     """Return the key under which an account without an address is found beside this one."""
     return "nowhere", f"{key[0]} {key[1]}"[:512]
@@ -81,11 +111,13 @@ def match_record(
     holders: Mapping[Key, Sequence[str]],
     taken: Mapping[str, str],
     record_id: str,
+    once: Mapping[Key, Mapping[str, bool | None]] = _NOBODY,
 ) -> Match:
     """Decide for one record without a link.
 
     `holders`: who has each key. `taken`: entity -> id of the record of this same system and kind it is linked to
-    already; such an entity cannot take a second one, so a match with it is for a person to settle.
+    already; such an entity cannot take a second one, so a match with it is for a person to settle. `once`: who had
+    each key -> whether it is that person.
     """
     has_email = any(key == "email" for key, _ in keys)
     for key in keys:
@@ -97,18 +129,51 @@ def match_record(
         found = holders.get((LONE[key[0]], key[1]) if key[0] in LONE and surer else key, ())
         if key[0] in SHARED:
             found = _at_the_address(keys, key, found, holders, taken, record_id)
-        if not found:
-            continue
-        if len(found) > 1:
-            return Several(tuple(sorted(found)), key[0])
-        other = taken.get(found[0])
-        if other is not None and other != record_id:
-            return Several((found[0],), key[0])
-        return Linked(found[0], key[0])
+        past = once.get(key, {}) if not found else {}
+        found = found or [one for one, same in past.items() if same]
+        if found:
+            return _only(found, key[0], taken, record_id)
+        if unsure := sorted(one for one, same in past.items() if same is None):
+            return Several(tuple(unsure), key[0], once=True)
     return Unknown()
 
 
 # ---------------------------------------------------------------------------------------------------------------------
+
+
+def _only(found: Sequence[str], rule: str, taken: Mapping[str, str], record_id: str) -> Match:
+    if len(found) > 1:
+        return Several(tuple(sorted(found)), rule)
+    other = taken.get(found[0])
+    if other is not None and other != record_id:
+        return Several((found[0],), rule)
+    return Linked(found[0], rule)
+
+
+def _is_that_person(mine: Mapping[str, Any], theirs: Mapping[str, Any]) -> bool | None:
+    phone = mine.get("phone")
+    one_phone = phone is not None and phone == theirs.get("phone")
+    if not (mine.get("last_name") and theirs.get("last_name")):
+        return True if one_phone else None
+    firsts = bool(mine.get("first_name") and theirs.get("first_name"))
+    said = named(_name(mine, firsts), _name(theirs, firsts))
+    if said is Named.SAME:
+        return True
+    if said is Named.CLOSE:
+        return True if one_phone else None
+    # Whoever married has another last name; whoever shares no more than the line at work has another first name, too.
+    if one_phone:
+        return None if not firsts else named(_called(mine), _called(theirs)) is Named.SAME
+    return False
+
+
+def _name(values: Mapping[str, Any], firsts: bool) -> Form:
+    """Return both names, or the last one alone where one of two has no first name."""
+    return form_of(Party(first_name=values["first_name"] if firsts else "x", last_name=values["last_name"]))
+
+
+def _called(values: Mapping[str, Any]) -> Form:
+    return form_of(Party(first_name=values["first_name"], last_name="x"))
 
 
 def _at_the_address(

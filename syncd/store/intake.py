@@ -3,19 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from functools import lru_cache
+from typing import Any, TypeAlias
 
-from sqlalchemy import Connection, Engine, and_, func, insert, literal, select, update
+from sqlalchemy import (
+    Connection,
+    Engine,
+    and_,
+    bindparam,
+    delete,
+    false,
+    func,
+    insert,
+    literal,
+    select,
+    true,
+    update,
+)
 
 from syncd.store.database import to_ms
-from syncd.store.rows import chunks, execute_many, insert_missing, upsert
+from syncd.store.rows import chunks, execute_many, insert_into, insert_missing, upsert
 from syncd.store.tables import cursor, due, entity, link, match_key, record, touch
 
 # What stands where a record's digest would.
 ERASED = "erased"  # over there; should it be seen again after all, it is read like any other
 SHUT_OUT = "shut out"  # by a person's word: it is let in never again
+MatchKey: TypeAlias = tuple[str, str]  # (kind of key, canonical value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,21 +149,45 @@ def taken_by(connection: Connection, system: str, kind: str, entities: Iterable[
     return found
 
 
-def holders_of(
-    connection: Connection, entity_kind: str, keys: Iterable[tuple[str, str]]
-) -> dict[tuple[str, str], list[str]]:
-    """Return key -> the entities that have it."""
+@dataclass(frozen=True, slots=True)
+class Holders:
+    """Key -> the entities whose records tell it, and those whose records told it once and tell it no longer."""
+
+    now: dict[MatchKey, list[str]] = field(default_factory=dict)
+    once: dict[MatchKey, list[str]] = field(default_factory=dict)
+
+
+def all_holders(connection: Connection, entity_kind: str, keys: Iterable[MatchKey]) -> Holders:
+    """Return who has each key, or had it."""
     by_kind: dict[str, set[str]] = {}
     for key, value in keys:
         by_kind.setdefault(key, set()).add(value)
-    found: dict[tuple[str, str], list[str]] = {}
+    found = Holders()
     for key, values in by_kind.items():
         for part in chunks(values):
-            query = select(match_key.c.value, match_key.c.entity).where(
+            query = select(match_key.c.value, match_key.c.entity, match_key.c.stated).where(
                 match_key.c.entity_kind == entity_kind, match_key.c.key == key, match_key.c.value.in_(part)
             )
-            for row in connection.execute(query):
-                found.setdefault((key, row.value), []).append(row.entity)
+            for value, one, stated in connection.execute(query):
+                (found.now if stated else found.once).setdefault((key, value), []).append(one)
+    return found
+
+
+def holders_of(connection: Connection, entity_kind: str, keys: Iterable[MatchKey]) -> dict[MatchKey, list[str]]:
+    """Return key -> the entities that have it."""
+    return all_holders(connection, entity_kind, keys).now
+
+
+def keys_held(connection: Connection, entities: Iterable[str], kinds: Iterable[str]) -> dict[str, set[MatchKey]]:
+    """Return entity -> its keys of these kinds that count as told now."""
+    found: dict[str, set[MatchKey]] = {}
+    wanted = list(kinds)
+    for part in chunks(entities):
+        query = select(match_key.c.entity, match_key.c.key, match_key.c.value).where(
+            match_key.c.entity.in_(part), match_key.c.key.in_(wanted), match_key.c.stated
+        )
+        for one, key, value in connection.execute(query):
+            found.setdefault(one, set()).add((key, value))
     return found
 
 
@@ -178,7 +217,18 @@ def save_links(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> Non
 
 
 def save_keys(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
-    insert_missing(connection, match_key, rows)
+    """Store keys that are told now; one that was told no longer is again."""
+    execute_many(connection, _state_keys(connection.dialect.name), rows)
+
+
+def drop_keys(connection: Connection, gone: Iterable[tuple[str, MatchKey]]) -> None:
+    """Forget these keys of these entities."""
+    execute_many(connection, _DROP_KEY, [_bound(*one) for one in gone])
+
+
+def outdate_keys(connection: Connection, gone: Iterable[tuple[str, MatchKey]]) -> None:
+    """Keep these keys of these entities as what they told once."""
+    execute_many(connection, _OUTDATE_KEY, [_bound(*one) for one in gone])
 
 
 def retire_records(connection: Connection, system: str, kind: str, gone: Mapping[str, str]) -> None:
@@ -214,18 +264,33 @@ def mark_due(connection: Connection, entities: Mapping[str, int], now: int, why:
 # ---------------------------------------------------------------------------------------------------------------------
 
 
-def _move_stamp() -> Any:
-    from sqlalchemy import bindparam
-
-    return (
-        update(record)
-        .where(
-            record.c.system == bindparam("b_system"),
-            record.c.kind == bindparam("b_kind"),
-            record.c.id == bindparam("b_id"),
-        )
-        .values(modified=bindparam("b_modified"))
+_MOVE_STAMP = (
+    update(record)
+    .where(
+        record.c.system == bindparam("b_system"),
+        record.c.kind == bindparam("b_kind"),
+        record.c.id == bindparam("b_id"),
     )
+    .values(modified=bindparam("b_modified"))
+)
+_ONE_KEY = (
+    match_key.c.entity == bindparam("b_entity"),
+    match_key.c.key == bindparam("b_key"),
+    match_key.c.value == bindparam("b_value"),
+)
+_DROP_KEY = delete(match_key).where(*_ONE_KEY)
+_OUTDATE_KEY = update(match_key).where(*_ONE_KEY).values(stated=false())
 
 
-_MOVE_STAMP = _move_stamp()
+def _bound(entity_id: str, key: MatchKey) -> dict[str, Any]:
+    return {"b_entity": entity_id, "b_key": key[0], "b_value": key[1]}
+
+
+@lru_cache(maxsize=4)
+def _state_keys(dialect: str) -> Any:
+    statement = insert_into(match_key, dialect)
+    return statement.on_conflict_do_update(
+        index_elements=list(match_key.primary_key.columns),
+        set_={"stated": true()},
+        where=match_key.c.stated.is_(false()),
+    )

@@ -27,7 +27,7 @@ def execute_many(connection: Connection, statement: Any, rows: Sequence[Mapping[
 
 def insert_rows(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
     """Insert rows that are not there."""
-    execute_many(connection, _insert(table, connection.dialect.name), rows)
+    execute_many(connection, insert_into(table, connection.dialect.name), rows)
 
 
 def upsert(
@@ -51,6 +51,12 @@ def chunks(values: Iterable[Any], size: int = MOST_KEYS) -> Iterator[list[Any]]:
     rest = iter(values)
     while part := list(islice(rest, size)):
         yield part
+
+
+@lru_cache(maxsize=64)
+def insert_into(table: Table, dialect: str) -> Any:
+    """Return an insert of the dialect's own, which can say what happens where a row is there."""
+    return postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -94,7 +100,7 @@ def _prepared(statement: Any, dialect: Dialect, names: tuple[str, ...]) -> _Prep
 
 @lru_cache(maxsize=64)
 def _upsert(table: Table, dialect: str, columns: tuple[str, ...], keep: tuple[str, ...]) -> Any:
-    statement = _insert(table, dialect)
+    statement = insert_into(table, dialect)
     keys = [column.name for column in table.primary_key]
     changed = {name: statement.excluded[name] for name in columns if name not in keys and name not in keep}
     if not changed:
@@ -104,9 +110,4 @@ def _upsert(table: Table, dialect: str, columns: tuple[str, ...], keep: tuple[st
 
 @lru_cache(maxsize=64)
 def _insert_missing(table: Table, dialect: str) -> Any:
-    return _insert(table, dialect).on_conflict_do_nothing()
-
-
-@lru_cache(maxsize=64)
-def _insert(table: Table, dialect: str) -> Any:
-    return postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
+    return insert_into(table, dialect).on_conflict_do_nothing()

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, and_, delete, select, update
 
+from syncd.store.intake import save_keys
 from syncd.store.likeness import DOUBLE, look_again
 from syncd.store.pairings import hand_on
 from syncd.store.rows import chunks, insert_missing, upsert
@@ -86,8 +87,9 @@ def join_entities(
     touches = connection.execute(select(touch).where(touch.c.lead.in_(others)))
     insert_missing(connection, touch, [{**row._mapping, "lead": keeper} for row in touches])
     connection.execute(delete(touch).where(touch.c.lead.in_(others)))
-    keys = connection.execute(select(match_key).where(match_key.c.entity.in_(others)))
+    keys = connection.execute(select(match_key).where(match_key.c.entity.in_(others))).all()
     insert_missing(connection, match_key, [{**row._mapping, "entity": keeper} for row in keys])
+    save_keys(connection, [{**_key_of(row), "entity": keeper} for row in keys if row.stated])
     connection.execute(delete(match_key).where(match_key.c.entity.in_(others)))
     hand_on(connection, keeper, others)
     placed = and_(match_key.c.key.in_(_NAMING_AN_ENTITY), match_key.c.value.in_(others))
@@ -133,3 +135,10 @@ def waiting_records(connection: Connection, entities: Sequence[str]) -> list[Rec
     )
     found = {tuple(told.split(" ", 2)) for told in connection.execute(query).scalars()}
     return sorted((one[0], one[1], one[2]) for one in found if len(one) == 3)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def _key_of(row: Any) -> dict[str, Any]:
+    return {"entity_kind": row.entity_kind, "key": row.key, "value": row.value}

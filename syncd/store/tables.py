@@ -16,6 +16,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    true,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import JSON
@@ -108,7 +109,8 @@ link = Table(
     Index("link_by_entity", "entity"),
 )
 
-# Canonical values by which an entity can be found; several kinds of key, none required alone.
+# Canonical values by which an entity can be found; several kinds of key, none required alone. `stated`: false for one
+# that a lead's records told once and tell no longer; it links nobody by itself.
 match_key = Table(
     "match_key",
     metadata,
@@ -116,6 +118,7 @@ match_key = Table(
     Column("key", String(32), primary_key=True),
     Column("value", String(512), primary_key=True),
     Column("entity", String(26), primary_key=True),
+    Column("stated", Boolean, nullable=False, server_default=true()),
     Index("match_key_by_entity", "entity"),
 )
 

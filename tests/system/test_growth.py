@@ -25,15 +25,15 @@ def test_a_new_colleague_costs_the_same_in_a_large_company_as_in_a_small(
 ) -> None:
     """Intake asks who has the newcomer's own keys, never for everybody with the same company and mail domain."""
     seen: list[int] = []
-    find = intake.holders_of
+    find = intake.all_holders
 
     def counted(connection: Connection, kind: str, keys: Iterable[tuple[str, str]]) -> Any:
         found = find(connection, kind, keys)
         if kind == "lead":
-            seen.append(sum(len(entities) for entities in found.values()))
+            seen.append(sum(len(entities) for held in (found.now, found.once) for entities in held.values()))
         return found
 
-    monkeypatch.setattr(intake, "holders_of", counted)
+    monkeypatch.setattr(intake, "all_holders", counted)
     with world(tmp_path, sqlite_url) as made:
         small = _cost_of_one_more(made, 0, 5, seen)
         large = _cost_of_one_more(made, 100, 150, seen)
