@@ -207,13 +207,15 @@ class Deferred:
     """Not written, or not known to be: try the same request again after `retry_after` seconds.
 
     0: the system named no time. `at_large`: the system could not be used, whatever the record. `stuck`: a person must
-    mend over there first what `reason` names, a right for instance.
+    mend over there first what `reason` names, a right for instance. `alike`: any other request of its kind and policy
+    would fare the same, so trying a few of them is enough.
     """
 
     reason: str
     retry_after: float = 0.0
     at_large: bool = False
     stuck: bool = False
+    alike: bool = False
 
 
 WriteResult: TypeAlias = Written | Rejected | Deferred

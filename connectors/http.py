@@ -187,7 +187,9 @@ class Session(requests.Session):
             return retrying(self._once, verb, address, lane, with_token, args, kwargs)
         except _Again as again:
             self._wait_no_more(lane)
-            raise Unavailable(again.wait.reason, system=self.system, retry_after=again.wait.seconds) from again
+            error = Unavailable(again.wait.reason, system=self.system, retry_after=again.wait.seconds)
+            error.status = again.status
+            raise error from again
         except Unavailable:
             self._wait_no_more(lane)
             raise
@@ -249,13 +251,13 @@ class Session(requests.Session):
         if verdict is not None:
             if answer.status_code == 429 and verdict.seconds is not None:
                 self._quiet[lane] = (time.monotonic() + verdict.seconds, threading.get_ident(), verdict.reason)
-            self._raise_wait(verdict)
+            self._raise_wait(verdict, answer.status_code)
         return answer
 
-    def _raise_wait(self, wait: Wait) -> None:
+    def _raise_wait(self, wait: Wait, status: int) -> None:
         if not wait.now_or_later or (wait.seconds or 0) > self.settings.longest_wait:
             raise Unavailable(wait.reason, system=self.system, retry_after=wait.seconds)
-        raise _Again(wait)
+        raise _Again(wait, status)
 
     def _send(
         self,
@@ -416,9 +418,9 @@ def refuse_plain_http(url: str, settings: HttpSettings) -> None:
 
 
 class _Again(Exception):
-    def __init__(self, wait: Wait) -> None:
+    def __init__(self, wait: Wait, status: int | None = None) -> None:
         super().__init__(wait.reason)
-        self.wait = wait
+        self.wait, self.status = wait, status
 
 
 def _leave_alone(request: requests.PreparedRequest) -> requests.PreparedRequest:

@@ -18,7 +18,7 @@ from simple_salesforce.api import Salesforce
 from simple_salesforce.exceptions import SalesforceError
 
 from connectors.contract import Usage
-from connectors.errors import AuthExpired, ReadingRests, Unavailable
+from connectors.errors import AuthExpired, ConnectorError, ReadingRests, Unavailable
 from connectors.http import HttpSettings, Session, read_json
 from connectors.salesforce import soql
 from connectors.salesforce.auth import ClientCredentials, GivenSession, Identity
@@ -147,10 +147,8 @@ class Client:
                     f"check the session policies of the external client app and the run-as user's login restrictions",
                     system=self.name,
                 )
-        for number in apart:
-            part = parts[number]
-            answers[number] = self.answer(part.method, part.path, part.body, self._headers(part))
-        return [answers[number] for number in range(len(parts))]
+        self._answer_apart(parts, sorted(apart), answers)
+        return [answers.get(number, Answer(0, None)) for number in range(len(parts))]
 
     def queries(self, texts: Sequence[str], *, deleted_too: bool) -> tuple[list[Answer], datetime | None]:
         """Ask every query, LISTS in a call; return the answers and the time up to which they are complete.
@@ -192,6 +190,20 @@ class Client:
             part_told = answers.get(f"p{number}") or {}
             found[number] = Answer(int(part_told.get("httpStatusCode") or 0), part_told.get("body"))
         return found
+
+    def _answer_apart(self, parts: Sequence[Part], numbers: Sequence[int], answers: dict[int, Answer]) -> None:
+        """Send each part in a call of its own; raise only where no part at all was answered."""
+        for number in numbers:
+            part = parts[number]
+            try:
+                answers[number] = self.answer(part.method, part.path, part.body, self._headers(part))
+            except ConnectorError as error:
+                if error.status is not None and error.status >= 500:
+                    answers[number] = Answer(error.status, None)
+                elif not answers:
+                    raise
+                else:
+                    return  # the others would hardly fare better
 
     def _headers(self, part: Part) -> dict[str, str]:
         alerts = {"Sforce-Duplicate-Rule-Header": "allowSave=true"} if part.past_alerts else {}

@@ -23,6 +23,7 @@ from connectors.salesforce.verdicts import (
     is_passing,
     is_spent,
     is_transient,
+    may_be_its_rows,
     refusal,
     spent,
     troubles,
@@ -70,19 +71,54 @@ class Writer:
                 self._sleep(2.0**attempt * random.uniform(0.5, 1.0))  # noqa: S311 - no secret
             queue = deque(_collections(rows))
             again: list[Row] = []
+            broken: list[_Batch] = []
             while queue:
-                batches = [queue.popleft() for _ in range(min(LISTS, len(queue)))]
-                parts = [batch.part(past_alerts=self._passes_alerts(batch.rows[0])) for batch in batches]
-                answers = self._client.composite(parts)
-                work.answered = True
-                for batch, answer in zip(batches, answers, strict=True):
-                    queue.extend(_settle(batch, answer, work, again))
+                for batch, answer in self._call(queue):
+                    queue.extend(_settle(batch, answer, work, again, broken))
+            if attempt:
+                for batch in broken:
+                    self._isolate(batch, work, again)
+            else:
+                again += [row for batch in broken for row in batch.rows]
             rows = again
             if not rows:
                 return
         for row in rows:
             words = f"{row.transient}; not written after {_TRIES} tries"
             work.answers[row.index] = Deferred(words) if row.blamed else Deferred(words, 30.0, at_large=True)
+
+    def _call(self, queue: deque[_Batch]) -> list[tuple[_Batch, Answer]]:
+        """Send as much of the queue as one call takes."""
+        batches = [queue.popleft() for _ in range(min(LISTS, len(queue)))]
+        parts = [batch.part(past_alerts=self._passes_alerts(batch.rows[0])) for batch in batches]
+        return list(zip(batches, self._client.composite(parts), strict=True))
+
+    def _isolate(self, batch: _Batch, work: Work, again: list[Row]) -> None:
+        """Divide a part that came to nothing twice until what fails stands alone: the others are not to suffer for it.
+
+        Where nothing of it passes, it is none of its rows that is to blame.
+        """
+        if len(batch.rows) == 1:
+            batch.rows[0].blamed = True
+            again.append(batch.rows[0])
+            return
+        alone: list[_Batch] = []
+        queue, passed = deque(batch.split()), False
+        while queue:
+            for part, answer in self._call(queue):
+                broken: list[_Batch] = []
+                queue.extend(_settle(part, answer, work, again, broken))
+                passed = passed or not broken
+                alone += [one for one in broken if len(one.rows) == 1]
+                queue.extend(half for one in broken if len(one.rows) > 1 for half in one.split())
+            if not passed:
+                for row in batch.rows:
+                    words = f"{row.transient}; so it is with every {row.kind} sent"
+                    work.answers[row.index] = Deferred(words, 30.0, alike=True)
+                return
+        for one in alone:
+            (row,) = one.rows
+            work.answers[row.index] = Deferred(f"{row.transient}; a trigger or flow may break off at this record")
 
     def _ask_duplicates(self, work: Work) -> None:
         """Send rows that a duplicate rule stopped once more by themselves: only then are the matches named."""
@@ -99,7 +135,7 @@ class Writer:
                     body = answer.body if isinstance(answer.body, Mapping) else {}
                     work.answers[row.index] = Written(str(body.get("id") or row.id), bool(body.get("created")))
                 elif found and not is_transient(found[0]):
-                    work.answers[row.index] = refusal(row.kind, found)
+                    work.answers[row.index] = refusal(row.kind, found, creates=not row.id)
 
     def _passes_alerts(self, row: Row) -> bool:
         """An update doubles nobody; a create may, and only an operator says whether it should be made all the same."""
@@ -175,8 +211,12 @@ def _collections(rows: Iterable[Row]) -> Iterator[_Batch]:
         yield _Batch(path, part)
 
 
-def _settle(batch: _Batch, answer: Answer, work: Work, again: list[Row]) -> list[_Batch]:
-    """Note what became of a batch; return the smaller batches to send in place of one that was refused as a whole."""
+def _settle(batch: _Batch, answer: Answer, work: Work, again: list[Row], broken: list[_Batch]) -> list[_Batch]:
+    """Note what became of a batch; return the smaller batches to send in place of one that was refused as a whole.
+
+    One that came to nothing is put on `broken` where one of its rows may be the cause, else they are put on `again`.
+    """
+    work.answered = True
     if answer.ok and isinstance(answer.body, list) and len(answer.body) == len(batch.rows):
         for row, told in zip(batch.rows, answer.body, strict=True):
             settle_row(row, told, work, again)
@@ -191,7 +231,10 @@ def _settle(batch: _Batch, answer: Answer, work: Work, again: list[Row]) -> list
         for row in batch.rows:
             row.transient = found[0].code if found else f"no usable answer (HTTP {answer.status})"
             row.blamed = too_large
-        again.extend(batch.rows)
+        if not too_large and may_be_its_rows(answer.status, found):
+            broken.append(batch)
+        else:
+            again.extend(batch.rows)
         return []
     return _split_refused(batch, found or [Trouble(f"HTTP_{answer.status}")], work)
 
@@ -204,7 +247,7 @@ def _split_refused(batch: _Batch, found: Sequence[Trouble], work: Work) -> list[
     if found[0].code in FOR_ALL or len(batch.rows) == 1:
         refused = batch.rows
     for row in refused:
-        work.answers[row.index] = refusal(row.kind, found, as_a_whole=True)
+        work.answers[row.index] = refusal(row.kind, found, creates=not row.id, as_a_whole=True)
     if refused:
         rest = [row for row in batch.rows if work.answers[row.index] is None]
         return [_Batch(batch.path, rest)] if rest else []

@@ -62,6 +62,6 @@ def settle_row(row: Row, told: Mapping[str, Any], work: Work, again: list[Row]) 
     elif first.code == "ENTITY_IS_LOCKED":
         work.answers[row.index] = Deferred("the record is locked by an approval of the org", _LOCKED_FOR)
     else:
-        work.answers[row.index] = refusal(row.kind, found)
+        work.answers[row.index] = refusal(row.kind, found, creates=not row.id)
         if first.code == "DUPLICATES_DETECTED":
             work.duplicates.append(row)

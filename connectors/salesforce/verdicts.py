@@ -69,6 +69,7 @@ _RIGHTS = frozenset(
         "TRANSFER_REQUIRES_READ",
     }
 )
+_RIGHTS_OF_THE_ROW = frozenset({"INSUFFICIENT_ACCESS_ON_CROSS_REFERENCE_ENTITY", "TRANSFER_REQUIRES_READ"})
 # A whole sub-request was refused for these, and no row in it would fare better alone.
 FOR_ALL = _ORG_WIDE | frozenset(
     {"INVALID_TYPE", "NOT_FOUND", "INSUFFICIENT_ACCESS", "FUNCTIONALITY_NOT_ENABLED", "METHOD_NOT_ALLOWED"}
@@ -217,6 +218,11 @@ def is_spent(trouble: Trouble) -> bool:
     return trouble.code == "REQUEST_LIMIT_EXCEEDED" and "concurrent" not in trouble.text.lower()
 
 
+def may_be_its_rows(status: int, found: Sequence[Trouble]) -> bool:
+    """Tell whether a part that came to nothing could have done so for one of its rows: a trigger that breaks off."""
+    return status not in (420, 429, 503) and not (found and found[0].code in NOT_OF_THE_ROW)
+
+
 def spent() -> Deferred:
     return Deferred(_SPENT, DAILY_WAIT, at_large=True)
 
@@ -233,19 +239,25 @@ def why_later(trouble: Trouble) -> str:
     return f"{trouble.code}: {_row_words(trouble)}" if trouble.code in _AUTOMATION else trouble.code
 
 
-def refusal(kind: str, found: Sequence[Trouble], *, as_a_whole: bool = False) -> Rejected | Deferred:
+def refusal(
+    kind: str, found: Sequence[Trouble], *, creates: bool = False, as_a_whole: bool = False
+) -> Rejected | Deferred:
     """Return what a refusal means for one record: it must change, or an admin must mend something for it.
 
-    `as_a_whole`: all that was sent with it was refused too, so NOT_FOUND means its object or key field.
+    `creates`: it was to be made, so a lacking right says nothing about this one. `as_a_whole`: all that was sent with
+    it was refused too, so NOT_FOUND means its object or key field.
     """
     code = found[0].code
+    if creates and code == "STORAGE_LIMIT_EXCEEDED":  # what is there can still be read and changed
+        return Deferred(f"{code}: {_ROW_WORDS[code]}", stuck=True, alike=True)
     if code in _ORG_WIDE:
         return Deferred(f"{code}: {_ROW_WORDS[code]}", DAILY_WAIT, at_large=True)
     if as_a_whole and code == "NOT_FOUND":
-        return Deferred(f"Salesforce refused this {kind}. NOT_FOUND: {_ROW_WORDS['INVALID_TYPE']}", stuck=True)
+        words = f"Salesforce refused this {kind}. NOT_FOUND: {_ROW_WORDS['INVALID_TYPE']}"
+        return Deferred(words, stuck=True, alike=True)
     told = _rejection(kind, found)
     if code in _RIGHTS:
-        return Deferred(told.message, stuck=True)
+        return Deferred(told.message, stuck=True, alike=creates and code not in _RIGHTS_OF_THE_ROW)
     return replace(told, gone=False) if as_a_whole else told
 
 
