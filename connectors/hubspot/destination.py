@@ -78,7 +78,7 @@ class HubSpotWriter:
                 if call not in forbidden:
                     answers |= self._write_batch(batch)
             except Forbidden as error:
-                forbidden[call] = Deferred(error.message, stuck=True)
+                forbidden[call] = Deferred(error.message, stuck=True, alike=True)
             except ConnectorError as error:
                 if number == 0 and not isinstance(error, Unavailable):
                     raise

@@ -37,7 +37,7 @@ def replay(
     now = now_ms()
     after = read_moment(since, now) if since else None
     with app.engine.begin() as connection:
-        found, unknown = _asked_for(connection, ids, kind, records, after)
+        found, unknown = _asked_for(connection, ids, kind, records, after, now)
         count = again.make_due(connection, found, now)
     logger().info("asked to decide again", action="replay", entities=count, without_record=unknown)
     if as_json:
@@ -53,9 +53,10 @@ def replay(
 
 
 def _asked_for(
-    connection: Any, ids: tuple[int, ...], kind: str | None, records: tuple[str, ...], after: int | None
+    connection: Any, ids: tuple[int, ...], kind: str | None, records: tuple[str, ...], after: int | None, now: int
 ) -> tuple[set[str], int]:
     """Return (entities, problems that are about none)."""
+    from syncd.pipeline.doors import reopen
     from syncd.preview import NotFound, find_entity
     from syncd.store import again
 
@@ -75,6 +76,9 @@ def _asked_for(
                 f"shows their numbers"
             )
         for row in problems:
+            if (waiting := reopen(connection, row.key, now)) is not None:
+                found |= set(waiting)
+                continue
             entity = row.entity or (again.entity_of_record(connection, row.record) if row.record else None)
             found |= {entity} if entity else set()
             unknown += entity is None

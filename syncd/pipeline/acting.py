@@ -21,6 +21,7 @@ from syncd.log import logger
 from syncd.mapping.model import Mappings
 from syncd.pipeline.answered import RETRY_MS, settle_answers, wake_leads
 from syncd.pipeline.asking import tell_doubles, tell_questions
+from syncd.pipeline.doors import Doors, hangs_on
 from syncd.pipeline.resembling import keep_keys
 from syncd.pipeline.succession import RANK
 from syncd.store import handoff, inbox, intake
@@ -74,6 +75,7 @@ def store_decisions(
     fates: Counter[str] = Counter()
     held: set[str] = set()
     intents: list[dict[str, Any]] = []
+    decisions, turned_away = _admitted(connection, decisions, now)
     for decision in decisions:
         fate = decision.fate
         if brake.stops(decision.writes):
@@ -108,10 +110,12 @@ def store_decisions(
     tell_doubles(connection, kept, now)
     waiting = {one.entity for one in kept if one.fate is Fate.DEFERRED and not one.writes}
     next_turn = {one.entity for one in kept if one.looks_first}
-    later = (waiting | held) - next_turn
+    later = (waiting | held | turned_away.keys()) - next_turn
     done = {one: since for one, since in looked_at.items() if one not in later and one not in next_turn}
     handoff.forget_due(connection, done)
-    handoff.put_off(connection, sorted(later), now + RETRY_MS)
+    handoff.put_off(connection, sorted(later - turned_away.keys()), now + RETRY_MS)
+    for until in set(turned_away.values()):
+        handoff.put_off(connection, sorted(one for one, at in turned_away.items() if at == until), until)
     return batch, fates
 
 
@@ -132,7 +136,7 @@ def planned_intent(
             **({"was": dict(write.was)} if write.was else {}),
             "key": list(write.key) if write.key else None,
             "of": of.value,
-            "fate": fate.value if fate is not None and _hangs_on(write, fate) else None,
+            "fate": fate.value if fate is not None and hangs_on(write, fate) else None,
         },
         "state": "planned",
         "answer": None,
@@ -223,9 +227,11 @@ def settle_leftovers(connection: Connection, now: int) -> int:
 # ---------------------------------------------------------------------------------------------------------------------
 
 
-def _hangs_on(write: Write, fate: Fate) -> bool:
-    """Whether the fate that was decided comes true only by this write."""
-    return fate is Fate.UPDATED or (fate is Fate.HANDED_OVER and write.creates)
+def _admitted(connection: Connection, decisions: Sequence[Decision], now: int) -> tuple[list[Decision], dict[str, int]]:
+    """Return the decisions without the writes that would come to a shut door, and until when their entities wait."""
+    doors = Doors(connection, now)
+    admitted = [doors.admit(one) for one in decisions]
+    return [one for one, _ in admitted], {one.entity: until for one, until in admitted if until is not None}
 
 
 def _entity_row(mappings: Mappings, one: Decision, now: int) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -13,6 +13,7 @@ from connectors.contract import Deferred, Rejected, WriteResult, Written
 from syncd.lead.decision import LeadState, agreed_raw
 from syncd.lead.definition import EntityKind
 from syncd.mapping.model import BESIDE
+from syncd.pipeline.doors import REST_MS, Door, door_of, open_again, shut
 from syncd.pipeline.succession import RANK
 from syncd.store import handoff, inbox, intake, sent
 from syncd.store.database import to_ms
@@ -35,6 +36,7 @@ def settle_answers(
     written: list[tuple[Any, Written]] = []
     refused: list[tuple[Any, Rejected]] = []
     put_off: list[tuple[Any, Deferred, int]] = []
+    through = {door_of(row) for row, one in zip(rows, results, strict=True) if isinstance(one, Written)}
     before = _tries_before(connection, rows, results)
     answers = []
     for row, result in zip(rows, results, strict=True):
@@ -59,7 +61,8 @@ def settle_answers(
     sent.answer_intents(connection, answers)
     _remember_written(connection, written, now)
     _remember_refused(connection, refused, now)
-    _remember_put_off(connection, put_off, now)
+    _remember_put_off(connection, put_off, through, now)
+    open_again(connection, through, now)
     return outcomes
 
 
@@ -106,12 +109,20 @@ def _tries_before(
     return sent.put_off_before(connection, own) if own else {}
 
 
-def _remember_put_off(connection: Connection, put_off: Sequence[tuple[Any, Deferred, int]], now: int) -> None:
+def _remember_put_off(
+    connection: Connection, put_off: Sequence[tuple[Any, Deferred, int]], through: Collection[Door], now: int
+) -> None:
     soonest: dict[str, tuple[int, int]] = {}
+    shut_now: dict[Door, str] = {}
     for row, result, tries in put_off:
         wait = min(_wait_of(result, tries), LONGEST_RETRY_MS)
+        told = result.stuck or tries >= _TOLD_AFTER
+        alike = told and result.alike and door_of(row) not in through
+        if alike:
+            shut_now[door_of(row)] = result.reason
+            wait = REST_MS
         soonest[row.entity] = min((wait, RANK[EntityKind(row.request["of"])]), soonest.get(row.entity, (wait, 99)))
-        if result.stuck or tries >= _TOLD_AFTER:
+        if told and not alike:
             name = f"{row.system} {row.kind} {row.record_id or '(new)'}"
             inbox.open_problem(
                 connection,
@@ -124,6 +135,7 @@ def _remember_put_off(connection: Connection, put_off: Sequence[tuple[Any, Defer
                 f"is lost; it was tried {tries} times and is tried again by itself, at least hourly",
                 now=now,
             )
+    shut(connection, shut_now, now)
     for entity, (wait, rank) in soonest.items():
         intake.mark_due(connection, {entity: rank}, now, "a system could not take it", now + wait)
 

@@ -18,8 +18,8 @@ _RANKS = {EntityKind.ACCOUNT: 0, EntityKind.BRANCH: 1, EntityKind.LEAD: 2}
 def open_problems(
     connection: Connection, *, ids: Collection[int] = (), kind: str | None = None, since: int | None = None
 ) -> list[Any]:
-    """Return (id, entity, record) of the open problems that fit every condition given; `since` in ms."""
-    query = select(problem.c.id, problem.c.entity, problem.c.record).where(problem.c.open.is_(True))
+    """Return (id, key, entity, record) of the open problems that fit every condition given; `since` in ms."""
+    query = select(problem.c.id, problem.c.key, problem.c.entity, problem.c.record).where(problem.c.open.is_(True))
     if ids:
         query = query.where(problem.c.id.in_(ids))
     if kind is not None:

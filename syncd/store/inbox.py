@@ -79,10 +79,11 @@ def close_problems(
         connection.execute(update(problem).where(*theirs).values(open=False))
 
 
-def open_keys(connection: Connection, prefix: str) -> list[str]:
-    """Return the keys of the open problems that begin so."""
+def open_keys(connection: Connection, prefix: str) -> dict[str, int]:
+    """Return the keys of the open problems that begin so, and when each was last met (ms)."""
     begins = problem.c.key.startswith(prefix, autoescape=True)
-    return list(connection.execute(select(problem.c.key).where(begins, problem.c.open.is_(True))).scalars())
+    query = select(problem.c.key, problem.c.last_seen).where(begins, problem.c.open.is_(True))
+    return {key: int(seen) for key, seen in connection.execute(query)}
 
 
 def problem_of(connection: Connection, number: int) -> Any:

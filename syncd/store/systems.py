@@ -123,6 +123,11 @@ def entities_of_kind(connection: Connection, system: str, kind: str) -> list[str
     return list(connection.execute(query).scalars())
 
 
+def waiting(connection: Connection, now: int) -> list[str]:
+    """Return the entities that wait for a later try."""
+    return list(connection.execute(select(due.c.entity).where(due.c.not_before > now)).scalars())
+
+
 def wake_waiting(connection: Connection, now: int) -> None:
     """Let handoff look at once at everything that waits for a later try."""
     connection.execute(update(due).where(due.c.not_before > now).values(not_before=now))

@@ -28,8 +28,9 @@ from syncd.cli.common import make_work
 from syncd.daemon import Once, Work, cycle, opened
 from syncd.daemon.engine import BRISKLY
 from syncd.health import Health
+from syncd.pipeline.doors import REST_MS
 from syncd.store.inbox import list_problems
-from syncd.store.tables import cursor, due, record
+from syncd.store.tables import cursor, due, problem, record
 from syncd.wiring import App, build
 
 ROOT = Path(__file__).parents[2]
@@ -87,9 +88,11 @@ class World:
         return cycle(self.work, sweeping=sweeping)
 
     def wait_is_over(self) -> None:
-        """Let all that is put off be due now."""
+        """Let all that is put off be due now, also what waits at a shut door."""
         with self.app.engine.begin() as connection:
             connection.execute(due.update().values(not_before=0))
+            shut = problem.c.key.startswith("shut|")
+            connection.execute(problem.update().where(shut).values(last_seen=problem.c.last_seen - REST_MS))
 
     def rest_is_over(self, system: str, kind: str) -> None:
         """Let a kind that is read less often than its system be read at the next poll."""

@@ -8,10 +8,15 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from support.world import World, world
+from support.commands import process_as_before, say
+from support.world import COMPLETE, World, world
 
 from sandbox.wire import Fault, Request, Response
-from syncd.store.tables import due
+from syncd.store.tables import due, intent
+
+__all__ = ["process_as_before"]
+
+pytestmark = pytest.mark.usefixtures("process_as_before")
 
 MINUTE = 60_000
 
@@ -61,19 +66,16 @@ def waits(made: World, turns: int) -> list[float]:
     return found
 
 
-@pytest.mark.parametrize(
-    ("code", "words"), [("STORAGE_LIMIT_EXCEEDED", "storage is full"), ("LIMIT_EXCEEDED", "limit")]
-)
-def test_a_limit_of_the_whole_org_pauses_it_until_it_is_mended(made: World, code: str, words: str) -> None:
+def test_a_limit_of_the_whole_org_pauses_it_until_it_is_mended(made: World) -> None:
     """One call, then quiet; what waited is written by itself afterwards, though no value of it changed."""
-    with refusing(made, code) as calls:
+    with refusing(made, "LIMIT_EXCEEDED") as calls:
         made.contact()
         for _ in range(3):
             made.cycle()
             made.wait_is_over()
         (problem,) = made.problems()
         assert problem.startswith("salesforce cannot be used")
-        assert words in problem
+        assert "limit" in problem
         assert len(calls) == 1
     made.work.troubles.forget()
     made.settle()
@@ -81,15 +83,101 @@ def test_a_limit_of_the_whole_org_pauses_it_until_it_is_mended(made: World, code
 
 
 def test_a_right_that_is_missing_is_named_and_what_waits_for_it_comes_by_itself(made: World) -> None:
-    """The Create right of a kind: nothing parked for ever, nothing silent, and tried ever less often."""
+    """The Create right of a kind: nothing parked for ever, nothing silent, and tried every quarter of an hour."""
     made.salesforce.deny("Lead", "create")
     made.contact()
-    assert waits(made, 4) == [15, 30, 60, 60]
+    assert [round(one) for one in waits(made, 4)] == [15] * 4
     (problem,) = made.problems()
     assert "INSUFFICIENT_ACCESS_OR_READONLY: syncd's user lacks the right to create such records" in problem
     made.salesforce.org.denied.clear()
     made.settle()
     assert (len(made.leads()), made.problems()) == (1, [])
+
+
+def crowd(made: World, count: int) -> None:
+    made.contacts(
+        [
+            {**COMPLETE, "email": f"p{n}@mills.example", "lastname": f"Lee{n}", "mobilephone": f"(312) 555-{1000 + n}"}
+            for n in range(count)
+        ]
+    )
+
+
+def quarters_of_an_hour(made: World, turns: int) -> None:
+    for _ in range(turns):
+        made.wait_is_over()
+        made.cycle()
+
+
+def intents(made: World) -> int:
+    with made.app.engine.connect() as connection:
+        query = sa.select(sa.func.count()).where(intent.c.system == "salesforce", intent.c.kind == "Lead")
+        return int(connection.execute(query).scalar_one())
+
+
+def test_what_is_lacking_for_all_is_told_once_and_a_few_try_for_all(made: World) -> None:
+    """60 leads, storage full: 60 rows at first, 10 in each quarter of an hour, one problem; then all 60 at once."""
+    with refusing(made, "STORAGE_LIMIT_EXCEEDED") as calls:
+        crowd(made, 60)
+        made.cycle()
+        quarters_of_an_hour(made, 3)
+        (told,) = made.problems()
+        assert told.startswith("salesforce Lead: nothing can be created: STORAGE_LIMIT_EXCEEDED")
+        assert calls == [60, 10, 10, 10]
+        assert intents(made) == sum(calls)
+    quarters_of_an_hour(made, 1)
+    made.settle()
+    assert (len(made.leads()), made.problems()) == (60, [])
+
+
+def test_full_storage_stops_no_change(made: World) -> None:
+    """A lead that is there is still read and written."""
+    contact = made.contact()
+    made.settle()
+    with refusing(made, "STORAGE_LIMIT_EXCEEDED"):
+        crowd(made, 2)
+        made.cycle()
+    made.hubspot.edit("contacts", contact, {"jobtitle": "Buyer"})
+    made.cycle()
+    assert [lead["Title"] for lead in made.leads()] == ["Buyer"]
+
+
+def test_one_record_that_is_refused_for_a_right_stops_no_other(made: World) -> None:
+    """A right that is lacking for all would have stopped the others of the same call too."""
+    real = made.salesforce.handle
+    bad: list[str] = []
+
+    def handle(request: Request) -> Response:
+        answer = real(request)
+        parts = request.json()["compositeRequest"] if request.path.endswith("/composite") else []
+        for part, told in zip(parts, (answer.body or {}).get("compositeResponse", ()), strict=False):
+            for number, row in enumerate(part["body"]["records"] if part["method"] == "PATCH" else ()):
+                if row.get("LastName") == "Lee0":
+                    bad.append(told["body"][number].pop("id", ""))
+                    error = {"statusCode": "INSUFFICIENT_ACCESS_OR_READONLY", "message": "", "fields": []}
+                    told["body"][number] = {"success": False, "errors": [error]}
+        return answer
+
+    made.salesforce.handle = handle  # type: ignore[method-assign]
+    crowd(made, 5)
+    made.cycle()
+    assert bad
+    (told,) = made.problems()
+    assert told.startswith("salesforce Lead (new) of lead")
+
+
+def test_a_shut_door_is_tried_at_once_when_asked_for(made: World, capsys: pytest.CaptureFixture[str]) -> None:
+    """`syncd replay --problem`: who granted the right need not wait for the quarter of an hour."""
+    made.salesforce.deny("Lead", "create")
+    crowd(made, 3)
+    made.cycle()
+    made.salesforce.org.denied.clear()
+    made.cycle()
+    assert made.leads() == []
+    said = say(capsys, "replay", "-c", str(made.config), "--kind", "put off")
+    assert said.out == "3 to be decided again by the next handoff\n"
+    made.settle()
+    assert (len(made.leads()), made.problems()) == (3, [])
 
 
 def test_a_row_that_fails_again_and_again_is_tried_ever_less_often_and_told(made: World) -> None:
@@ -159,7 +247,7 @@ def test_feedback_waits_for_a_scope_that_the_token_lacks(made: World) -> None:
     contact = made.contact()
     made.settle()
     assert len(made.leads()) == 1
-    assert waits(made, 2) == [30, 60]
+    assert [round(one) for one in waits(made, 2)] == [15, 15]
     (problem,) = made.problems()
     assert "crm.objects.contacts.write" in problem
     board.clear()
