@@ -29,7 +29,7 @@ from syncd.mapping.model import BadValue, Create, FieldMap, KindMap, Mappings
 from syncd.pipeline.batch import Batch, with_references, with_related
 from syncd.pipeline.doubles import ask_before_creating, find_doubles
 from syncd.pipeline.making import ASKED, ask_whether_to_make, may_be_made, why_not_made
-from syncd.pipeline.placing import fill_from_account, place_branch, place_lead
+from syncd.pipeline.placing import fill_from_account, place_branch, place_lead, seen_from
 from syncd.pipeline.unanswered import keep, own_up
 from syncd.stages.deliver import plan_create, plan_update
 from syncd.stages.feedback import handoff_facts
@@ -164,13 +164,13 @@ def _decide(
 
 
 def _vanished(batch: Batch, view: EntityView) -> bool:
-    """Return whether every source that told of this branch has deleted it."""
+    """Return whether no source that told of this branch lists it as one: it is deleted there, or no branch any more."""
     told = [
-        one
+        one.deleted or (kind_map.only is not None and not kind_map.only.met(one.fields))
         for one in view.records
         if (kind_map := batch.mappings.kind(one.system, one.kind)) is not None and kind_map.create is Create.NEVER
     ]
-    return bool(told) and all(one.deleted for one in told)
+    return bool(told) and all(told)
 
 
 def _placed(kind: EntityKind, values: Mapping[str, Any]) -> bool:
@@ -345,7 +345,9 @@ def _plan(
         if kind_map.only is not None and not kind_map.only.met(record.fields):
             continue
         translate = _translator(batch, record.system)
-        write, equal, asked = plan_update(kind_map, record, values, provenance, translate, together)
+        write, equal, asked = plan_update(
+            kind_map, record, seen_from(batch, kind_map, values), provenance, translate, together
+        )
         if in_crm and (view.in_review or not allowed):
             write, equal, asked = _opt_outs(batch, kind_map, write, values), {}, []
         writes += [write] if write is not None else []
@@ -380,7 +382,9 @@ def _plan_creates(batch: Batch, view: EntityView, values: Mapping[str, Any]) -> 
             continue
         if (kind_map.system, kind_map.kind) not in batch.may_create:
             continue
-        write, asked = plan_create(kind_map, view.id, values, _translator(batch, kind_map.system))
+        write, asked = plan_create(
+            kind_map, view.id, seen_from(batch, kind_map, values), _translator(batch, kind_map.system)
+        )
         writes += [write] if write is not None else []
         asks += asked
     return writes, asks

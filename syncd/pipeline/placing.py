@@ -11,7 +11,7 @@ from typing import Any
 from syncd.lead.branch import mail_domain, name_key, site_key
 from syncd.lead.decision import EntityView, Origin, Question, Related
 from syncd.lead.definition import EntityKind
-from syncd.mapping.model import Method
+from syncd.mapping.model import KindMap, Method
 from syncd.pipeline.batch import Batch
 from syncd.stages.enrich import AccountFound, account_of_branch, find_account, find_branch
 
@@ -54,6 +54,17 @@ def fill_from_account(batch: Batch, values: dict[str, Any], provenance: dict[str
         values[name] = value
         origin = Origin(*account.provenance[str(field.from_account)])
         provenance[name] = [*origin._replace(rule=f"its account's {field.from_account}, {origin.rule}")]
+
+
+def seen_from(batch: Batch, kind_map: KindMap, values: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Leave out a branch that the record's system does not have: look-up, flag and what is told of it then agree."""
+    line = kind_map.fields.get("branch")
+    branch = batch.related.get(values.get("branch") or "")
+    if branch is None or line is None or line.refers_to is None or line.writes is None or line.beside:
+        return values
+    if (kind_map.system, line.refers_to[1]) in branch.records:
+        return values
+    return {name: None if name == "branch" or name.startswith("branch_") else one for name, one in values.items()}
 
 
 def place_branch(batch: Batch, view: EntityView, values: dict[str, Any], provenance: dict[str, Any]) -> Question | None:

@@ -36,6 +36,7 @@ def plan_update(
     was: dict[str, Any] = {}
     asks: list[Ask] = []
     held, agreed = record.fields, record.agreed
+    made_by_us = kind_map.key is not None and bool(held.get(kind_map.key))
     kind_map, values = kind_map.applied(values)
     for one in together:
         values, emptied = _of_one_place(one, kind_map, record, values)
@@ -68,6 +69,9 @@ def plan_update(
             if base is None or base[0] != ours or _is_frozen(base):
                 equal[field] = ours
             continue
+        untouched = made_by_us and base is None and field not in record.changed
+        if untouched and (theirs, ours) == (False, True):
+            theirs = None  # a checkbox is never empty: what nobody set says no by itself
         if _ours_wins(line, name, ours, theirs, base, provenance.get(name), record, asks):
             if _is_frozen(base):
                 asks.append(_ask_frozen(line, name, record))

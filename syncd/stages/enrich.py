@@ -109,7 +109,8 @@ def find_branch(
 
     A site is what the lead's field of that name says, where the definition has one; where it names another branch than
     address and telephone do, that is a question. Without an account the branch's own name or its customer's must be
-    the lead's company; failing that, one of `alike` may be it as a whole.
+    the lead's company; failing that, one of `alike` may be it as a whole. A blocked branch is meant where no open one
+    fits.
     """
     here = site_key(values.get("street"), values.get("postcode"))
     phone = values.get("phone")
@@ -122,16 +123,20 @@ def find_branch(
         elif phone and phone == branch.values.get("phone"):
             hits.append((branch, "same telephone"))
     hits = _with_site(values.get("site"), account, branches, hits)
+    hits = [hit for hit in hits if _is_open(hit[0])] or hits
     if len({branch.id for branch, _ in hits}) == 1:
         return hits[0]
     if hits:
         return _several_branches(values, hits, rules)
     if account is not None:
-        return _branch_spelled_otherwise(values, account, branches, rules)
-    found = _resembling(_party(values, values.get("company")), alike, rules) if alike else None
-    if not isinstance(found, tuple):
-        return found
-    return next(one for one in alike if one.id == found[0]), found[1]
+        open_ones = [branch for branch in branches if _is_open(branch)]
+        found = _branch_spelled_otherwise(values, account, open_ones, rules)
+        return found or _branch_spelled_otherwise(values, account, branches, rules)
+    mine = _party(values, values.get("company"))
+    likely = _resembling(mine, [one for one in alike if _is_open(one)], rules) or _resembling(mine, alike, rules)
+    if not isinstance(likely, tuple):
+        return likely
+    return next(one for one in alike if one.id == likely[0]), likely[1]
 
 
 def as_party(kind: EntityKind, values: Mapping[str, Any], party_id: str = "") -> Party:
@@ -290,6 +295,10 @@ def _several_branches(values: Mapping[str, Any], hits: Sequence[tuple[Related, s
     weighed = [Candidate(id=one.id, comparison=compare(mine, one, rules)) for one in parties]
     weighed.sort(key=lambda one: (-one.comparison.weight, one.id))
     return _question(weighed, EntityKind.BRANCH)
+
+
+def _is_open(branch: Related) -> bool:
+    return branch.values.get("blocked") is not True
 
 
 def _with_site(

@@ -215,6 +215,15 @@ def test_of_two_branches_that_fit_a_person_says_which() -> None:
     assert sorted(asked(found)) == ["B", "C"]
 
 
+def test_a_blocked_branch_is_meant_where_no_open_one_fits() -> None:
+    blocked = related("Z", account="A", blocked=True, **SAME)
+    assert find_branch(HERE, ACME, [blocked, ACME_HERE]) == (ACME_HERE, "same street and postcode")
+    assert find_branch(HERE, ACME, [blocked]) == (blocked, "same street and postcode")
+    slip = {**HERE, "street": str(HERE["street"]).replace("a", "e", 1)}
+    found = find_branch(slip, ACME, [blocked, ACME_HERE])
+    assert found == find_branch(slip, ACME, [ACME_HERE])
+
+
 def test_one_branch_named_twice_is_one() -> None:
     assert find_branch(HERE, ACME, [ACME_HERE, ACME_HERE]) is not None
 
