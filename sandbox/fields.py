@@ -57,6 +57,7 @@ _FEEDBACK: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "syncd_rejection_text": ("string", "textarea", ()),
     "syncd_progress": ("string", "text", ()),
     "syncd_crm_id": ("string", "text", ()),
+    "syncd_opted_out": ("bool", "booleancheckbox", ("true", "false")),
     "syncd_branch": ("string", "text", ()),
     "syncd_branch_number": ("string", "text", ()),
     "syncd_branch_city": ("string", "text", ()),

@@ -187,8 +187,10 @@ def _check_read(case: CaseSection, document: Document, index: int, kind: KindMap
 
 def _check_write(case: CaseSection, document: Document, index: int, kind: KindMap) -> list[tuple[str, Any, Any]]:
     by_raw = {line.writes: line for line in kind.fields.values() if line.writes}
-    if not any(line.varies for line in kind.fields.values()):
-        for name in case.ours or {}:
+    lines = kind.fields.values()
+    if not any(line.derive is not None or line.markets for line in lines):  # those may take any field of ours
+        asked = {name for line in lines if line.when is not None for name in line.when.references}
+        for name in (case.ours or {}).keys() - asked:
             _line(kind, name, "written", document, (index, "ours", name))
     kind, values = kind.applied(case.ours or {})
     written: dict[str, Any] = {}

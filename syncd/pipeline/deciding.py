@@ -328,9 +328,11 @@ def _plan(
     """Plan the writes of one entity.
 
     `allowed`: the gate let it pass; without that the CRM hears of nothing but an opt-out. `waiting`: it passed and the
-    CRM has not taken it yet; marketing hears of the handover once, with the id that the CRM gave.
+    CRM has not taken it yet; marketing hears of the handover once, with the id that the CRM gave, and before of an
+    opt-out alone.
     """
     guarded = batch.crm if view.kind is EntityKind.LEAD else frozenset()
+    noes = _noes(batch, view, values)
     together = batch.mappings.definition.together[view.kind]
     writes: list[Write] = []
     reads: dict[tuple[str, str, str], Any] = {}
@@ -340,16 +342,17 @@ def _plan(
         kind_map = batch.mappings.kind(record.system, record.kind)
         if kind_map is None or record.deleted or record.survivor:
             continue
-        if waiting and not in_crm:
-            continue
         if kind_map.only is not None and not kind_map.only.met(record.fields):
+            continue
+        held = view.in_review or not allowed if in_crm else waiting
+        if held and not noes:
             continue
         translate = _translator(batch, record.system)
         write, equal, asked = plan_update(
             kind_map, record, seen_from(batch, kind_map, values), provenance, translate, together
         )
-        if in_crm and (view.in_review or not allowed):
-            write, equal, asked = _opt_outs(batch, kind_map, write, values), {}, []
+        if held:
+            write, equal, asked = _opt_outs(kind_map, write, noes), {}, []
         writes += [write] if write is not None else []
         asks += asked
         if equal:
@@ -362,10 +365,14 @@ def _plan(
     return writes, reads, asks
 
 
-def _opt_outs(batch: Batch, kind_map: KindMap, write: Write | None, values: Mapping[str, Any]) -> Write | None:
-    """Return what is left of a write to a record that the gate, or a question, holds: a no is carried all the same."""
-    shared = batch.mappings.definition.fields[kind_map.entity]
-    noes = {name for name, one in shared.items() if one.merge is Merge.ANY and values.get(name) is True}
+def _noes(batch: Batch, view: EntityView, values: Mapping[str, Any]) -> set[str]:
+    """Return the fields in which the lead said no: whatever else waits, that is carried at once."""
+    shared = batch.mappings.definition.fields[view.kind]
+    return {name for name, one in shared.items() if one.merge is Merge.ANY and values.get(name) is True}
+
+
+def _opt_outs(kind_map: KindMap, write: Write | None, noes: Collection[str]) -> Write | None:
+    """Return what is left of a write to a record that the gate, a question, or the handover itself holds."""
     names = {field: line.name for field, line in kind_map.writers.items()}
     kept = {field: raw for field, raw in (write.fields if write else {}).items() if names.get(field) in noes}
     if write is None or not kept:
