@@ -14,7 +14,6 @@ from syncd.cli.common import config_option, open_app
 
 if TYPE_CHECKING:
     from syncd.lead.definition import EntityKind
-    from syncd.matching import Party
     from syncd.matching.tuning import Label, Score, Tuned
     from syncd.wiring import App
 
@@ -35,7 +34,7 @@ def tune(config: Path, pairs: Path | None, about: str) -> int:
     They are chosen on one half of the answers; what is told of precision and recall is of the other half.
     """
     from syncd.lead.definition import EntityKind
-    from syncd.matching.tuning import TooFew
+    from syncd.matching.tuning import NothingToPropose
     from syncd.matching.tuning import tune as choose
     from syncd.stages.enrich import rules_of
 
@@ -44,7 +43,7 @@ def tune(config: Path, pairs: Path | None, about: str) -> int:
     rules = rules_of(app.mappings.definition, kind)
     try:
         tuned = choose(labels, rules)
-    except TooFew as error:
+    except NothingToPropose as error:
         click.echo(f"{about}: {error}; nothing is proposed", err=True)
         return 1
     click.echo(_words(about, tuned), err=True)
@@ -58,26 +57,11 @@ def tune(config: Path, pairs: Path | None, about: str) -> int:
 # ---------------------------------------------------------------------------------------------------------------------
 
 
-def _answered(app: App, about: EntityKind) -> Iterator[Label]:
-    from syncd.lead.definition import EntityKind
-    from syncd.matching.tuning import Label
-    from syncd.stages.enrich import as_party
-    from syncd.stages.recognise import person_of
-    from syncd.store import handoff, pairings
+def _answered(app: App, about: EntityKind) -> list[Label]:
+    from syncd.pipeline.labels import answered_labels
 
     with app.engine.execution_options(syncd_reads_only=True).connect() as connection:
-        said = [row for row in pairings.all_said(connection) if row.about == about.value]
-        ids = {one for row in said for one in (row.entity, row.candidate)}
-        known = handoff.load_related(connection, ids)
-        kinds = handoff.kinds_of(connection, ids)
-
-    def party(one: str) -> Party:
-        values = known[one].values
-        return person_of(values, one) if about is EntityKind.LEAD else as_party(EntityKind(kinds[one]), values, one)
-
-    for row in said:
-        if row.entity in known and row.candidate in known:
-            yield Label(left=party(row.entity), right=party(row.candidate), same=bool(row.same))
+        return answered_labels(connection, app.mappings, about)
 
 
 def _labelled(path: Path) -> Iterator[Label]:

@@ -34,6 +34,9 @@ _COMMON = frozenset({
 })  # fmt: skip
 _BACKGROUND = 8192  # records of the background, which also bounds what the rarest word can say in a small index
 _COMMON_COUNT = 160.0
+# How many a store holds to choose from. A constant, because counting would cost more with every record; for fewer it
+# asks for a little more evidence than needed.
+_TABLE = 1 << 16
 # The most one agreement can say, in bits, by kind: postcodes cluster, and a word may be one person's pet typo.
 _MOST = {"name": 14.0, "street": 10.0, "number": 6.0, "city": 6.0, "zone": 10.0}
 
@@ -48,6 +51,13 @@ class Frequencies:
         self._bits: dict[str, dict[str, float]] = {kind: {} for kind in _MOST}
         self._rarest: dict[str, float] = {}
         self.add(forms)
+
+    @classmethod
+    def shortlisted(cls, forms: Iterable[Form]) -> Frequencies:
+        """Return those of candidates that came out of a whole table, as one store holds it."""
+        found = cls(forms)
+        found.size = _TABLE
+        return found
 
     def add(self, forms: Iterable[Form]) -> None:
         counts = self._counts

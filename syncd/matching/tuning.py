@@ -23,9 +23,12 @@ _HIGHEST = 30.0
 
 @dataclass(frozen=True, kw_only=True)
 class Label:
+    """`frequencies`: how rare it is what the two have in common; None: as of one of a table that only `right` is of."""
+
     left: Party
     right: Party
     same: bool
+    frequencies: Frequencies | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,18 +61,18 @@ class Tuned:
     reported_on: int
 
 
-class TooFew(Exception):
-    """There are not labels enough to choose by; the text says how many there are and how many it takes."""
+class NothingToPropose(Exception):
+    """The labels are too few to choose by, or no threshold holds; the text says which."""
 
 
 def tune(labels: Sequence[Label], rules: Rules) -> Tuned:
     """Return the threshold that finds the most while links stay right, and the highest of review that loses none.
 
-    Raises TooFew.
+    Raises NothingToPropose.
     """
     same = sum(label.same for label in labels)
     if len(labels) < FEWEST or min(same, len(labels) - same) < FEWEST // 4:
-        raise TooFew(
+        raise NothingToPropose(
             f"{len(labels)} answers, {same} of them yes: too few to choose by. It takes {FEWEST}, "
             f"with at least {FEWEST // 4} of either kind"
         )
@@ -81,13 +84,14 @@ def tune(labels: Sequence[Label], rules: Rules) -> Tuned:
     # Where people answered there were questions; thresholds that leave none would have nothing to learn from.
     review = max(min(rules.review, link), min(link - rules.margin, floor(min(kept) / _STEP) * _STEP))
     tuned = replace(rules, link=link, review=review)
-    return Tuned(
-        rules=tuned,
-        before=score(reported_on, rules),
-        after=score(reported_on, tuned),
-        chosen_on=len(chosen_on),
-        reported_on=len(reported_on),
-    )
+    before, after = score(reported_on, rules), score(reported_on, tuned)
+    better = before.precision is not None and (after.precision or 0.0) > before.precision
+    if not better and (after.precision or 0.0) < PRECISION:
+        share = "none" if after.precision is None else f"{after.precision:.4f}"
+        raise NothingToPropose(
+            f"links from {link:g} bits are right on one half of the answers; of the other {share} are"
+        )
+    return Tuned(rules=tuned, before=before, after=after, chosen_on=len(chosen_on), reported_on=len(reported_on))
 
 
 def score(weighed: Sequence[tuple[Comparison, bool]], rules: Rules) -> Score:
@@ -99,18 +103,22 @@ def score(weighed: Sequence[tuple[Comparison, bool]], rules: Rules) -> Score:
     return Score(**{band.value: (counts[band][0], counts[band][1]) for band in Band})
 
 
+def weigh_label(label: Label, rules: Rules) -> Comparison:
+    """Weigh a pair as the daemon does, and no band held back."""
+    left, right = form_of(label.left), form_of(label.right)
+    frequencies = label.frequencies or Frequencies.shortlisted([right])
+    return weigh(left, right, replace(rules, link=-1000.0, review=-1000.0), frequencies)
+
+
 # ---------------------------------------------------------------------------------------------------------------------
 
 
 def _weighed(labels: Sequence[Label], rules: Rules) -> list[tuple[Comparison, bool]]:
     """Weigh each pair so that a hold shows whatever its weight is; the thresholds are applied afterwards."""
-    forms = [(form_of(label.left), form_of(label.right), label.same) for label in labels]
-    frequencies = Frequencies(right for _, right, _ in forms)
-    open_ = replace(rules, link=-1000.0, review=-1000.0)
-    pairs = [(left.id, right.id, weigh(left, right, open_, frequencies)) for left, right, _ in forms]
+    pairs = [(label.left.id, label.right.id, weigh_label(label, rules)) for label in labels]
     if rules.purpose is Purpose.SITE and all(left and right for left, right, _ in pairs):
         pairs = hold_outdone(pairs)
-    return [(one, same) for (_, _, one), (_, _, same) in zip(pairs, forms, strict=True)]
+    return [(one, label.same) for (_, _, one), label in zip(pairs, labels, strict=True)]
 
 
 def _band(one: Comparison, rules: Rules) -> Band:
@@ -128,6 +136,6 @@ def _best_link(weighed: Sequence[tuple[Comparison, bool]], rules: Rules) -> floa
         if told.precision is not None and told.precision >= PRECISION:
             found.setdefault(told.recall, []).append(link)
     if not found:
-        return _HIGHEST
+        raise NothingToPropose(f"no threshold links with a precision of {PRECISION}")
     best = found[max(found)]
     return best[len(best) // 2]

@@ -61,11 +61,7 @@ def look_for_people(
     fresh = {one for one, view in leads.items() if not view.known or _tells_otherwise(view, values[one])}
     settled = [one for one in leads if not (one in fresh or one in earlier or one in later or any(_yes(said, one)))]
     kept = likeness.kept_of(connection, settled)
-    looked: dict[str, tuple[Party, tuple[str, ...]]] = {}
-    for one in leads:
-        if one not in kept:
-            party = person_of(values[one], one, placeholders)
-            looked[one] = (party, tuple(key[:_LONGEST_KEY] for key in person_keys(form_of(party))))
+    looked = {one: _with_keys(person_of(values[one], one, placeholders)) for one in leads if one not in kept}
     if not looked:
         return People()
     near = _near(connection, looked)
@@ -74,6 +70,11 @@ def look_for_people(
     wanted = {one for ids in near.values() for one in ids}
     here = {one: _as_it_is(leads[one], values[one]) for one in wanted & leads.keys()}
     return People(looked=looked, near=near, said=said, here=here)
+
+
+def near_people(connection: Connection, people: Mapping[str, Party]) -> dict[str, list[str]]:
+    """Return who shares keys with each of these, whatever was said of that."""
+    return _near(connection, {one: _with_keys(party) for one, party in people.items()})
 
 
 def find_doubles(batch: Batch, view: EntityView) -> Doubles | None:
@@ -121,6 +122,10 @@ def ask_before_creating(batch: Batch, view: EntityView, doubles: Doubles | None)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
+
+
+def _with_keys(party: Party) -> tuple[Party, tuple[str, ...]]:
+    return party, tuple(key[:_LONGEST_KEY] for key in person_keys(form_of(party)))
 
 
 def _tells_otherwise(view: EntityView, values: Mapping[str, Any]) -> bool:

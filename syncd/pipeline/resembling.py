@@ -60,6 +60,12 @@ def look_around(
     return Near(alike=_alike(connection, wanted), yes=yes, no=no)
 
 
+def near_places(connection: Connection, views: Sequence[EntityView], of: EntityKind) -> dict[str, Sequence[str]]:
+    """Return whom these leads and branches resemble of the accounts, or branches, whatever was said of that."""
+    wanted = {view.id: sought_keys(view.kind, view.values, of) for view in views}
+    return {one: near for (one, _), near in _alike(connection, {of: wanted}).items()}
+
+
 def keep_keys(connection: Connection, decisions: Sequence[Decision]) -> None:
     """Let these be found by what they are like now."""
     _keep_people(connection, {one.entity: one.doubles.keys for one in decisions if one.doubles is not None})

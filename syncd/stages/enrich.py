@@ -10,7 +10,7 @@ from dataclasses import replace
 from math import inf
 from typing import Any, TypeAlias
 
-from syncd.lead.branch import name_key, site_key
+from syncd.lead.branch import mail_domain, name_key, site_key
 from syncd.lead.decision import Likely, Question, Related
 from syncd.lead.definition import Definition, EntityKind, Matching
 from syncd.matching import (
@@ -139,10 +139,29 @@ def find_branch(
     return next(one for one in alike if one.id == likely[0]), likely[1]
 
 
-def as_party(kind: EntityKind, values: Mapping[str, Any], party_id: str = "") -> Party:
-    """Return what is compared of an entity: of a branch its customer's name, of a lead its company's."""
-    name = values.get("company") if kind is EntityKind.LEAD else values.get("customer_name") or values.get("name")
-    return _party(values, name, party_id)
+def as_compared(
+    kind: EntityKind, who: Related, candidate: Related, about: EntityKind, alike: Sequence[Related]
+) -> tuple[Party, Party, Frequencies]:
+    """Return how a lead or a branch and the account or branch it may belong to are compared when a person is asked.
+
+    `alike`: what shares keys of likeness with it. Whom an exact key finds is one of a few, and not of the whole table.
+    """
+    mine, theirs = who.values, candidate.values
+    account = mine.get("account")
+    if about is EntityKind.BRANCH and account is not None and account == theirs.get("account"):
+        if not _is_at(mine, theirs):
+            return _place_of(mine, account, who.id), _place_of(theirs, account, candidate.id), Frequencies()
+        exact = True
+    elif about is EntityKind.BRANCH:
+        exact = _company_agrees(mine, None, candidate) and _is_at(mine, theirs)
+    else:
+        exact = _shares_key(kind, mine, theirs)
+    name = mine.get("company") if kind is EntityKind.LEAD else mine.get("customer_name") or mine.get("name")
+    parties = _party(mine, name, who.id), _party(theirs, theirs.get("name"), candidate.id)
+    if exact:
+        return *parties, Frequencies()
+    others = {one.id: one for one in (*alike, candidate)}.values()
+    return *parties, Frequencies.shortlisted(form_of(_party(one.values, one.values.get("name"))) for one in others)
 
 
 def kept_keys(kind: EntityKind, values: Mapping[str, Any]) -> list[str]:
@@ -174,9 +193,6 @@ _PLACE_PARTS = ("street", "city", "state", "postcode", "country", "phone")
 
 # A hundred thousand branches are kept under keys of their place only: a lead that has no address sits at none.
 _PLACE_KEYS = frozenset("hzsop")
-# How many there are to choose from, for candidates that came out of the whole table. A constant, because counting would
-# cost more with every record; for fewer it asks for a little more evidence than needed.
-_CHOICE = 1 << 16
 _SHOWN = 2
 _LONGEST_KEY = 100
 
@@ -209,9 +225,7 @@ def _resembling(mine: Party, alike: Sequence[Related], rules: Rules) -> AccountF
     if not alike:
         return None
     others = _parties(alike, rules)
-    frequencies = Frequencies(form_of(one) for one in others)
-    frequencies.size = _CHOICE
-    found = choose(mine, others, rules, frequencies)
+    found = choose(mine, others, rules, Frequencies.shortlisted(map(form_of, others)))
     if found.band is Band.REVIEW:  # two companies at one address are no question, however many share the building
         found = replace(found, candidates=tuple(one for one in found.candidates if _may_be(one.comparison)))
     return _outcome(found, EntityKind.BRANCH if rules.purpose is Purpose.SITE else EntityKind.ACCOUNT)
@@ -323,11 +337,8 @@ def _branch_spelled_otherwise(
         if one.values.get("account") == account.id and _same_town(values, one.values) and values.get("street")
     }
     # The company is known to agree, whatever the branch is called: only the place is asked for.
-    mine = _party({name: values.get(name) for name in _PLACE_PARTS}, account.id)
-    others = [
-        _party({name: one.values.get(name) for name in _PLACE_PARTS}, account.id, one.id) for one in near.values()
-    ]
-    found = choose(mine, others, rules)
+    mine = _place_of(values, account.id)
+    found = choose(mine, [_place_of(one.values, account.id, one.id) for one in near.values()], rules)
     if found.best is None or found.band is Band.NO:
         return None
     signs = {sign for sign, _ in found.best.comparison.signs}
@@ -346,6 +357,10 @@ def _party(values: Mapping[str, Any], name: Any, party_id: str = "") -> Party:
     return party_of({**values, "name": name, "number": number, "domain": domain}, party_id)
 
 
+def _place_of(values: Mapping[str, Any], account: str, party_id: str = "") -> Party:
+    return _party({name: values.get(name) for name in _PLACE_PARTS}, account, party_id)
+
+
 def _words(comparison: Comparison, without: Sign | None = None) -> str:
     """Return what speaks for a match, in words and without a weight: a reason must read the same next time."""
     return ", ".join(sign.value for sign, weight in comparison.signs if weight > 0 and sign is not without)
@@ -357,6 +372,23 @@ def _same_town(values: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
         for mine, theirs in ((values.get(name), other.get(name)) for name in ("postcode", "city"))
         if mine and theirs
     )
+
+
+def _is_at(values: Mapping[str, Any], branch: Mapping[str, Any]) -> bool:
+    """Whether street and postcode, or the telephone, say that a lead sits at this branch."""
+    here, phone = site_key(values.get("street"), values.get("postcode")), values.get("phone")
+    there = site_key(branch.get("street"), branch.get("postcode"))
+    return bool((here and here == there) or (phone and phone == branch.get("phone")))
+
+
+def _shares_key(kind: EntityKind, values: Mapping[str, Any], account: Mapping[str, Any]) -> bool:
+    """Whether an exact key finds this account."""
+    if kind is EntityKind.LEAD:
+        pairs = ((mail_domain(values.get("email")), "domain"), (name_key(values.get("company")), "name"))
+    else:
+        pairs = ((values.get("customer"), "erp_customer"), (name_key(values.get("customer_name")), "name"))
+    told = {**account, "name": name_key(account.get("name"))}
+    return any(value is not None and value == told.get(name) for value, name in pairs)
 
 
 def _company_agrees(values: Mapping[str, Any], account: Related | None, branch: Related) -> bool:

@@ -45,17 +45,22 @@ def recognise(
     Nobody is asked about people whose names differ, however much else they share: a company has one address and one
     switchboard for hundreds, and a household's sons have names of their own.
     """
-    name = _name(mine.first_name, mine.last_name)
-    told = [(one, named(name, _name(one.values.get("first_name"), one.values.get("last_name")))) for one in others]
-    like = {one.id: said for one, said in told if said is not Named.OTHER}
+    like = _alike(mine, others)
     if not like:
         return ()
     near = [person_of(one.values, one.id, placeholders) for one in others if one.id in like]
-    frequencies = Frequencies(map(form_of, near))
-    frequencies.size = _CHOICE
+    frequencies = Frequencies.shortlisted(map(form_of, near))
     # Three records of one person are no tie: each is asked about.
     found = choose(mine, near, replace(rules, margin=0.0), frequencies, most=len(near))
     return tuple(_likely(one, like[one.id]) for one in found.candidates)
+
+
+def frequencies_among(mine: Party, others: Sequence[Related], placeholders: Collection[str] = ()) -> Frequencies:
+    """Return how rare it is what somebody has in common with these, as `recognise` weighs it."""
+    like = _alike(mine, others)
+    return Frequencies.shortlisted(
+        form_of(person_of(one.values, one.id, placeholders)) for one in others if one.id in like
+    )
 
 
 def is_likely(one: Likely, rules: Rules) -> bool:
@@ -70,8 +75,13 @@ _COMPARED = {
     "email": "email",
     "name": "company",
 }
-# How many people there are to choose from: a constant, because counting would cost more with every lead.
-_CHOICE = 1 << 16
+
+
+def _alike(mine: Party, others: Sequence[Related]) -> dict[str, Named]:
+    """Return those whose names are not another's."""
+    name = _name(mine.first_name, mine.last_name)
+    told = [(one, named(name, _name(one.values.get("first_name"), one.values.get("last_name")))) for one in others]
+    return {one.id: said for one, said in told if said is not Named.OTHER}
 
 
 def _is_blank(value: Any, placeholders: Collection[str]) -> bool:

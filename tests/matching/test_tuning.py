@@ -14,7 +14,7 @@ from support.world import laid_out
 from benchmarks.labelled import plants_retyped
 from syncd.matching import SITE, Party
 from syncd.matching.table import FIELDS
-from syncd.matching.tuning import FEWEST, PRECISION, Label, TooFew, tune
+from syncd.matching.tuning import FEWEST, PRECISION, Label, NothingToPropose, tune
 
 
 @pytest.fixture(scope="module")
@@ -62,14 +62,50 @@ def test_a_neighbour_that_something_fits_better_raises_no_threshold(labels: list
     assert beside.after.precision == 1.0
     everyone = [*same, *own, *neighbours]
     nameless = [replace(one, left=replace(one.left, id=""), right=replace(one.right, id="")) for one in everyone]
-    assert tune(nameless, SITE).rules.link > alone.rules.link  # nobody knows that these are beside a better fit
+    with pytest.raises(NothingToPropose):  # nobody knows that these are beside a better fit
+        tune(nameless, SITE)
 
 
 def test_few_answers_or_all_of_one_kind_propose_nothing(labels: list[Label]) -> None:
-    with pytest.raises(TooFew, match=f"It takes {FEWEST}"):
+    with pytest.raises(NothingToPropose, match=f"It takes {FEWEST}"):
         tune(labels[: FEWEST - 1], SITE)
-    with pytest.raises(TooFew, match="of either kind"):
+    with pytest.raises(NothingToPropose, match="of either kind"):
         tune([label for label in labels if label.same], SITE)
+
+
+def look_alikes() -> list[Label]:
+    """Sixty that are the same, and a dozen that look as much the same and are not."""
+    found = []
+    for number in range(72):
+        one = Party(id=f"a{number}", name=f"Vogel{number} Works", street=f"{number} Elm St", postcode="61604")
+        found.append(Label(left=replace(one, id=f"b{number}"), right=one, same=number >= 12))
+    return found
+
+
+def test_where_no_threshold_is_right_nothing_is_proposed() -> None:
+    with pytest.raises(NothingToPropose, match="no threshold links with a precision of"):
+        tune(look_alikes(), SITE)
+
+
+def test_a_threshold_that_fails_on_the_other_half_is_not_proposed() -> None:
+    """All that look the same and are not fall into the half that nothing is chosen on."""
+    alike = [one for one in look_alikes() if not one.same]
+    far = [replace(one, right=replace(one.right, name="Zenith", street="9 Oak Rd", postcode="1")) for one in alike]
+    mixed = [one for pair in zip(far, alike, strict=True) for one in pair]
+    with pytest.raises(NothingToPropose, match="of the other 0"):
+        tune([*mixed, *(one for one in look_alikes() if one.same)], SITE)
+
+
+@pytest.mark.usefixtures("process_as_before")
+def test_the_command_proposes_no_patch_where_no_threshold_is_right(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_pairs(tmp_path / "labelled.csv", look_alikes())
+    with laid_out(tmp_path, f"sqlite:///{tmp_path}/state.db") as made:
+        pairs = ("--pairs", str(tmp_path / "labelled.csv"))
+        said = say(capsys, "match", "tune", *pairs, "--config", str(made.config), "--about", "branch")
+    assert (said.code, said.out) == (1, "")
+    assert "branch: no threshold links with a precision of 0.995; nothing is proposed" in said.err
 
 
 @pytest.mark.usefixtures("process_as_before")
@@ -78,12 +114,7 @@ def test_the_command_tells_both_halves_and_writes_a_patch(
 ) -> None:
     """Nothing is changed by it; with too few answers it says so."""
     file = tmp_path / "labelled.csv"
-    with file.open("w", encoding="utf-8", newline="") as lines:
-        writer = csv.writer(lines)
-        writer.writerow([f"{side}_{name}" for side in ("left", "right") for name in FIELDS] + ["same"])
-        for label in labels:
-            cells = [_cell(one, name) for one in (label.left, label.right) for name in FIELDS]
-            writer.writerow([*cells, "yes" if label.same else "no"])
+    write_pairs(file, labels)
     with laid_out(tmp_path, f"sqlite:///{tmp_path}/state.db") as made:
         definition = made.folder / "mappings" / "definition.yaml"
         before = definition.read_text(encoding="utf-8")
@@ -98,6 +129,15 @@ def test_the_command_tells_both_halves_and_writes_a_patch(
         assert said.out.startswith("--- a/mappings/definition.yaml\n+++ b/mappings/definition.yaml\n")
         assert "+  branch: {link: " in said.out
         assert definition.read_text(encoding="utf-8") == before
+
+
+def write_pairs(file: Path, labels: list[Label]) -> None:
+    with file.open("w", encoding="utf-8", newline="") as lines:
+        writer = csv.writer(lines)
+        writer.writerow([f"{side}_{name}" for side in ("left", "right") for name in FIELDS] + ["same"])
+        for label in labels:
+            cells = [_cell(one, name) for one in (label.left, label.right) for name in FIELDS]
+            writer.writerow([*cells, "yes" if label.same else "no"])
 
 
 def _cell(party: Party, name: str) -> str:
