@@ -46,18 +46,11 @@ def versions(config: Path, as_json: bool, first: str | None, second: str | None)
 @click.argument("named", metavar="[ID]", required=False)
 @click.option("--though-moved", is_flag=True, help="With ID: also what moved since, as far as `edits` lets it through.")
 def approve(config: Path, as_json: bool, named: str | None, though_moved: bool) -> int:
-    """Let an edit of the files through (ID), or what the brakes hold (no ID: once, and the next sweep believes)."""
+    """Let an edit of the files through (ID), or what the brakes hold and a sweep asks about now (no ID)."""
     app = open_app(config)
     if named is not None:
         return _approve_edit(app, named, as_json, though_moved)
-    from syncd.store import workers
-    from syncd.store.database import now_ms
-
-    with app.engine.begin() as connection:
-        for what in ("brake", "vanished"):
-            workers.approve(connection, what, getpass.getuser(), now_ms())
-    click.echo(dump_json({"approved": "brakes"}) if as_json else "the next handoff lets through what the brakes hold")
-    return 0
+    return _approve_held(app, as_json)
 
 
 @click.command(epilog="Examples: syncd rollback 8a7be2a7    syncd rollback 8a7be2a7 --write")
@@ -134,6 +127,30 @@ def _approve_edit(app: App, named: str, as_json: bool, though_moved: bool) -> in
         click.echo(dump_json({"approved": plan.id, "version": plan.target, "looked_at_again": due}))
     else:
         click.echo(f"plan {plan.id} is in force: version {plan.target}; {again_words(due)}")
+    return 0
+
+
+def _approve_held(app: App, as_json: bool) -> int:
+    from syncd.edits.words import counted
+    from syncd.pipeline import approve_held
+    from syncd.store.database import now_ms
+    from syncd.store.sweep import approve_vanished
+
+    who, now = getpass.getuser(), now_ms()
+    with app.engine.begin() as connection:
+        let = approve_held(connection, who, now)
+        believed = approve_vanished(connection, who, now)
+    if not let and not believed:
+        raise click.ClickException(
+            "no brake holds anything, and no sweep asks; nothing was changed. A held edit is let through by its ID"
+        )
+    if as_json:
+        click.echo(dump_json({"approved": let, "vanished": believed}))
+        return 0
+    for name, count in let.items():
+        click.echo(f"the next handoff lets through {counted(count, 'record')} that the brake on {name} held")
+    if believed:
+        click.echo(f"the next sweep takes for true what {counted(believed, 'question')} of the last asks about")
     return 0
 
 

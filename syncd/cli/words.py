@@ -171,6 +171,12 @@ def status_words(told: Mapping[str, Any]) -> str:
     if told["problems"]:
         lines += ["", "needs a person (syncd problems)"]
         lines += [f"  {one['open']:7,}  {one['kind']}" for one in told["problems"]]
+    if told["brakes"]:
+        lines += ["", "brakes that hold (syncd approve lets through)"]
+        lines += [f"  {one['name']:<12} {_counts(one['kinds'])} since {_when(one['since'])}" for one in told["brakes"]]
+    if told["approvals"]:
+        lines += ["", "let through"]
+        lines += [f"  {_when(one['at'])}  {_approved(one)} by {one['by']}" for one in told["approvals"]]
     if told["fates"]:
         lines += ["", "handoffs of the last 24 hours"]
         lines += [f"  {count:7,}  {fate}" for fate, count in told["fates"].items()]
@@ -199,6 +205,16 @@ def _when(moment_text: str | None) -> str:
 
 
 # ---------------------------------------------------------------------------------------------------------------------
+
+
+def _counts(kinds: Mapping[str, int]) -> str:
+    return ", ".join(f"{count:,} {kind}" for kind, count in kinds.items())
+
+
+def _approved(one: Mapping[str, Any]) -> str:
+    if one["entities"] is None:
+        return "what sweeps found missing"
+    return f"{one['entities']:,} that the brake on {one['what']} held"
 
 
 def _field(value: Any, source: Sequence[Any] | None, bad: str | None, versions: Mapping[str, str]) -> dict[str, Any]:

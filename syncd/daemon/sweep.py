@@ -25,7 +25,7 @@ from syncd.mapping.model import KindMap, Mappings
 from syncd.pipeline import forget_erased, link_again, take_in
 from syncd.pipeline.keys import let_go
 from syncd.pipeline.succession import RANK
-from syncd.store import inbox, intake, sweep, workers
+from syncd.store import held, inbox, intake, sweep
 from syncd.store.database import new_id, now_ms, serialise_intake, to_ms
 from syncd.store.rows import chunks
 
@@ -35,7 +35,6 @@ MOST_MISSING = 0.5
 FEW = 10
 # What was changed so shortly before the latest poll that the poll could not have seen it is no gap.
 LATE_MS = 15 * 60 * 1000
-APPROVAL = "vanished"
 STEP = 2_000  # records fetched and stored together
 
 
@@ -193,12 +192,12 @@ class Sweeper:
     ) -> bool:
         """Return whether so many may be gone. A side that suddenly answers empty is more likely to be ill."""
         system, kind = kind_map.system, kind_map.kind
-        key = f"{APPROVAL}|{system}|{kind}"
+        key = f"{sweep.VANISHED}|{system}|{kind}"
         if not missing or (alive and missing <= max(FEW, known * MOST_MISSING)):
             inbox.close_problems(connection, key=key)
             return True
         asked = sweep.open_problem_of(connection, key)
-        approved = workers.approved_at(connection, APPROVAL)
+        approved = held.approved_at(connection, sweep.VANISHED)
         if asked is not None and approved is not None and approved > asked.last_seen:
             inbox.close_problems(connection, key=key)
             return True

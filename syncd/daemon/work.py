@@ -32,7 +32,15 @@ from syncd.lead.decision import Fate
 from syncd.lead.definition import EntityKind
 from syncd.log import logger
 from syncd.mapping.model import Mappings
-from syncd.pipeline import Brake, amend_fates, decide_batch, send_batch, settle_leftovers, store_decisions
+from syncd.pipeline import (
+    Brake,
+    amend_fates,
+    decide_batch,
+    send_batch,
+    settle_brakes,
+    settle_leftovers,
+    store_decisions,
+)
 from syncd.store import handoff, inbox, systems, workers
 from syncd.store.database import new_id, now_ms
 
@@ -276,6 +284,7 @@ class Work:
     def settle(self) -> int:
         """Take up what a stopped process left unanswered; return how many entities."""
         with self.engine.begin() as connection:
+            self._running_brake(connection)
             return settle_leftovers(connection, now_ms())
 
     def _door(self, system: str) -> Destination:
@@ -295,9 +304,7 @@ class Work:
                 known = handoff.count_records(connection, list(self.destinations))
                 overwrites = max(FEWEST_OVERWRITES, int(self.overwrites * known))
             self._brake = Brake(creates=self.creates, overwrites=overwrites, clears=self.clears)
-        if not self._brake.approved and workers.take_approval(connection, "brake") is not None:
-            self._brake.approved = True
-            inbox.close_problems(connection, key="brake")
+            settle_brakes(connection, self._brake, now_ms())
         return self._brake
 
     def store_is_well(self) -> bool:

@@ -21,7 +21,7 @@ from syncd.edits.shares import Sharing
 from syncd.edits.words import counted
 from syncd.mapping.model import Mappings
 from syncd.pipeline.succession import RANK
-from syncd.store import inbox, versions
+from syncd.store import held, inbox, versions
 from syncd.store.database import now_ms, serialise_intake
 from syncd.store.rows import upsert
 from syncd.store.tables import due
@@ -137,7 +137,7 @@ def put_in_force(
         drop_waiting(connection)
         versions.put_in_force(connection, edited.digest, previous=plan.base, how=how, by=by, plan_id=plan.id, now=now)
         versions_of = (known_owners(connection, one) for one in (running, edited))
-        reached = reached_by(connection, plan.edit, *versions_of)
+        reached = reached_by(connection, plan.edit, *versions_of) | set(held.waiting(connection))
         mark_later(connection, reached, now, "an edit of the mappings")
     return len(reached)
 

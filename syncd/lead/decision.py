@@ -234,7 +234,7 @@ class Write:
 
     @property
     def clears(self) -> bool:
-        return not self.creates and any(value in (None, "") for value in self.fields.values())
+        return any(self.fields[name] in (None, "") for name in self.was)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -8,7 +8,8 @@ answers (acting.py). Deciding is a pure function of what is stored, the definiti
 by the daemon, `plan` and `explain`; when any of it runs, and what follows a failure, is syncd.daemon's.
 """
 
-from syncd.pipeline.acting import Brake, amend_fates, send_batch, settle_leftovers, store_decisions
+from syncd.pipeline.acting import amend_fates, send_batch, settle_leftovers, store_decisions
+from syncd.pipeline.braking import Brake, approve_held, settle_brakes
 from syncd.pipeline.deciding import Stored, decide_batch, decide_stored, load_stored
 from syncd.pipeline.erasing import forget_entity, forget_erased
 from syncd.pipeline.foreseen import NEW, once_made
@@ -19,6 +20,7 @@ __all__ = [
     "Brake",
     "Stored",
     "amend_fates",
+    "approve_held",
     "decide_batch",
     "decide_stored",
     "forget_entity",
@@ -27,6 +29,7 @@ __all__ = [
     "load_stored",
     "once_made",
     "send_batch",
+    "settle_brakes",
     "settle_leftovers",
     "store_decisions",
     "take_in",

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, Engine
@@ -21,6 +20,7 @@ from syncd.log import logger
 from syncd.mapping.model import Mappings
 from syncd.pipeline.answered import RETRY_MS, settle_answers, wake_leads
 from syncd.pipeline.asking import tell_doubles, tell_questions
+from syncd.pipeline.braking import Brake, hold_back
 from syncd.pipeline.doors import Doors, hangs_on
 from syncd.pipeline.resembling import keep_keys
 from syncd.pipeline.succession import RANK
@@ -30,36 +30,6 @@ from syncd.store.doubts import settle_doubts
 
 _ENDS = {"refused": Fate.REJECTED, "gone": Fate.GONE}  # state of an intent -> fate; any other is tried again
 LONG_REST = 600.0  # seconds; a system that asks for so much is in trouble, a shorter one may be over by the next poll
-
-
-@dataclass
-class Brake:
-    """How many records one run may still create, overwrite and clear; what is beyond waits for `syncd approve`.
-
-    None: no limit.
-    """
-
-    creates: int | None = None
-    overwrites: int | None = None
-    clears: int | None = None
-    approved: bool = False
-
-    def stops(self, writes: Sequence[Write]) -> bool:
-        """Count one entity's writes; return whether they are too many. What is stopped is not counted."""
-        if self.approved:
-            return False
-        spent = {
-            "creates": sum(one.creates for one in writes),
-            "overwrites": sum(one.overwrites for one in writes),
-            "clears": sum(one.clears for one in writes),
-        }
-        left = {name: getattr(self, name) for name in spent}
-        if any(left[name] is not None and count > left[name] for name, count in spent.items() if count):
-            return True
-        for name, count in spent.items():
-            if left[name] is not None:
-                setattr(self, name, left[name] - count)
-        return False
 
 
 def store_decisions(
@@ -73,13 +43,12 @@ def store_decisions(
     """Commit what was decided, before any of it is sent; return (the batch's id, counts by fate)."""
     batch = new_id(now)
     fates: Counter[str] = Counter()
-    held: set[str] = set()
+    held = hold_back(connection, brake, decisions, now)
     intents: list[dict[str, Any]] = []
-    decisions, turned_away = _admitted(connection, decisions, now)
+    decisions, turned_away = _admitted(connection, decisions, held, now)
     for decision in decisions:
         fate = decision.fate
-        if brake.stops(decision.writes):
-            held.add(decision.entity)
+        if decision.entity in held:
             fates[Fate.HELD.value] += 1
             continue
         if not decision.looks_first:  # it has its fate after the look
@@ -110,7 +79,7 @@ def store_decisions(
     tell_doubles(connection, kept, now)
     waiting = {one.entity for one in kept if one.fate is Fate.DEFERRED and not one.writes}
     next_turn = {one.entity for one in kept if one.looks_first}
-    later = (waiting | held | turned_away.keys()) - next_turn
+    later = (waiting | turned_away.keys()) - next_turn
     done = {one: since for one, since in looked_at.items() if one not in later and one not in next_turn}
     handoff.forget_due(connection, done)
     handoff.put_off(connection, sorted(later - turned_away.keys()), now + RETRY_MS)
@@ -227,10 +196,12 @@ def settle_leftovers(connection: Connection, now: int) -> int:
 # ---------------------------------------------------------------------------------------------------------------------
 
 
-def _admitted(connection: Connection, decisions: Sequence[Decision], now: int) -> tuple[list[Decision], dict[str, int]]:
+def _admitted(
+    connection: Connection, decisions: Sequence[Decision], held: Collection[str], now: int
+) -> tuple[list[Decision], dict[str, int]]:
     """Return the decisions without the writes that would come to a shut door, and until when their entities wait."""
     doors = Doors(connection, now)
-    admitted = [doors.admit(one) for one in decisions]
+    admitted = [(one, None) if one.entity in held else doors.admit(one) for one in decisions]
     return [one for one, _ in admitted], {one.entity: until for one, until in admitted if until is not None}
 
 
@@ -340,16 +311,6 @@ def _tell(
                 message=ask.message,
                 now=now,
             )
-    if held:
-        inbox.open_problem(
-            connection,
-            key="brake",
-            kind="brake",
-            message=f"{len(held)} or more records would be created, overwritten or emptied beyond the brakes of one "
-            f"run; they wait, nothing of them was written. Look with `syncd plan`, then let them through with "
-            f"`syncd approve`",
-            now=now,
-        )
 
 
 def _say_put_off(system: str, results: Sequence[WriteResult]) -> None:

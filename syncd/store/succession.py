@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, and_, delete, select, update
 
+from syncd.store import held
 from syncd.store.intake import save_keys
 from syncd.store.likeness import DOUBLE, look_again
 from syncd.store.pairings import hand_on
@@ -99,6 +100,7 @@ def join_entities(
     connection.execute(delete(match_key).where(match_key.c.key == DOUBLE, match_key.c.value == match_key.c.entity))
     look_again(connection, [keeper])
     connection.execute(delete(due).where(due.c.entity.in_(others)))
+    held.forget(connection, others)
     connection.execute(delete(entity).where(entity.c.id.in_(others)))
     connection.execute(update(entity).where(entity.c.id == keeper).values(state=dict(state), updated_at=now))
 

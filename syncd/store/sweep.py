@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, and_, delete, func, or_, select, update
 
+from syncd.store import held, inbox
 from syncd.store.intake import ERASED, SHUT_OUT
 from syncd.store.rows import chunks, upsert
 from syncd.store.tables import (
@@ -27,6 +28,7 @@ from syncd.store.tables import (
     waiver,
 )
 
+VANISHED = "vanished"  # begins the keys of what a sweep asks about, and is what an approval of it is called
 _STEP = 10_000
 
 
@@ -117,6 +119,14 @@ def open_problem_of(connection: Connection, key: str) -> Any:
     return connection.execute(select(problem).where(problem.c.key == key[:255], problem.c.open.is_(True))).first()
 
 
+def approve_vanished(connection: Connection, by: str, now: int) -> int:
+    """Let the next sweep believe what the last ones asked about; return how many questions these are."""
+    asked = len(inbox.open_keys(connection, f"{VANISHED}|"))
+    if asked:
+        held.note_approval(connection, VANISHED, by, now)
+    return asked
+
+
 # --- forgetting
 
 
@@ -162,6 +172,7 @@ def empty_entity(connection: Connection, one: str, now: int) -> None:
     keep_values(connection, one, {}, {}, now)
     connection.execute(update(entity).where(entity.c.id == one).values(state={}))
     connection.execute(delete(due).where(due.c.entity == one))
+    held.forget(connection, [one])
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -332,13 +332,27 @@ worker = Table(
     Column("version", String(32), nullable=False),
 )
 
-# What a person let through by hand: a brake lifted once.
+# Whose writes a brake holds, and how many records they are; nothing of such an entity is written. A brake is closed for
+# as long as it has a row that nobody approved; an approved one lets its entity pass that brake until it was written.
+held = Table(
+    "held",
+    metadata,
+    Column("entity", String(26), primary_key=True),
+    Column("brake", String(16), primary_key=True),
+    Column("records", Integer, nullable=False),
+    Column("since", BigInteger, nullable=False),
+    Column("approved_at", BigInteger),
+)
+
+# What a person let through by hand: what a brake held (`entities` of them), or what a sweep asked about ("vanished").
 approval = Table(
     "approval",
     metadata,
-    Column("what", String(64), primary_key=True),
+    Column("id", RowId, primary_key=True, autoincrement=True),
+    Column("what", String(64), nullable=False),
     Column("by", String(128), nullable=False),
     Column("at", BigInteger, nullable=False),
+    Column("entities", Integer),
 )
 
 # How a system described a kind of record when last asked, so that a change is seen. `fields`: name -> type, label, and

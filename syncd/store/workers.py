@@ -1,11 +1,11 @@
-"""Queries about the workers on this state and about what a person let through."""
+"""Queries about the workers on this state."""
 
 from __future__ import annotations
 
 from sqlalchemy import Connection, delete, func, select
 
 from syncd.store.rows import upsert
-from syncd.store.tables import approval, worker
+from syncd.store.tables import worker
 
 
 def beat(connection: Connection, name: str, started_at: int, now: int, version: str) -> None:
@@ -24,21 +24,3 @@ def count_workers(connection: Connection, since: int) -> int:
 
 def forget_worker(connection: Connection, name: str) -> None:
     connection.execute(delete(worker).where(worker.c.id == name))
-
-
-def approve(connection: Connection, what: str, by: str, now: int) -> None:
-    upsert(connection, approval, [{"what": what, "by": by, "at": now}])
-
-
-def approved_at(connection: Connection, what: str) -> int | None:
-    """Return when a person last let this through, in ms."""
-    at: int | None = connection.execute(select(approval.c.at).where(approval.c.what == what)).scalar()
-    return at
-
-
-def take_approval(connection: Connection, what: str) -> str | None:
-    """Return who let this through, and use the approval up."""
-    who = connection.execute(select(approval.c.by).where(approval.c.what == what)).scalar()
-    if who is not None:
-        connection.execute(delete(approval).where(approval.c.what == what))
-    return who

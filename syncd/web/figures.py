@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine
 
 from syncd.health import Health, SystemHealth
-from syncd.store import figures, inbox
+from syncd.store import figures, held, inbox
 from syncd.store.database import from_ms, now_ms
 from syncd.store.systems import Spending, read_spending
 
@@ -22,6 +22,7 @@ EXAMPLES = 5
 # The first minutes after a start tell no rate.
 SHORTEST_SPAN_MS = 1_800_000
 RUNS = 15
+APPROVALS = 5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,6 +72,25 @@ class ProblemFigures:
 
 
 @dataclass(frozen=True, kw_only=True)
+class BrakeFigures:
+    """A brake that is closed. `kinds` of entity that wait -> how many, since the first of them was held."""
+
+    name: str
+    kinds: Mapping[str, int]
+    since: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class ApprovalFigures:
+    """What a person let through: how many that a brake held, or what a sweep asked about ("vanished")."""
+
+    what: str
+    by: str
+    at: datetime
+    entities: int | None
+
+
+@dataclass(frozen=True, kw_only=True)
 class RunFigures:
     what: str
     started_at: datetime
@@ -106,6 +126,8 @@ class Figures:
     kept: Mapping[str, str] = field(default_factory=dict)  # system -> where it keeps branches, in words
     branches_written: Mapping[str, int] = field(default_factory=dict)  # system -> branches that syncd made there
     unmade: Mapping[str, int] = field(default_factory=dict)  # why complete leads are not made in the CRM -> how many
+    brakes: tuple[BrakeFigures, ...] = ()  # those that are closed
+    approvals: tuple[ApprovalFigures, ...] = ()  # the latest
 
     @property
     def troubled(self) -> tuple[SystemFigures, ...]:
@@ -151,6 +173,14 @@ def read_figures(engine: Engine, health: Health | None, now: int | None = None) 
             runs=_runs(connection),
             kept=figures.kept_where(connection),
             branches_written=figures.count_written_branches(connection),
+            brakes=tuple(
+                BrakeFigures(name=name, kinds=one.kinds, since=from_ms(one.since))
+                for name, one in held.closed(connection).items()
+            ),
+            approvals=tuple(
+                ApprovalFigures(what=row.what, by=row.by, at=from_ms(row.at), entities=row.entities)
+                for row in held.latest_approvals(connection, APPROVALS)
+            ),
         )
 
 

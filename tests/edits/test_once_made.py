@@ -11,6 +11,9 @@ from small_world import FILES, OURS, PROPERTIES, SmallWorld, compiled
 from syncd.cli.plan_page import plan_page
 from syncd.edits.passing import Limits, beyond
 from syncd.edits.words import plan_words
+from syncd.store import held
+from syncd.store.database import now_ms
+from syncd.store.tables import due
 
 # A lead that the gate refuses for its budget alone is made in the CRM once nobody asks for that.
 GATE_WIDER = compiled({**FILES, "definition.yaml": FILES["definition.yaml"].replace("    - [budget]\n", "")})
@@ -53,3 +56,14 @@ def test_what_follows_a_create_without_the_edit_too_is_not_its_doing(refused: Sm
     plan = refused.plan(compiled({**FILES, "hub.yaml": hub}))
     then = {one.field: one.edited for one in plan.effects if one.once_made and one.where == "hub contacts 52"}
     assert then == {"jobtitle": True, "stage": False, "status": False, "crm_id": False, "handed": False}
+
+
+def test_whom_a_brake_holds_is_decided_again_under_another_version(refused: SmallWorld) -> None:
+    """Nothing of it is stored yet by which it could be known whether the edit reaches it."""
+    refused.hears("hub", "contacts", {"53": {**dict.fromkeys((*OURS, *PROPERTIES)), "email": "c@x.example"}})
+    (new,) = (row.entity for row in refused.rows(due))
+    with refused.engine.begin() as connection:
+        held.keep(connection, [(new, "creates", 1)], now_ms())
+        connection.execute(due.delete())
+    refused.put_in_force(refused.plan(GATE_WIDER), GATE_WIDER)
+    assert new in {row.entity for row in refused.rows(due)}

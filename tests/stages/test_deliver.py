@@ -145,7 +145,18 @@ def test_our_own_facts_may_be_emptied() -> None:
     """A refusal that is over is taken off the contact."""
     write, _, _ = plan(line("refusal", writes="missing"), base="A", theirs="A", ours=None)
     assert write is not None
-    assert write.fields == {"missing": None}
+    assert (write.fields, write.overwrites, write.clears) == ({"missing": None}, False, False)
+
+
+@pytest.mark.parametrize(("city", "clears"), [("Salem", False), (None, True)])
+def test_a_value_that_is_replaced_by_none_counts_as_cleared(city: str | None, clears: bool) -> None:
+    """Of an address the parts that no longer hold are emptied with it."""
+    ours = {**BERLIN, "state": "MA" if city else None}
+    agreed = {name: [BOSTON[name], "w"] for name in BOSTON}
+    mapped = kind_map(*(both(name, OURS) for name in PLACE_FIELDS.names))
+    write, _, _ = plan_update(mapped, stored(BOSTON, agreed=agreed), ours, {}, no_translation, [PLACE_FIELDS])
+    assert write is not None
+    assert write.clears is clears
 
 
 def test_only_what_differs_is_sent() -> None:

@@ -64,11 +64,11 @@ def test_opening_a_second_time_changes_nothing(state_url: str) -> None:
     for time in ("first", "second"):
         engine = open_store(state_url)
         with engine.begin() as connection:
-            connection.execute(text("INSERT INTO approval VALUES (:time, 'ann', 1)"), {"time": time})
+            connection.execute(text("INSERT INTO worker VALUES (:time, 1, 1, '1')"), {"time": time})
         engine.dispose()
     engine = open_store(state_url, migrate=False)
     with engine.connect() as connection:
-        assert connection.execute(text("SELECT count(*) FROM approval")).scalar_one() == 2
+        assert connection.execute(text("SELECT count(*) FROM worker")).scalar_one() == 2
     engine.dispose()
 
 
@@ -97,7 +97,7 @@ def test_the_state_file_and_a_new_folder_are_for_this_user_only(tmp_path: Path) 
     try:
         engine = open_store(f"sqlite:///{tmp_path}/new/state.db")
         with engine.begin() as connection:
-            connection.execute(text("INSERT INTO approval VALUES ('x', 'ann', 1)"))
+            connection.execute(text("INSERT INTO worker VALUES ('x', 1, 1, '1')"))
             assert {one.name: mode(one) for one in (tmp_path / "new").iterdir()} == {
                 "state.db": 0o600,
                 "state.db-wal": 0o600,

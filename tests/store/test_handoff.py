@@ -15,7 +15,7 @@ from connectors.errors import Unavailable
 from syncd.lead.decision import Fate
 from syncd.pipeline import Brake, acting, decide_batch, store_decisions
 from syncd.store import handoff
-from syncd.store.tables import agreed, due, entity, ledger, problem, stage_event, verdict
+from syncd.store.tables import due, entity, ledger, problem, stage_event, verdict
 
 
 def created(seam: Seam) -> list[WriteRequest]:
@@ -342,36 +342,7 @@ def test_an_entity_that_became_due_again_while_it_was_decided_stays_due(seam: Se
     assert len(seam.due()) == 1
 
 
-# --- brakes
-
-
-def three(seam: Seam) -> None:
-    for one in ("51", "52", "53"):
-        seam.contact(one, {"email": f"{one}@plant.example"})
-
-
-def test_the_brake_lets_through_as_many_as_it_may_and_holds_the_others(seam: Seam) -> None:
-    three(seam)
-    seam.turn(brake=Brake(creates=2))
-    assert len(created(seam)) == 2
-    assert seam.fates == {Fate.HANDED_OVER.value: 2, Fate.HELD.value: 1}
-    assert [kind for kind, _, _ in seam.problems()] == ["brake"]
-
-
-def test_what_is_held_leaves_no_trace_and_goes_through_with_an_approval(seam: Seam) -> None:
-    three(seam)
-    seam.turn(brake=Brake(creates=0))
-    assert (seam.rows(ledger), seam.rows(agreed), seam.intents(), seam.crm.requests) == ([], [], [], [])
-    assert seam.due() == []
-    seam.later(30 * SECOND)
-    seam.turn(brake=Brake(creates=0, approved=True))
-    assert len(created(seam)) == 3
-
-
-def test_a_refused_lead_costs_the_brake_nothing(seam: Seam) -> None:
-    seam.contact("51", {"budget": None})
-    seam.turn(brake=Brake(creates=0))
-    assert seam.fates == {Fate.REFUSED.value: 1}
+# --- problems
 
 
 def test_a_problem_that_is_settled_is_closed_and_kept(seam: Seam) -> None:

@@ -13,7 +13,7 @@ from syncd.store import handoff, inbox, intake, sent, workers
 from syncd.store.figures import reads_only
 from syncd.store.intake import SeenRecords
 from syncd.store.rows import MOST_KEYS, chunks, insert_missing, upsert
-from syncd.store.tables import approval, due, record
+from syncd.store.tables import due, record
 
 
 def row(one: str = "1", **other: Any) -> dict[str, Any]:
@@ -152,14 +152,6 @@ def test_the_cursor_of_each_kind_is_kept_with_the_fields_that_were_read(engine: 
         intake.mark_polled(connection, "hub", ["contacts"], NOW + 5)
         assert intake.read_cursors(connection, "hub")["contacts"][2:] == (NOW + 5, True)
         assert intake.read_cursors(connection, "crm") == {}
-
-
-def test_an_approval_is_used_up(engine: Engine) -> None:
-    with engine.begin() as connection:
-        workers.approve(connection, "brake", "ann", NOW)
-        assert workers.take_approval(connection, "brake") == "ann"
-        assert workers.take_approval(connection, "brake") is None
-        assert connection.execute(select(approval)).all() == []
 
 
 def test_a_worker_that_fell_silent_is_found_and_forgotten(engine: Engine) -> None:

@@ -13,7 +13,7 @@ from support.world import COMPLETE, World, world
 
 from sandbox.wire import Fault
 from syncd.daemon.sweep import EVERY
-from syncd.store import workers
+from syncd.store import held
 from syncd.store.database import now_ms
 from syncd.store.figures import open_refusals
 from syncd.store.tables import entity, link, match_key, metadata, record
@@ -159,7 +159,7 @@ def test_a_side_that_suddenly_shows_few_is_not_believed(made: World, left: int) 
         text for text in made.problems() if f"{24 - left} of 24 known records are not listed there any more" in text
     ]
     with made.app.engine.begin() as connection:
-        workers.approve(connection, "vanished", "ann", now_ms() + 1)
+        held.note_approval(connection, "vanished", "ann", now_ms() + 1)
     assert sweeps(made) == {"erased": 24 - left}
     assert alive(made, "contacts") == set(contacts[:left])
     assert [text for text in made.problems() if "not believed" in text] == []
@@ -169,7 +169,7 @@ def test_an_old_approval_lets_nothing_through(made: World) -> None:
     contacts = made.contacts([person(number) for number in range(12)])
     made.settle()
     with made.app.engine.begin() as connection:
-        workers.approve(connection, "vanished", "ann", now_ms())
+        held.note_approval(connection, "vanished", "ann", now_ms())
     for contact in contacts:
         made.hubspot.gdpr_delete("contacts", contact)
     assert sweeps(made) == {"not_believed": 1}

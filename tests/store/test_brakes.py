@@ -1,0 +1,206 @@
+"""Brakes on both databases: what is beyond stays held over any number of runs, until a person lets it through."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+from seam import Seam
+from support.clock import MINUTE
+from test_handoff import created
+
+from connectors.contract import Deferred
+from syncd.lead.decision import Fate
+from syncd.pipeline import Brake, approve_held, settle_brakes
+from syncd.store import held, succession
+from syncd.store.tables import agreed, approval, ledger, problem
+from syncd.store.tables import held as held_table
+
+
+def contacts(seam: Seam, *names: int, **fields: Any) -> None:
+    """Poll them one after the other, which is the order of handoff."""
+    for one in names:
+        seam.later(1)
+        seam.contact(str(one), {"email": f"{one}@plant.example", **fields})
+
+
+def run(seam: Seam, brake: Brake | None = None) -> int:
+    """One handoff with a fresh brake, a minute after the last; return how many leads were ever made."""
+    seam.later()
+    brake = brake or Brake(creates=2)
+    with seam.engine.begin() as connection:
+        settle_brakes(connection, brake, seam.now)
+    while seam.due():
+        seam.turn(brake=brake)
+    return len(created(seam))
+
+
+def approve(seam: Seam) -> dict[str, int]:
+    with seam.engine.begin() as connection:
+        return approve_held(connection, "ann", seam.now)
+
+
+def waiting(seam: Seam) -> Collection[str]:
+    with seam.engine.begin() as connection:
+        return held.waiting(connection)
+
+
+def test_what_is_beyond_stays_held_over_any_number_of_runs(seam: Seam) -> None:
+    contacts(seam, *range(50, 57))
+    assert [run(seam) for _ in range(4)] == [2, 2, 2, 2]
+    assert [kind for kind, _, _ in seam.problems()] == ["brake"]
+    assert "the brake on creates (2 in a run) is closed" in seam.message()
+    assert "5 leads wait" in seam.message()
+
+
+def test_what_is_held_leaves_no_trace(seam: Seam) -> None:
+    contacts(seam, 51, 52, 53)
+    seam.turn(brake=Brake(creates=0))
+    assert seam.fates == {Fate.HELD.value: 3}
+    assert (seam.rows(ledger), seam.rows(agreed), seam.intents(), seam.crm.requests) == ([], [], [], [])
+
+
+def test_a_run_in_which_nothing_changed_writes_nothing(seam: Seam) -> None:
+    contacts(seam, 51, 52, 53)
+    run(seam)
+    before = [seam.rows(table) for table in (held_table, problem, approval)]
+    assert (run(seam), [seam.rows(table) for table in (held_table, problem, approval)]) == (2, before)
+
+
+def test_an_approval_lets_through_what_was_held_and_nothing_that_comes_later(seam: Seam) -> None:
+    contacts(seam, *range(50, 57))
+    run(seam)
+    assert approve(seam) == {"creates": 5}
+    contacts(seam, *range(60, 64))
+    assert run(seam) == 2 + 5 + 2
+    assert "2 leads wait" in seam.message()
+    assert [(row.what, row.by, row.entities) for row in seam.rows(approval)] == [("creates", "ann", 5)]
+
+
+def test_an_approval_of_nothing_is_none(seam: Seam) -> None:
+    contacts(seam, 51)
+    run(seam)
+    assert (approve(seam), seam.rows(approval)) == ({}, [])
+
+
+def test_who_comes_while_a_brake_is_closed_waits_too_and_is_counted(seam: Seam) -> None:
+    contacts(seam, 51, 52, 53)
+    run(seam)
+    contacts(seam, 54)
+    assert run(seam) == 2
+    assert "2 leads wait, those that came since too" in seam.message()
+
+
+def test_what_a_closed_brake_does_not_mean_goes_on(seam: Seam) -> None:
+    """An update of a lead that is there, and the refusal of one that is not complete."""
+    contacts(seam, 51, 52, 53)
+    run(seam)
+    contacts(seam, 51, company="Plant Two")
+    contacts(seam, 59, budget=None)
+    assert run(seam) == 2
+    assert [one.fields for one in seam.crm.requests if one.id] == [{"Company": "Plant Two"}]
+    assert [one.id for one in seam.hub.requests if "missing" in one.fields] == ["59"]
+
+
+def test_a_brake_opens_by_itself_once_no_more_want_it_than_one_run_may(seam: Seam) -> None:
+    """Two of four held leads lose their budget: the gate says no, and two are no more than a run may make."""
+    contacts(seam, *range(50, 56))
+    run(seam)
+    contacts(seam, 54, budget=None)
+    assert (run(seam), len(waiting(seam))) == (2, 3)
+    contacts(seam, 55, budget=None)
+    assert (run(seam), waiting(seam)) == (4, [])
+    assert seam.problems() == []
+
+
+def test_few_that_are_held_stay_held_though_one_run_might_make_them(seam: Seam) -> None:
+    contacts(seam, 51, 52, 53)
+    assert [run(seam) for _ in range(3)] == [2, 2, 2]
+    contacts(seam, 53, company="Plant Two")
+    assert (run(seam), len(waiting(seam))) == (2, 1)
+
+
+def test_who_is_no_longer_wanted_leaves_and_the_brake_opens(seam: Seam) -> None:
+    contacts(seam, 51, 52, 53)
+    run(seam)
+    contacts(seam, 53, budget=None)
+    assert (run(seam), waiting(seam), seam.problems()) == (2, [], [])
+
+
+def test_an_approval_outlives_a_system_that_cannot_take_the_write(seam: Seam) -> None:
+    contacts(seam, *range(50, 56))
+    run(seam)
+    approve(seam)
+    seam.crm.answer = lambda _: Deferred("busy")
+    run(seam)
+    seam.crm.answer = seam.crm.writes
+    seam.later(10 * MINUTE)
+    before = len(created(seam))
+    assert (run(seam) - before, waiting(seam)) == (4, [])
+    assert seam.rows(held_table) == []
+
+
+def test_a_system_that_cannot_be_asked_opens_no_brake(seam: Seam) -> None:
+    """While nothing may be made there, a held lead wants no write; that is no reason to let the others through."""
+    contacts(seam, *range(50, 56))
+    run(seam)
+    contacts(seam, 54, 55, company="Plant Two")
+    seam.later()
+    seam.turn(brake=Brake(creates=2), may_create=())
+    assert len(waiting(seam)) == 4
+    assert run(seam) == 2
+
+
+def test_a_brake_that_nobody_sets_any_more_holds_nothing(seam: Seam) -> None:
+    contacts(seam, 51, 52, 53)
+    run(seam)
+    assert (run(seam, Brake()), seam.problems()) == (3, [])
+
+
+def test_overwrites_are_held_like_creates(seam: Seam) -> None:
+    contacts(seam, 51, 52, 53)
+    seam.until_quiet()
+    contacts(seam, 51, 52, 53, company="Plant Two")
+    for _ in range(3):
+        run(seam, Brake(overwrites=1))
+    assert len([one.id for one in seam.crm.requests if one.id]) == 1
+    assert approve(seam) == {"overwrites": 2}
+    run(seam, Brake(overwrites=1))
+    assert len([one.id for one in seam.crm.requests if one.id]) == 3
+
+
+def test_an_approval_is_used_up_by_the_write(seam: Seam) -> None:
+    contacts(seam, 51, 52, 53)
+    seam.until_quiet()
+    for company, written in (("Plant Two", 3), ("Plant Three", 4)):
+        contacts(seam, 51, 52, 53, company=company)
+        run(seam, Brake(overwrites=1))
+        assert len(waiting(seam)) == 2
+        if company == "Plant Two":
+            approve(seam)
+            run(seam, Brake(overwrites=1))
+        assert len([one.id for one in seam.crm.requests if one.id]) == written
+
+
+def test_a_refusal_that_is_over_costs_the_brake_on_clears_nothing(seam: Seam) -> None:
+    """What syncd itself wrote on the contact is nobody's loss."""
+    contacts(seam, 51, 52, 53, budget=None)
+    seam.until_quiet()
+    contacts(seam, 51, 52, 53, budget=5)
+    run(seam, Brake(clears=0))
+    assert [one.fields["missing"] for one in seam.hub.requests[3:]] == [None] * 3
+
+
+def test_a_lead_that_becomes_part_of_another_is_held_no_more(seam: Seam) -> None:
+    contacts(seam, 51, 52, 53)
+    seam.turn(brake=Brake(creates=0))
+    keeper, *others = seam.entities()
+    with seam.engine.begin() as connection:
+        succession.join_entities(connection, keeper, others, {}, seam.now)
+    assert waiting(seam) == [keeper]
+
+
+def test_a_refused_lead_costs_the_brake_nothing(seam: Seam) -> None:
+    contacts(seam, 51, budget=None)
+    seam.turn(brake=Brake(creates=0))
+    assert seam.fates == {Fate.REFUSED.value: 1}
