@@ -31,15 +31,15 @@ def check(config: Path, as_json: bool, offline: bool) -> int:
         read = read_config(config)
         mappings = read_mappings(read)
         sources = connect(read, mappings)
-        run_cases(read.mappings, mappings, judge_example)
         if offline:
             found, notes = compare_with_seen(mappings, last_seen(read))
         else:
             seen: dict[str, Any] = {}
             found, notes = find_problems(read, mappings, sources, seen)
             keep_descriptions(read, seen)
+        run_cases(read.mappings, mappings, judge_example)
     except Problems as error:
-        found = [str(problem) for problem in error.problems]
+        found += [str(problem) for problem in error.problems]
     if as_json:
         click.echo(dump_json({"problems": found, "notes": notes}))
     else:
@@ -77,7 +77,8 @@ def test(config: Path, as_json: bool) -> int:
             continue
         click.echo(f"{click.style('FAILED', fg='red')}  {one.name}  ({one.place})")
         for name, expected, got in one.differences:
-            click.echo(f"      {name}")
+            line = f"  by {one.lines[name]}" if name in one.lines else ""
+            click.echo(f"      {name}{line}")
             click.echo(click.style(f"        - expected  {_shown(expected)}", fg="red"))
             click.echo(click.style(f"        + is        {_shown(got)}", fg="green"))
     click.echo(f"{len(results)} cases, {len(failed)} failed")

@@ -289,12 +289,13 @@ class _Stopped(Exception):
 
 
 def _open(connection: Connection, message: str) -> None:
+    told = message if message.endswith("?") else f"{message}."
     inbox.open_problem(
         connection,
         key=passing.FILES_KEY,
         kind="files",
-        message=f"{message}. Nothing of the edit is in force, the version before it goes on; this closes by itself "
-        f"once the files are mended",
+        message=f"{told} Nothing of the edit is in force, the version before it goes on; this closes by itself once "
+        f"the files are mended",
         now=now_ms(),
     )
 

@@ -49,15 +49,26 @@ def ask(sources: Mapping[str, Source], key: Kind) -> Mapping[str, Sequence[Field
 
 def failing_cases(edited: Mappings) -> list[Problem]:
     """Return the cases that do not hold or cannot be read: the admins' own examples speak against the edit."""
+    return judge_cases(edited)[0]
+
+
+def judge_cases(edited: Mappings) -> tuple[list[Problem], list[Problem]]:
+    """Return (the same, the mapping lines that give another value than a case expects)."""
     try:
-        results = run_cases_of(edited.files, edited, judge_example)
+        failed = [one for one in run_cases_of(edited.files, edited, judge_example) if not one.ok]
     except Problems as error:
-        return list(error.problems)
-    return [
+        return list(error.problems), []
+    cases = [
         Problem(one.place, f"the case {one.name!r} does not hold", "; ".join(map(_difference, one.differences)))
-        for one in results
-        if not one.ok
+        for one in failed
     ]
+    lines = [
+        Problem(one.lines[it[0]], f"by this line the case {one.name!r} does not hold", _difference(it))
+        for one in failed
+        for it in one.differences
+        if it[0] in one.lines
+    ]
+    return cases, lines
 
 
 # ---------------------------------------------------------------------------------------------------------------------

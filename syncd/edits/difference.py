@@ -62,7 +62,12 @@ def compare_versions(running: Mappings, edited: Mappings) -> Edit:
     kinds: dict[Kind, KindEdit] = {}
     lines = list(edit.lines)
     unforeseen: list[str] = []
-    for key in _kinds_of(running) | _kinds_of(edited):
+    for system in running.systems.keys() - edited.systems.keys():
+        line, note = _gone(running.systems[system])
+        lines.append(line)
+        unforeseen.append(note)
+        kinds |= {(system, kind): KindEdit(whole=True) for kind in running.systems[system].kinds}
+    for key in (_kinds_of(running) | _kinds_of(edited)) - kinds.keys():
         before, after = _of(running, key), _of(edited, key)
         found, changed, notes = _kind(running, edited, key, before, after)
         lines += changed
@@ -83,6 +88,17 @@ def _kinds_of(mappings: Mappings) -> set[Kind]:
 def _of(mappings: Mappings, key: Kind) -> tuple[SystemMap, KindMap] | None:
     kind_map = mappings.kind(*key)
     return (mappings.systems[key[0]], kind_map) if kind_map is not None else None
+
+
+def _gone(system: SystemMap) -> tuple[EditedLine, str]:
+    """Tell of a mapping file that is not there any more, once for all its kinds."""
+    place = Place(system.file, 1, 1)
+    kinds = ", ".join(system.kinds)
+    note = (
+        f"{system.file} is gone: what {system.system} {kinds} said counts no longer; what follows in others that lean "
+        f"on it shows only then"
+    )
+    return EditedLine(what=f"the file is gone, and with it {system.system} {kinds}", place=place, how="removed"), note
 
 
 def _kind(

@@ -84,7 +84,7 @@ def keep_plan(
     if state == versions.HELD:
         drop_waiting(connection, keep=plan.id)
     packed = versions.pack_marks(plan.marks) if state in (versions.HELD, versions.SHOWN) else None
-    summary = plan.summary()
+    summary = {**plan.summary(), "first": plan.first()}
     versions.save_plan(
         connection,
         StoredPlan(id=plan.id, base=plan.base, target=plan.target, at=now, state=state, summary=summary, packed=packed),

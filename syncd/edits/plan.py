@@ -21,12 +21,13 @@ from syncd.edits.pair import Pair, known_owners, read_gaps
 from syncd.edits.reach import count_entities, due_now, kinds_of_all, reached_by, unread
 from syncd.edits.shares import Sharing, crew_for
 from syncd.edits.tally import Closer, Group, Tally, effect_json
-from syncd.edits.words import counted
+from syncd.edits.words import counted, first_words
 from syncd.mapping.model import Mappings
 from syncd.store.database import now_ms
 from syncd.store.tables import run
 
 USUAL_BATCH = 100
+FIRST = 8  # lines of a plan that stand beside the button that lets it through
 USUAL_SECONDS = 0.5  # of one call, where none was made lately
 
 Progress = Callable[[int, int], None]  # (done, all)
@@ -97,6 +98,11 @@ class Plan(Tally):
             "unforeseen": list(self.edit.unforeseen),
             "lines": [{"what": one.what, "line": str(one.place), "how": one.how} for one in self.edit.lines],
         }
+
+    def first(self) -> list[dict[str, str]]:
+        """Return the first of what the edit changes, old -> new, one of each group, the gravest first; as text."""
+        groups = [one for one in self.ordered if one.edited][:FIRST]
+        return [first_words(effect_json(one.samples[0])) for one in groups]
 
     def as_json(self) -> dict[str, Any]:
         return {

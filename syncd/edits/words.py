@@ -49,7 +49,7 @@ def head_words(told: Mapping[str, Any]) -> list[str]:
     calls = ", ".join(f"{count:,} of {system}" for system, count in told["calls"].items())
     if calls:
         lines.append(f"costs {calls} in calls, about {_seconds(told['seconds'])}, with all that is due")
-    lines += [f"not read yet, so nothing can be told of it: {text}" for text in told["unread"]]
+    lines += [f"not read yet, and taken for empty in what follows: {text}" for text in told["unread"]]
     lines += [f"cannot be foreseen: {text}" for text in told["unforeseen"]]
     if told["from"] != told["to"] and "held" in told:
         lines += [f"not compared with the system: {text}" for text in told["compared_not"]]
@@ -64,6 +64,17 @@ def foot_words(told: Mapping[str, Any]) -> list[str]:
     closer = f"closer: syncd plan {name} --lead L, --field F, --all"
     through = f"      let it through: syncd approve {name}" if told.get("approvable", True) else ""
     return ["", closer + through] if told.get("kept", True) else []
+
+
+def first_words(one: Mapping[str, Any]) -> dict[str, str]:
+    """Return an effect as the row of a table."""
+    return {
+        "risk": f"{one['risk']}, once made" if one["once_made"] else one["risk"],
+        "who": _who(one),
+        "field": one["field"],
+        "old": shown(one["old"]),
+        "new": shown(one["new"]),
+    }
 
 
 def counted(count: int, one: str, many: str | None = None) -> str:

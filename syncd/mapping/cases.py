@@ -6,7 +6,7 @@ Showing the results is left to the caller.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, time
 from pathlib import Path
 from typing import Any
@@ -32,12 +32,16 @@ Judge = Callable[
 
 @dataclass(frozen=True, kw_only=True)
 class CaseResult:
-    """How one example ended. `differences`: (field, expected, got), in words where there is no value."""
+    """How one example ended. `differences`: (field, expected, got), in words where there is no value.
+
+    `lines`: field -> the mapping line that reads or writes it.
+    """
 
     name: str
     place: Place
     ok: bool
     differences: Sequence[tuple[str, Any, Any]] = ()
+    lines: Mapping[str, Place] = field(default_factory=dict)
 
 
 def run_cases(directory: Path, mappings: Mappings, judge: Judge | None = None) -> list[CaseResult]:
@@ -124,8 +128,14 @@ def _run(case: CaseSection, document: Document, index: int, system: SystemMap) -
         differences = _check_read(case, document, index, kind)
     else:
         differences = _check_write(case, document, index, kind)
-    place = document.place((index,))
-    return CaseResult(name=case.name, place=place, ok=not differences, differences=tuple(differences))
+    known = kind.fields if case.given is not None else {one.writes: one for one in kind.fields.values() if one.writes}
+    return CaseResult(
+        name=case.name,
+        place=document.place((index,)),
+        ok=not differences,
+        differences=tuple(differences),
+        lines={name: known[name].place for name, _, _ in differences if name in known},
+    )
 
 
 def _kind(case: CaseSection, document: Document, index: int, system: SystemMap) -> KindMap:

@@ -19,7 +19,7 @@ from sqlalchemy import Connection, Engine
 from connectors.contract import FieldInfo, Source
 from syncd.config.yaml import Problem, Problems
 from syncd.edits import disk, passing
-from syncd.edits.checking import ask, failing_cases, lacking_in_systems
+from syncd.edits.checking import ask, judge_cases, lacking_in_systems
 from syncd.edits.difference import Kind, compare_versions
 from syncd.edits.history import Chapter, read_history
 from syncd.edits.passing import Folder, NotPassed
@@ -71,6 +71,8 @@ class Opened:
 class Checked:
     """A set of files and what is wrong with it. `doubts`: cases that do not hold, for which an edit is held.
 
+    `doubted`: the mapping lines by which they do not.
+
     `edited` is None where the files cannot be loaded at all.
     """
 
@@ -79,6 +81,7 @@ class Checked:
     edited: Mappings | None
     problems: tuple[Problem, ...]
     doubts: tuple[Problem, ...] = ()
+    doubted: tuple[Problem, ...] = ()
 
     @property
     def changes(self) -> bool:
@@ -201,8 +204,14 @@ class Desk:
             return Checked(files=files, running=running, edited=None, problems=error.problems)
         edit = compare_versions(running, edited)
         lacks = lacking_in_systems(running, edited, edit, self._describe) if asking else []
+        doubts, lines = judge_cases(edited)
         return Checked(
-            files=files, running=running, edited=edited, problems=tuple(lacks), doubts=tuple(failing_cases(edited))
+            files=files,
+            running=running,
+            edited=edited,
+            problems=tuple(lacks),
+            doubts=tuple(doubts),
+            doubted=tuple(lines),
         )
 
     def plan(self, checked: Checked, closer: str = "") -> Planned:

@@ -179,6 +179,7 @@ def render_plan(
         waits=waits,
         changes=changes,
         plan=_plan(planned, desk),
+        first=planned.plan.first() if planned is not None else stored.summary.get("first", ()),
         planned=planned,
         moved=planned is not None and planned.plan.id != stored.id,
         outcome=outcome,
@@ -299,7 +300,8 @@ def _what(name: str) -> str:
 
 
 def _told(checked: Checked, texts: Mapping[str, str]) -> list[Told]:
-    found = [(one, False) for one in checked.problems] + [(one, True) for one in checked.doubts]
+    found = [(one, False) for one in checked.problems]
+    found += [(one, True) for one in (*checked.doubts, *checked.doubted)]
     return [_one_told(problem, checked.name_of(problem), doubt, texts) for problem, doubt in found]
 
 

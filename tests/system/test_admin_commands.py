@@ -144,13 +144,16 @@ def test_a_case_that_fails_is_shown_as_a_difference(made: World, capsys: pytest.
     )
     said = say(capsys, "test", "-c", str(made.config))
     assert said.code == 1
-    lines = said.out.replace(f"{made.folder}/", "").split("\n")
+    lines = re.sub(
+        r"  by mappings/hubspot\.yaml:\d+:5$", "  by its line", said.out.replace(f"{made.folder}/", ""), flags=re.M
+    )
+    lines = lines.split("\n")
     assert [line for line in lines if not line.startswith("ok")][:13] == [
         "FAILED  nobody  (mappings/cases/hubspot.yaml:1:3)",
-        "      email",
+        "      email  by its line",
         "        - expected  bob@works.example",
         "        + is        ann@works.example",
-        "      title",
+        "      title  by its line",
         "        - expected  VP",
         "        + is        nothing",
         "      stage",
@@ -160,6 +163,20 @@ def test_a_case_that_fails_is_shown_as_a_difference(made: World, capsys: pytest.
         "        - expected  [budget]",
         "        + is        not before the gate: inquiry",
     ]
+
+
+def test_check_tells_of_the_systems_also_where_a_case_cannot_be_run(
+    made: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A text written onto HubSpot's options, in a line that a case leans on: both are told at once."""
+    mend(
+        made, "hubspot.yaml", "problem: {from: problem, as: html}", "problem: {from: problem, to: authority, as: html}"
+    )
+    mend(made, "hubspot.yaml", "{from: authority, to: authority, conflict: newest}", "{from: authority}")
+    said = say(capsys, "check", "-c", str(made.config))
+    assert said.code == 2
+    assert "hubspot contacts.authority takes only its 5 options, and problem writes any text" in said.err
+    assert "'authority' is not written by contact" in said.err
 
 
 def test_a_first_mapping_enables_nothing_and_overwrites_nothing(

@@ -203,7 +203,7 @@ def test_a_mistake_is_told_with_its_place_once_and_closes_when_mended(made: Worl
         made.cycle()
     (problem,) = made.problems()
     assert problem.startswith(
-        f"{made.folder}/mappings/hubspot.yaml:12:13: unknown key 'form'; did you mean 'from'?. Nothing of the edit is"
+        f"{made.folder}/mappings/hubspot.yaml:12:13: unknown key 'form'; did you mean 'from'? Nothing of the edit is"
     )
     (contact, *_) = made.stored("hubspot")["contacts"]
     made.hubspot.edit("contacts", contact, {"jobtitle": "Plant manager"})
@@ -406,7 +406,9 @@ def test_a_mapping_that_is_deleted_is_asked_about_and_comes_back_whole(
     assert sites() == "Works Chicago"
     (made.folder / "mappings" / "erp.yaml").unlink()
     made.cycle()
-    assert "what erp ship_to said counts no longer" in made.problems()[0]
+    (problem,) = made.problems()
+    assert problem.count("erp.yaml") == 1
+    assert "erp.yaml is gone: what erp ship_to said counts no longer" in problem
     assert (versions(made), sites()) == (["start"], "Works Chicago")
     assert say(capsys, "approve", held_plan(made), "--config", str(made.config)).code == 0
     made.settle()

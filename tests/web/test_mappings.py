@@ -195,6 +195,29 @@ def test_a_second_plan_at_the_same_time_is_refused_and_keeps_the_text(ann: Perso
     assert "another plan is being worked out" in words(answer)
 
 
+def test_old_and_new_stand_beside_the_button_that_approves_and_where_the_edit_waits(ann: Person) -> None:
+    """Nothing is to be opened for it: what, which record, old, new."""
+    plan = held_plan(ann)
+    for path in ("", f"plan?id={plan}"):
+        text = words(ann.get(path))
+        assert "The first of it, the gravest first" in text, path
+        assert re.search(r"overwritten Title crm Lead \S+ Head of <b>line</b> \d Works", text), text
+
+
+def test_a_case_that_fails_is_marked_with_the_line_that_made_it_fail(ann: Person) -> None:
+    """The line in the file that is edited, the case in its own."""
+    (ann.folder / "cases").mkdir()
+    case = "- name: a title stays\n  given: {jobtitle: VP, company: Works}\n  expect: {title: VP}\n"
+    ann.write(case, "cases/hub.yaml")
+    page = ann.press(ann.get("file?name=hub.yaml"), "check", text=SWAPPED)
+    line = SWAPPED.split("\n").index(next(one for one in SWAPPED.split("\n") if "title:" in one)) + 1
+    beside, _, elsewhere = page.text.partition("In other files")
+    assert f'<li class="doubt" data-line="{line}" data-column="5">' in beside
+    assert "By this line the case &#39;a title stays&#39; does not hold" in beside
+    assert "The case &#39;a title stays&#39; does not hold" in elsewhere
+    assert "1 case does not hold" in words(page)
+
+
 # --- saving
 
 
