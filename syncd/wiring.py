@@ -160,7 +160,7 @@ def find_problems(
             if readiness.problems or name not in mappings.systems:
                 continue
             used = _in_use(mappings.systems[name], source)
-            infos = _describe(source, used.kinds)
+            infos, missing = _describe(source, used.kinds)
         except ConnectorError as error:
             problems.append(f"{place}: {named(name, error.message)}")
             continue
@@ -169,7 +169,7 @@ def find_problems(
             continue
         if seen is not None:
             seen[name] = infos
-        problems += map(str, compare(used, infos))
+        problems += map(str, compare(used, infos, missing))
         notes += map(str, advise(used, infos))
     return problems, notes
 
@@ -231,15 +231,16 @@ def _in_use(system: SystemMap, source: Source) -> SystemMap:
     return replace(system, kinds={kind: one for kind, one in system.kinds.items() if kind not in unused})
 
 
-def _describe(source: Source, kinds: Iterable[str]) -> dict[str, Sequence[FieldInfo]]:
-    """Return the fields of the kinds that are there."""
-    infos = {}
+def _describe(source: Source, kinds: Iterable[str]) -> tuple[dict[str, Sequence[FieldInfo]], dict[str, str]]:
+    """Return the fields of the kinds that are there, and why the others cannot be described."""
+    infos: dict[str, Sequence[FieldInfo]] = {}
+    missing: dict[str, str] = {}
     for kind in kinds:
         try:
             infos[kind] = source.fields(kind)
-        except ConfigProblem:
-            continue
-    return infos
+        except ConfigProblem as error:
+            missing[kind] = error.message
+    return infos, missing
 
 
 def _names_in(source: Source, kind: str) -> frozenset[str]:

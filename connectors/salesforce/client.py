@@ -233,15 +233,16 @@ class Meter:
 
     def gate(self) -> None:
         """Raise Unavailable while the org as a whole is near its limit; let a call through now and then to see."""
-        reads = self._session.reads
-        share = self._budget.stop_at * (1 - self._budget.reserve if reads else 1)
+        name, share = "stop_at", self._budget.stop_at
+        if self._session.reads and self._budget.reading_stops_at < share:
+            name, share = "reading_stops_at", self._budget.reading_stops_at
         if self._used is None or not self._total or self._used < self._total * share:
             return
         left = DAILY_WAIT - (time.monotonic() - self._read_at)
         if left > 0:
-            raise (ReadingRests if reads and self._used < self._total * self._budget.stop_at else Unavailable)(
+            raise (ReadingRests if self._used < self._total * self._budget.stop_at else Unavailable)(
                 f"{self._session.system}: the org has used {self._used} of its {self._total} API calls a day, more "
-                f"than budget.stop_at ({share:.0%}) allows; syncd waits so that others can work",
+                f"than budget.{name} ({share:.0%}) allows; syncd waits so that others can work",
                 system=self._session.system,
                 retry_after=left,
             )

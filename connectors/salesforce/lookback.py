@@ -7,14 +7,14 @@ read before it. Reading forward is polling.py's.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from connectors.contract import Reading, Record, Seen
 from connectors.salesforce import soql
 from connectors.salesforce.client import Answer, Client
-from connectors.salesforce.records import columns, is_full, parse_stamp, read_records, rows_of
+from connectors.salesforce.records import columns, fewer, is_full, parse_stamp, read_records, rows_of
 from connectors.salesforce.soql import ORDER, PAGE, Position
 from connectors.salesforce.verdicts import refused_call
 
@@ -35,15 +35,16 @@ class Window:
     marks: dict[datetime, Mark] = field(default_factory=dict)
     last: Position | None = None
     more: bool = False
+    limit: int | None = None  # rows that are asked for at once, where more took too long
 
     def query(self) -> str:
         """Return the query for ids and stamps. Without LIMIT the first page also tells how many rows there are."""
-        return soql.select(self.reading.kind, ("Id", "SystemModstamp"), self._where(self.last), ORDER)
+        return soql.select(self.reading.kind, ("Id", "SystemModstamp"), self._where(self.last), ORDER, self.limit)
 
     def whole_rows(self, after: Position | None) -> str:
         """Return the query for a page of whole rows after a position."""
         kind, fields = self.reading.kind, self.reading.fields
-        return soql.select(kind, columns(kind, fields), self._where(after), ORDER, PAGE)
+        return soql.select(kind, columns(kind, fields), self._where(after), ORDER, self.limit or PAGE)
 
     def take(self, answer: Answer) -> None:
         """Note a page of ids and stamps."""
@@ -51,7 +52,7 @@ class Window:
         if self.last is None:
             self.total = int(answer.body["totalSize"])
         self.note([(row["Id"], parse_stamp(row["SystemModstamp"])) for row in rows])
-        self.more = bool(rows) and not answer.body["done"]
+        self.more = bool(rows) and (is_full(answer, self.limit) if self.limit else not answer.body["done"])
 
     def note(self, rows: Sequence[tuple[str, datetime]]) -> None:
         for id, stamp in rows:
@@ -59,6 +60,14 @@ class Window:
             self.marks[stamp] = (count + 1, ids ^ hash(id))
         if rows:
             self.last = Position(rows[-1][1], rows[-1][0])
+
+    def narrow(self, answer: Answer) -> bool:
+        """Ask for fewer rows from now on, if that is what the answer calls for and they are not few already."""
+        limit = fewer(answer, self.limit or PAGE)
+        if limit is None:
+            return False
+        self.limit, self.more = limit, True
+        return True
 
     def _where(self, after: Position | None) -> str:
         return f"{(after or Position(self.low)).after()} AND SystemModstamp <= {soql.literal(self.high)}"
@@ -89,7 +98,7 @@ class LookBack:
             memory.cursor, memory.since, memory.closed = cursor, time.monotonic(), False
         if memory.closed:
             return None
-        return Window(reading=reading, low=checked - self._overlap, high=cursor)
+        return Window(reading=reading, low=checked - self._overlap, high=cursor, limit=memory.limit)
 
     def checked(self, kind: str) -> datetime | None:
         """Return where the cursor of `kind` stood when its window was last found complete, if this process knows."""
@@ -105,19 +114,22 @@ class LookBack:
         kind, now = window.reading.kind, time.monotonic()
         memory = self._memories[kind]
         differs = False
+        memory.limit = window.limit
         if window.more:
-            differs = seen.count(kind, window.low, window.high + _SECOND) - window.total != memory.surplus_total
+            counted = window.limit is None  # else the first page does not tell the number of all
+            stored = seen.count(kind, window.low, window.high + _SECOND) if counted else 0
+            differs = counted and stored - window.total != memory.surplus_total
             if not differs and not memory.is_due(window, now, self._overlap):
                 return  # too many rows to list in every poll: the count must do until then
         if not differs:
             while window.more:
-                window.take(self._ask(window.query(), kind))
+                window.take(self._ask(window, window.query))
             changed = {stamp: mark for stamp, mark in window.marks.items() if memory.marks.get(stamp) != mark}
             differs = any(
                 extra != memory.surplus.get(stamp, 0) for stamp, extra in _surplus(kind, changed, seen).items()
             )
         if differs:
-            window = Window(reading=window.reading, low=window.low, high=window.high)
+            window = Window(reading=window.reading, low=window.low, high=window.high, limit=memory.limit)
             yield from self._read(window)
             memory.surplus = _surplus(kind, window.marks, seen)
             memory.surplus_total = sum(memory.surplus.values())
@@ -127,18 +139,21 @@ class LookBack:
     def _read(self, window: Window) -> Iterator[list[Record]]:
         more = True
         while more:
-            answer = self._ask(window.whole_rows(window.last), window.reading.kind)
+            answer = self._ask(window, lambda: window.whole_rows(window.last))
             records = read_records(rows_of(answer), window.reading.fields)
-            more = bool(records) and is_full(answer)
+            more = bool(records) and is_full(answer, window.limit or PAGE)
             if records:
                 yield records
                 window.note([(record.id, record.modified) for record in records])
 
-    def _ask(self, text: str, kind: str) -> Answer:
-        (answer,), _ = self._client.queries([text], deleted_too=True)
-        if not answer.ok:
-            raise refused_call(self._client.name, answer.status, answer.body, kind)
-        return answer
+    def _ask(self, window: Window, query: Callable[[], str]) -> Answer:
+        while True:
+            (answer,), _ = self._client.queries([query()], deleted_too=True)
+            if answer.ok:
+                return answer
+            if not window.narrow(answer):
+                raise refused_call(self._client.name, answer.status, answer.body, window.reading.kind)
+            self._memories[window.reading.kind].limit = window.limit
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -154,6 +169,7 @@ class _Memory:
     marks: Mapping[datetime, Mark] = field(default_factory=dict)  # that were compared and found right
     surplus: Mapping[datetime, int] = field(default_factory=dict)  # stored rows beyond Salesforce's, by stamp
     surplus_total: int = 0
+    limit: int | None = None  # rows; more at once took too long
 
     def is_due(self, window: Window, now: float, overlap: timedelta) -> bool:
         """Tell whether a window of many rows must be listed: once in an overlap, and before it grows."""

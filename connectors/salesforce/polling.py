@@ -20,13 +20,12 @@ from connectors.salesforce.client import LISTS, Answer, Client
 from connectors.salesforce.extract import Extract, Extractor, Lost
 from connectors.salesforce.jobs import StillRunning
 from connectors.salesforce.lookback import LookBack, Window
-from connectors.salesforce.records import columns, is_full, read_records, rows_of
+from connectors.salesforce.records import columns, fewer, is_full, read_records, rows_of
 from connectors.salesforce.soql import ORDER, PAGE, Position
 from connectors.salesforce.verdicts import NARROWER, refused_call, troubles
 
 _UNCOUNTED = 5 * PAGE  # rows after which those that are left are counted even if that takes a call of its own
 _JOBS = 2  # that are opened for one object in one poll; after that it is read page by page
-_FEWEST = 100  # rows; a query that times out below this is not helped by asking for less
 
 
 class Poller:
@@ -197,7 +196,7 @@ class Poller:
         assert lane.window is not None
         if answer.ok:
             lane.window.take(answer)
-        else:
+        elif not lane.window.narrow(answer):
             lane.trouble = refused_call(self._client.name, answer.status, answer.body, lane.reading.kind)
 
 
@@ -252,9 +251,8 @@ class _Lane:
         return Page(kind=self.reading.kind, records=records, cursor=cursor)
 
     def narrow_or_give_up(self, system: str, answer: Answer) -> None:
-        code = next((trouble.code for trouble in troubles(answer.body)), "")
-        if code in NARROWER and self.limit > _FEWEST:
-            self.limit //= 4
+        if limit := fewer(answer, self.limit):
+            self.limit = limit
             return
         self.trouble = refused_call(system, answer.status, answer.body, self.reading.kind)
         self.more = False

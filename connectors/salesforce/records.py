@@ -13,9 +13,11 @@ from typing import Any
 from connectors.contract import FieldInfo, FieldType, RawValue, Record
 from connectors.salesforce.client import Answer
 from connectors.salesforce.soql import PAGE, object_of
+from connectors.salesforce.verdicts import NARROWER, troubles
 
 _ALWAYS = ("Id", "SystemModstamp", "IsDeleted")
 _MERGEABLE = frozenset({"lead", "contact", "account"})
+_FEWEST = 100  # rows; a query that times out below this is not helped by asking for less
 _CONVERSION = ("IsConverted", "ConvertedContactId", "ConvertedAccountId", "ConvertedOpportunityId")
 
 _TYPES = {
@@ -61,6 +63,12 @@ def rows_of(answer: Answer) -> list[dict[str, Any]]:
 def is_full(answer: Answer, limit: int = PAGE) -> bool:
     """Tell whether rows may follow: the page is full, or Salesforce cut it short."""
     return len(answer.body["records"]) >= limit or not answer.body.get("done", True)
+
+
+def fewer(answer: Answer, limit: int) -> int | None:
+    """Return how many rows to ask for in place of `limit`, where the answer is that they take too long."""
+    narrower = any(trouble.code in NARROWER for trouble in troubles(answer.body))
+    return limit // 4 if narrower and limit > _FEWEST else None
 
 
 def read_records(rows: Sequence[Mapping[str, Any]], fields: Sequence[str]) -> list[Record]:

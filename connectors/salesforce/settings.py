@@ -48,8 +48,12 @@ class SalesforceBudget(BaseModel):
         None, ge=1, description="Calls a day (UTC) that syncd may make. Left out: `share` of the org's own total."
     )
     share: float = Field(0.2, gt=0, le=1, description="Part of the org's daily total that syncd may use.")
-    reserve: float = Field(
-        0.1, ge=0, lt=1, description="Part of these calls, and of the org's up to stop_at, that is left to handoffs."
+    reserve: float = Field(0.1, ge=0, lt=1, description="Part of these calls that reading leaves to handoffs.")
+    reading_stops_at: float = Field(
+        0.8,
+        gt=0,
+        le=1,
+        description="Only handoffs go on while the org as a whole has used more than this part of its total.",
     )
     stop_at: float = Field(
         0.95, gt=0, le=1, description="syncd pauses while the org as a whole has used more than this part of its total."

@@ -142,18 +142,27 @@ def as_json(info: LiveField) -> dict[str, Any]:
     return {"type": info.type.value, "label": info.label, **plain, **lists}
 
 
-def compare(system: SystemMap, infos: Mapping[str, Sequence[LiveField]]) -> list[Problem]:
+def compare(
+    system: SystemMap, infos: Mapping[str, Sequence[LiveField]], missing: Mapping[str, str] | None = None
+) -> list[Problem]:
     """Return everything in which the mapping and the live system disagree, at the mapping line it concerns.
 
-    `infos` has the fields of each kind; a kind that it lacks is one that the system lacks.
+    `infos` has the fields of each kind; a kind that it lacks is one that the system lacks, or does not describe for the
+    reason that `missing` tells.
     """
-    return [finding.problem for kind in system.kinds.values() for finding in compare_kind(kind, infos)]
+    return [
+        finding.problem
+        for kind in system.kinds.values()
+        for finding in compare_kind(kind, infos, (missing or {}).get(kind.kind, ""))
+    ]
 
 
-def compare_kind(kind: KindMap, infos: Mapping[str, Sequence[LiveField]]) -> list[Finding]:
+def compare_kind(kind: KindMap, infos: Mapping[str, Sequence[LiveField]], why: str = "") -> list[Finding]:
     """Return the same for one kind, each with what is lacking."""
     if kind.kind not in infos:
-        problem = Problem(kind.place, f"{kind.system} has no kind {kind.kind!r}", nearest(kind.kind, infos))
+        told = f"{kind.system}: {why.removeprefix(f'{kind.system}: ')}" if why else ""
+        words = told or f"{kind.system} has no kind {kind.kind!r}"
+        problem = Problem(kind.place, words, "" if why else nearest(kind.kind, infos))
         return [Finding(kind=kind.kind, lack=Lack.KIND, problem=problem)]
     live = {info.name: info for info in infos[kind.kind]}
     return [*_missing(kind, live), *_unfit(kind, live), *_unreadable(kind, live), *_uncreatable(kind, live)]

@@ -26,7 +26,7 @@ from salesforce_wire import (
 )
 
 from connectors.contract import Deferred, Written
-from connectors.errors import AuthExpired, ConfigProblem, ConnectorError, Unavailable
+from connectors.errors import AuthExpired, ConfigProblem, ConnectorError, ReadingRests, Unavailable
 from sandbox.wire import Fault, Request, Response
 
 # --- tokens ----------------------------------------------------------------------------------------------------------
@@ -193,6 +193,18 @@ def test_near_the_orgs_limit_syncd_steps_back_without_a_call() -> None:
             list(sf.changes([reading()], Stored()))
         assert server.board.total() == calls
         assert 0 < (caught.value.retry_after or 0) <= 900
+
+
+def test_reading_stops_when_the_org_has_used_four_fifths_and_writing_goes_on() -> None:
+    """All that is not urgent leaves the rest of the day to others; a share of one's own changes nothing about it."""
+    with scripted(budget={"reserve": 0}) as (org, sf, server):
+        org.headers = {"Sforce-Limit-Info": "api-usage=81/100"}
+        sf.write([lead(1)])
+        calls = server.board.total()
+        with sf.session.reading(), pytest.raises(ReadingRests, match=r"budget\.reading_stops_at \(80%\)"):
+            list(sf.changes([reading()], Stored()))
+        assert server.board.total() == calls
+        assert isinstance(sf.write([lead(2)])[0], Written)
 
 
 def test_the_daily_limit_is_not_knocked_at_again() -> None:

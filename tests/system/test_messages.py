@@ -17,6 +17,8 @@ import pytest
 from support.commands import Said, process_as_before, say
 from support.world import ROOT, TOKEN, World, add_branch, laid_out, world
 
+from sandbox.wire import Fault
+
 __all__ = ["process_as_before"]
 pytestmark = pytest.mark.usefixtures("process_as_before")
 
@@ -231,6 +233,18 @@ def test_files_and_systems_in_order_are_said_to_be(made: World, capsys: pytest.C
     """The twin of all the above: without a mistake `check` finds nothing."""
     said = say(capsys, "check", "--config", str(made.config))
     assert (said.code, said.out, said.err) == (0, f"{KEPT}files and systems are in order\n", "")
+
+
+def test_a_right_that_describing_lacks_is_told_as_such(made: World, capsys: pytest.CaptureFixture[str]) -> None:
+    """The kind is there, and nobody should look for it under another name."""
+    body = [{"errorCode": "INSUFFICIENT_ACCESS", "message": "no"}]
+    made.servers["salesforce"].board.add(Fault("status", "sobjects/Lead/describe", 403, body, times=9))
+    said = say(capsys, "check", "--config", str(made.config))
+    assert said.err == _filled(
+        "{folder}/mappings/salesforce.yaml:4:1: salesforce: object Lead: the integration user lacks a right; assign "
+        "the permission set syncd to it (INSUFFICIENT_ACCESS)\n",
+        made,
+    )
 
 
 def test_an_address_where_nothing_listens(made: World, capsys: pytest.CaptureFixture[str]) -> None:
