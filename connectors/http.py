@@ -137,7 +137,6 @@ class Session(requests.Session):
         origins: Iterable[str],
         judge: Judge,
         credential: Credential | None = None,
-        rewrite: Mapping[str, str] | None = None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         super().__init__()
@@ -153,7 +152,6 @@ class Session(requests.Session):
         self._origins = {origin(url) for url in origins}
         for url in self._origins:
             refuse_plain_http(url, settings)
-        self._rewrite = {origin(a): origin(b) for a, b in (rewrite or {}).items()}
         self._sleep = sleep
         self._lock = threading.Lock()
         self._day = datetime.now(UTC).date()
@@ -174,7 +172,8 @@ class Session(requests.Session):
 
         `into`, a binary file, is given what a 200 brings as text/csv, however large; its answer's content stays empty.
         """
-        verb, address = _text(method).upper(), self._address(_text(url))
+        verb, address = _text(method).upper(), _text(url)
+        self._check_origin(address)
         with_token = kwargs.pop("with_token", True)
         retrying = Retrying(
             retry=retry_if_exception_type(_Again),
@@ -385,18 +384,13 @@ class Session(requests.Session):
                 retry_after=told.resets_in,
             )
 
-    def _address(self, url: str) -> str:
+    def _check_origin(self, url: str) -> None:
         place = origin(url)
-        rewritten = self._rewrite.get(place)
-        if rewritten is not None:
-            url = rewritten + url[len(place) :]
-            place = rewritten
         if place not in self._origins:
             raise ContractBroken(
                 f"{self.system}: refusing to send a request to {place}, which is not its configured address",
                 system=self.system,
             )
-        return url
 
 
 def refuse_plain_http(url: str, settings: HttpSettings) -> None:

@@ -69,8 +69,6 @@ class Client:
             _http_settings(settings),
             origins=(settings.instance_url, settings.token_url),
             judge=judge(name),
-            # simple-salesforce builds https addresses only.
-            rewrite={settings.instance_url.replace("http://", "https://", 1): settings.instance_url},
             sleep=sleep,
         )
         self._assign = "TRUE" if settings.auto_assign else "FALSE"
@@ -105,9 +103,8 @@ class Client:
         """Send one call and return what was answered, be it a refusal; `path` is relative to the version's root."""
         self.meter.gate()
         data = None if body is None else orjson.dumps(body)
-        url = self._library.base_url + path
         try:
-            sent = self._library._call_salesforce(method, url, data=data, headers=headers or {})
+            sent = self._library._call_salesforce(method, self._url(path), data=data, headers=headers or {})
         except SalesforceError as error:
             return Answer(error.status, error.content)
         return Answer(sent.status_code, read_json(sent, self.name) if sent.content else None)
@@ -125,8 +122,7 @@ class Client:
         """Send one call of the Bulk API and return the answer, be it a refusal; a CSV body goes into the file."""
         self.meter.gate()
         headers = {"Content-Type": "text/csv" if as_csv else "application/json"}
-        url = f"{self.settings.instance_url}{self.root}{path}"
-        return self.session.request(method, url, data=data, headers=headers, into=into)
+        return self.session.request(method, self._url(path), data=data, headers=headers, into=into)
 
     def composite(self, parts: Sequence[Part]) -> list[Answer]:
         """Send up to LISTS queries or collections, or ROWS single rows, in one call; return an answer for each.
@@ -168,6 +164,10 @@ class Client:
             if self.session.server_time is not None:
                 settled.append((self.session.server_time - took - _SLACK).replace(microsecond=0))
         return answers, min(settled, default=None)
+
+    def _url(self, path: str) -> str:
+        # The library's own addresses are https, and end after the host.
+        return f"{self.settings.instance_url}{self.root}{path}"
 
     def _composite(
         self, parts: Sequence[Part], bodies: Sequence[bytes | None], numbers: Sequence[int]

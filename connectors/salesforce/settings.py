@@ -141,12 +141,13 @@ class SalesforceSettings(BaseModel):
 
     @field_validator("instance_url")
     @classmethod
-    def _plain_origin(cls, value: str) -> str:
+    def _plain_address(cls, value: str) -> str:
         parts = urlsplit(value.strip())
         host = parts.hostname
         if parts.scheme not in ("http", "https") or not host or parts.username is not None:
             raise ValueError("must be an address such as https://acme.my.salesforce.com")
-        if parts.path.strip("/") or parts.query or parts.fragment:
+        path = parts.path.rstrip("/")
+        if parts.query or parts.fragment or (path and host.endswith(".salesforce.com")):
             raise ValueError("must end after the host name: paths are added by syncd")
         if host.endswith("lightning.force.com"):
             raise ValueError("is the address of the pages; use the My Domain address that ends in .my.salesforce.com")
@@ -154,7 +155,8 @@ class SalesforceSettings(BaseModel):
             raise ValueError("is the shared log-in host; use the org's My Domain address (Setup, My Domain)")
         usual = {"http": 80, "https": 443}[parts.scheme]
         port = "" if parts.port in (None, usual) else f":{parts.port}"
-        return f"{parts.scheme}://{host}{port}"
+        name = f"[{host}]" if ":" in host else host
+        return f"{parts.scheme}://{name}{port}{path}"
 
     @field_validator("api_version")
     @classmethod

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import traceback
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -143,6 +144,22 @@ def test_plain_http_to_another_machine_must_be_asked_for() -> None:
     """A token in the clear is an accident unless the operator said so."""
     with scripted() as (_, _, server), pytest.raises(ConfigProblem, match="insecure_http"):
         connector_to(server, instance_url="http://sf.example.test")
+
+
+def test_the_path_of_a_proxy_stands_before_every_call_and_in_none_of_its_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is behind the proxy knows nothing of it."""
+    with scripted() as (org, _, server):
+        paths, handle = [], org.handle
+
+        def behind(request: Request) -> Response:
+            paths.append(request.path)
+            return handle(replace(request, path=request.path.removeprefix("/sales")))
+
+        monkeypatch.setattr(org, "handle", behind)
+        sf = connector_to(server, instance_url=f"{server.url}/sales/")
+        assert [type(one) for one in sf.write([lead(1)])] == [Written]
+        assert paths == ["/sales/services/oauth2/token", "/sales/services/data/v66.0/composite"]
+        assert org.calls[0][0]["url"].startswith("/services/data/v66.0/")
 
 
 # --- headers ---------------------------------------------------------------------------------------------------------

@@ -30,10 +30,12 @@ STRING = re.compile(r"'(?:[^'\\]|\\(?:[ntrbf\"'\\]|u[0-9a-f]{4}))*'")
         ("https://Acme.my.salesforce.com/", "https://acme.my.salesforce.com"),
         ("https://acme.my.salesforce.com:443", "https://acme.my.salesforce.com"),
         ("http://127.0.0.1:8123", "http://127.0.0.1:8123"),
+        ("http://[::1]:8123", "http://[::1]:8123"),
+        ("https://Proxy.example/sales/", "https://proxy.example/sales"),
     ],
 )
-def test_addresses_are_kept_in_the_form_the_library_sends(given_url: str, kept: str) -> None:
-    """simple-salesforce lowers the host and drops port 443; a session that compares origins must see the same."""
+def test_addresses_are_kept_in_one_form(given_url: str, kept: str) -> None:
+    """What is called and what is compared with it must be spelled alike."""
     assert Settings(instance_url=given_url, auth=APP).instance_url == kept
 
 
