@@ -6,7 +6,7 @@ import csv
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
+    from syncd.cli.tables import TableFile
     from syncd.matching import Party, Rules
+    from syncd.matching.labelled import Known
 
-_LONGEST_CELL = 1 << 20
 _HEADER = ("left_id", "right_id", "band", "weight", "margin", "runner_up", "hold", "reasons")
 
 
@@ -33,6 +34,12 @@ def match() -> None:
 @click.argument("left", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.argument("right", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Where to write; otherwise to stdout.")
+@click.option("--encoding", help="Of the files; told by each: by its mark, else UTF-8, else cp1252 with a note.")
+@click.option(
+    "--labels",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A table of pairs of ids known to be the same (or, with a yes or no, not): tells precision and recall.",
+)
 @click.option("--left", "left_columns", multiple=True, help="FIELD=COLUMN[+COLUMN], for each one not told by its name.")
 @click.option("--right", "right_columns", multiple=True, help="The same for the right file.")
 @click.option(
@@ -47,6 +54,8 @@ def bulk(
     left: Path,
     right: Path | None,
     out: Path | None,
+    encoding: str | None,
+    labels: Path | None,
     left_columns: Sequence[str],
     right_columns: Sequence[str],
     asked: str | None,
@@ -58,8 +67,9 @@ def bulk(
 ) -> int:
     """Match LEFT.csv against RIGHT.csv, or find what stands twice in LEFT.csv alone; explains each pair."""
     began = time.perf_counter()
-    mine = _read(left, left_columns)
-    theirs = _read(right, right_columns) if right else mine
+    mine = _read(left, left_columns, encoding)
+    theirs = _read(right, right_columns, encoding) if right else mine
+    known = _read_labels(labels, mine, theirs, encoding) if labels else None
     rules, why = _rules(mine, theirs, asked)
     rules = replace(
         rules,
@@ -68,23 +78,26 @@ def bulk(
         margin=rules.margin if margin is None else margin,
     )
     bands: Counter[str] = Counter()
+    linked: set[tuple[str, str]] = set()
     rows = _against(mine, theirs, rules, workers) if right else _within(mine, rules)
     with _writing(out) as write:
         write(_HEADER)
         for row in rows:
             bands[row[2]] += 1
+            if row[2] == "link" and known is not None:
+                linked.add((row[0], row[1]))
             if row[2] != "no" or everyone:
                 write(row)
     click.echo(f"asked: {rules.purpose.value}, since {why}", err=True)
-    for path, table in ((left, mine), (right, theirs)):
-        if path:
-            told = ", ".join(f"{name} = {'+'.join(columns)}" for name, columns in table.columns.items() if columns)
-            click.echo(f"{path.name}: {told}", err=True)
+    for table in (mine, theirs) if right else (mine,):
+        click.echo(table.words(), err=True)
     click.echo(
         f"{len(mine.rows):,} rows{f' against {len(theirs.rows):,}' if right else ''}: {bands['link']:,} links, "
         f"{bands['review']:,} for review, {time.perf_counter() - began:.1f} s",
         err=True,
     )
+    if known is not None:
+        click.echo(_measured(known, linked, within=right is None), err=True)
     return 0
 
 
@@ -93,32 +106,55 @@ def bulk(
 
 @dataclass(frozen=True, kw_only=True)
 class _Table:
+    file: TableFile
     columns: dict[str, tuple[str, ...]]
     rows: list[Party]
 
+    def words(self) -> str:
+        """Return which column was taken for what, and in which encoding where that is not plain."""
+        told = ", ".join(f"{name} = {'+'.join(columns)}" for name, columns in self.columns.items() if columns)
+        return f"{self.file.path.name}: {told}" + (f" ({self.file.note})" if self.file.note else "")
 
-def _read(path: Path, stated: Sequence[str]) -> _Table:
+
+def _read(path: Path, stated: Sequence[str], encoding: str | None) -> _Table:
+    from syncd.cli.tables import TableFile
     from syncd.matching.table import NoSuchColumn, guess_columns, parties, stated_columns
 
-    csv.field_size_limit(_LONGEST_CELL)
+    file = TableFile(path=path, encoding=encoding)
     try:
-        with path.open(encoding="utf-8-sig", newline="") as lines:
-            start = lines.read(1 << 16).partition("\n")[0]
-            lines.seek(0)
-            rows = csv.reader(lines, delimiter=max(",;\t|", key=start.count), skipinitialspace=True)
-            headings = [heading.strip() for heading in next(rows, [])]
-            columns = {**guess_columns(headings), **stated_columns(stated, headings)}
-            if not columns.get("name") and not columns.get("last_name"):
-                raise NoSuchColumn(
-                    f"no column is known to hold a name; say which, as in --left name=COLUMN: {', '.join(headings)}"
-                )
-            return _Table(columns=columns, rows=list(parties(headings, rows, columns)))
+        columns = {**guess_columns(file.headings), **stated_columns(stated, file.headings)}
+        if not columns.get("name") and not columns.get("last_name"):
+            raise NoSuchColumn(
+                f"no column is known to hold a name; say which, as in --left name=COLUMN: {', '.join(file.headings)}"
+            )
     except NoSuchColumn as error:
         raise click.ClickException(f"{path}:1: {error}") from error
-    except UnicodeDecodeError as error:
-        raise click.ClickException(f"{path}: not UTF-8 (byte {error.start:,}); save it as UTF-8") from error
-    except csv.Error as error:
-        raise click.ClickException(f"{path}:{rows.line_num}: {error}") from error
+    return _Table(file=file, columns=columns, rows=list(parties(file.headings, file.rows(), columns)))
+
+
+def _read_labels(path: Path, left: _Table, right: _Table, encoding: str | None) -> Known:
+    from syncd.cli.tables import TableFile
+    from syncd.matching.labelled import Unclear, known_pairs
+
+    file = TableFile(path=path, encoding=encoding)
+    try:
+        return known_pairs(file.headings, file.rows(), {row.id for row in left.rows}, {row.id for row in right.rows})
+    except Unclear as error:
+        raise click.ClickException(f"{path}: {error}") from error
+
+
+def _measured(known: Known, linked: Set[tuple[str, str]], *, within: bool) -> str:
+    """Return how right the links are. Where the labels name pairs that are not the same, only labelled ones count."""
+
+    def plain(pairs: Iterable[tuple[str, str]]) -> set[tuple[str, str]]:
+        return {min(pair, pair[::-1]) for pair in pairs} if within else set(pairs)
+
+    same, other, found = plain(known.same), plain(known.other), plain(linked)
+    right = len(found & same)
+    told = len(found & (same | other)) if other else len(found)
+    precision = f"{right / told:.4f} ({right:,} of {told:,})" if told else "- (no link)"
+    recall = f"{right / len(same):.4f} ({right:,} of {len(same):,})" if same else "- (no pair)"
+    return f"by the labels: precision of links {precision}, recall {recall}"
 
 
 def _rules(left: _Table, right: _Table, asked: str | None) -> tuple[Rules, str]:
@@ -136,7 +172,9 @@ def _against(left: _Table, right: _Table, rules: Rules, workers: int) -> Iterato
 
     # Ids of two files are two things: row 5 of one is not row 5 of the other, yet a record is never matched to itself.
     mine = [replace(row, id=f"left {row.id}") for row in left.rows]
-    for row, found in zip(left.rows, match_all(mine, right.rows, rules, workers, explain=True), strict=True):
+    with _bar(len(mine)) as tell:
+        matched = match_all(mine, right.rows, rules, workers, explain=True, tell=tell)
+    for row, found in zip(left.rows, matched, strict=True):
         margin = f"{found.margin:.1f}" if found.runner_up else ""
         yield (
             row.id,
@@ -166,5 +204,19 @@ def _writing(out: Path | None) -> Iterator[Callable[[Iterable[Any]], object]]:
     if out is None:
         yield csv.writer(sys.stdout, lineterminator="\n").writerow
         return
-    with out.open("w", encoding="utf-8", newline="") as lines:
-        yield csv.writer(lines, lineterminator="\n").writerow
+    try:
+        with out.open("w", encoding="utf-8", newline="") as lines:
+            yield csv.writer(lines, lineterminator="\n").writerow
+    except OSError as error:
+        raise click.ClickException(f"{out} cannot be written: {error.strerror or error}") from error
+
+
+@contextmanager
+def _bar(length: int) -> Iterator[Callable[[int], object]]:
+    """Show on a terminal how far it is."""
+    if not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    with click.progressbar(length=length, label="matching", file=sys.stderr) as bar:
+        yield bar.update
+        bar.update(length - bar.pos)

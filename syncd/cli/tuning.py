@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator
 from difflib import unified_diff
 from pathlib import Path
@@ -25,10 +24,11 @@ if TYPE_CHECKING:
 @click.option(
     "--pairs",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Further labels: a CSV with left_name, right_name, left_street, ... and same (yes or no).",
+    help="Further labels: a table with left_name, right_name, left_street, ... and same (yes or no).",
 )
+@click.option("--encoding", help="Of that table; told by the file.")
 @click.option("--about", type=click.Choice(["account", "branch", "lead"]), default="account", show_default=True)
-def tune(config: Path, pairs: Path | None, about: str) -> int:
+def tune(config: Path, pairs: Path | None, encoding: str | None, about: str) -> int:
     """Propose thresholds from the answers given in review: a patch of definition.yaml on stdout, never applied.
 
     They are chosen on one half of the answers; what is told of precision and recall is of the other half.
@@ -39,7 +39,7 @@ def tune(config: Path, pairs: Path | None, about: str) -> int:
     from syncd.stages.enrich import rules_of
 
     app, kind = open_app(config), EntityKind(about)
-    labels = [*_answered(app, kind), *(_labelled(pairs) if pairs else ())]
+    labels = [*_answered(app, kind), *(_labelled(pairs, encoding) if pairs else ())]
     rules = rules_of(app.mappings.definition, kind)
     try:
         tuned = choose(labels, rules)
@@ -64,22 +64,19 @@ def _answered(app: App, about: EntityKind) -> list[Label]:
         return answered_labels(connection, app.mappings, about)
 
 
-def _labelled(path: Path) -> Iterator[Label]:
-    from syncd.matching import party_of
-    from syncd.matching.table import FIELDS
+def _labelled(path: Path, encoding: str | None) -> Iterator[Label]:
+    from syncd.cli.tables import TableFile
+    from syncd.matching.labelled import Unclear, both_records
     from syncd.matching.tuning import Label
 
-    with path.open(encoding="utf-8-sig", newline="") as lines:
-        rows = csv.DictReader(lines)
-        for row in rows:
-            same = (row.get("same") or "").strip().casefold()
-            if same not in _YES | _NO:
-                raise click.ClickException(f"{path}:{rows.line_num}: 'same' is neither yes nor no")
-            sides = [party_of({name: row.get(f"{side}_{name}") for name in FIELDS}) for side in ("left", "right")]
-            yield Label(left=sides[0], right=sides[1], same=same in _YES)
-
-
-_YES, _NO = frozenset({"yes", "true", "1", "y"}), frozenset({"no", "false", "0", "n"})
+    file = TableFile(path=path, encoding=encoding)
+    if file.note:
+        click.echo(f"{path.name}: {file.note}", err=True)
+    try:
+        for _, left, right, same in both_records(file.headings, file.rows()):
+            yield Label(left=left, right=right, same=same)
+    except Unclear as error:
+        raise click.ClickException(f"{path}: {error}") from error
 
 
 def _words(about: str, tuned: Tuned) -> str:

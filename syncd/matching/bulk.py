@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import gc
 import multiprocessing
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -16,6 +16,7 @@ from syncd.matching.index import Candidate, Index
 from syncd.matching.party import Party
 
 _CHUNK = 1000
+_STRIDE = 256  # rows between two words on how far it is
 _MOST = 12  # candidates of a row that are looked at as doubles of the best
 
 
@@ -34,6 +35,10 @@ class Matched(NamedTuple):
     doubles: tuple[Candidate, ...] = ()  # further records of `against` that are the same as the best of a link
 
 
+def _to_nobody(_: int) -> None:
+    return None
+
+
 def match_all(
     rows: Sequence[Party],
     against: Iterable[Party] | Index,
@@ -41,11 +46,12 @@ def match_all(
     workers: int = 2,
     *,
     explain: bool = False,
+    tell: Callable[[int], object] = _to_nobody,
 ) -> list[Matched]:
-    """Return one outcome for each row, in order."""
+    """Return one outcome for each row, in order. `tell` hears now and then how many more rows are done, about."""
     with _without_collector():
         index = against if isinstance(against, Index) else Index(against, rules)
-        outcomes = _match_in_workers(rows, index, workers, explain)
+        outcomes = _match_in_workers(rows, index, workers, explain, tell)
         return _outdone_held(outcomes) if index.rules.purpose is Purpose.SITE else outcomes
 
 
@@ -66,9 +72,11 @@ def _outdone_held(outcomes: list[Matched]) -> list[Matched]:
     ]
 
 
-def _match_in_workers(rows: Sequence[Party], index: Index, workers: int, explain: bool) -> list[Matched]:
+def _match_in_workers(
+    rows: Sequence[Party], index: Index, workers: int, explain: bool, tell: Callable[[int], object]
+) -> list[Matched]:
     if workers <= 1 or len(rows) <= _CHUNK:
-        return _match(index, rows, explain)
+        return _match(index, rows, explain, tell)
     gc.freeze()  # a collection in a worker would write to, and so copy, every page of the index
     global _shared
     _shared = (index, rows, explain)
@@ -78,7 +86,8 @@ def _match_in_workers(rows: Sequence[Party], index: Index, workers: int, explain
         spans = [(start, min(start + _CHUNK, len(rows))) for start in range(own, len(rows), _CHUNK)]
         with multiprocessing.get_context("fork").Pool(workers - 1) as pool:
             others = pool.map_async(_match_span, spans, chunksize=1)
-            return _match(index, rows[:own], explain) + [one for part in others.get() for one in part]
+            mine = _match(index, rows[:own], explain, lambda more: tell(more * workers))
+            return mine + [one for part in others.get() for one in part]
     finally:
         _shared = None
         gc.unfreeze()
@@ -94,9 +103,13 @@ def _match_span(span: tuple[int, int]) -> list[Matched]:
     return _match(index, rows[span[0] : span[1]], explain)
 
 
-def _match(index: Index, rows: Sequence[Party], explain: bool) -> list[Matched]:
-    outcomes = []
+def _match(
+    index: Index, rows: Sequence[Party], explain: bool, tell: Callable[[int], object] = _to_nobody
+) -> list[Matched]:
+    outcomes: list[Matched] = []
     for row in rows:
+        if len(outcomes) % _STRIDE == _STRIDE - 1:
+            tell(_STRIDE)
         found, doubles = index.find_doubles(row, most=_MOST)
         first, second = found.best, found.runner_up
         said = first.comparison if first and explain else None

@@ -157,7 +157,9 @@ def question_for(left: Set[str], right: Set[str]) -> Question:
 
 # ---------------------------------------------------------------------------------------------------------------------
 
-_NOTHING = frozenset({"", "nan", "null", "none", "n/a", "na", "\\n", "-"})
+_NOTHING = frozenset({
+    "", "nan", "null", "none", "n/a", "na", "\\n", "-", "<na>", "#n/a", "nat", "(null)", "nil", "n.a.", "<null>",
+})  # fmt: skip
 
 
 def _by_its_end(name: str, headings: Sequence[str]) -> str | None:
