@@ -324,7 +324,7 @@ def _tell(kind_map: KindMap, one: Finding, fields: Fields, gap: Gap, missing: st
     if missing and one.lack is Lack.KIND:
         what = f"{kind_map.system}: {missing.removeprefix(f'{kind_map.system}: ')}"
     words = f"{one.problem.place}: {what}" + (f"; {hint}" if hint and not missing else "")
-    return key, f"{words}. {_consequence(one, gap)}"
+    return key, f"{words}{'' if words.endswith('?') else '.'} {_consequence(one, gap)}"
 
 
 def _consequence(one: Finding, gap: Gap) -> str:
