@@ -26,7 +26,7 @@ from syncd.daemon.sweep import Sweeper
 from syncd.daemon.trouble import Paused, Troubles
 from syncd.edits.force import Running
 from syncd.edits.pair import known_owners
-from syncd.edits.passing import Folder
+from syncd.edits.passing import LATER, Folder
 from syncd.health import Health
 from syncd.lead.decision import Fate
 from syncd.lead.definition import EntityKind
@@ -41,6 +41,7 @@ from syncd.pipeline import (
     settle_leftovers,
     store_decisions,
 )
+from syncd.pipeline.succession import RANK
 from syncd.store import handoff, inbox, systems, workers
 from syncd.store.database import new_id, now_ms
 
@@ -159,6 +160,7 @@ class Work:
         """Return how many entities may be looked at now."""
         with self.engine.begin() as connection:
             handoff.mend_waits(connection, now_ms())
+            handoff.wake(connection, now_ms(), LATER + RANK[EntityKind.LEAD])
             return handoff.count_due(connection, now_ms())
 
     def start_handoff(self) -> None:

@@ -67,11 +67,15 @@ class Waiver:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Verdict:
-    """What the gate said, under the definition in force. `waived`: what lacks too, and who let it pass."""
+    """What the gate said, under the definition in force. `waived`: what lacks too, and who let it pass.
+
+    `until`: when a fact goes stale or a waiver ends, in ms.
+    """
 
     passed: bool
     lacking: tuple[LackingFact, ...] = ()
     waived: tuple[tuple[LackingFact, Waiver], ...] = ()
+    until: int | None = None
 
     def words(self) -> str:
         return "; ".join(fact.words() for fact in self.lacking)
@@ -200,6 +204,7 @@ class EntityView:
     touches: Sequence[Touch] = ()
     in_review: bool = False
     known: bool = True  # False: the entity has never been decided
+    look_at: int | None = None  # when it is to be looked at again though nothing changed, in ms
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -330,3 +335,4 @@ class Decision:
     fate: Fate = Fate.UNCHANGED
     stored: bool = True  # False: nothing of it differs from what is stored
     looks_first: bool = False  # a record is to be made, once the system was read again
+    look_at: int | None = None  # the earliest moment at which it could come out otherwise by itself, in ms

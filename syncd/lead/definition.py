@@ -231,6 +231,12 @@ class Definition:
         return {kind: [name for name, one in fields.items() if one.identifies] for kind, fields in self.fields.items()}
 
     @cached_property
+    def names_now(self) -> bool:
+        """Whether a condition asks for the time."""
+        conditions = [one.when for part in (self.markets, self.fit, self.stages, self.requires) for one in part]
+        return any(one is not None and "now" in one.references for one in conditions)
+
+    @cached_property
     def together(self) -> Mapping[EntityKind, Sequence[Together]]:
         """Return the fields of each kind that are taken together."""
         return {kind: _together(fields) for kind, fields in self.fields.items()}

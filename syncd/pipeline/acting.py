@@ -212,6 +212,7 @@ def _entity_row(mappings: Mappings, one: Decision, now: int) -> dict[str, Any]:
         "b_provenance": one.provenance,
         "b_state": one.state,
         "b_definition": mappings.definition.digest,
+        "b_look_at": one.look_at,
         "b_at": now,
     }
 

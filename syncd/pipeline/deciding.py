@@ -37,6 +37,7 @@ from syncd.stages.gate import check_handoff
 from syncd.stages.map import map_record
 from syncd.stages.merge import Said, changes_between, merge_values, sales_facts
 from syncd.stages.qualify import at_gate, climb, score_lead, walk_ladder
+from syncd.stages.wait import next_look
 from syncd.store import handoff
 from syncd.store.doubts import Doubt, load_doubts
 from syncd.store.waivers import in_force
@@ -254,7 +255,15 @@ def _decide_lead(
         fate=_fate_at_gate(view, state, verdict, writes, asks),
         question=question,
         doubles=doubles,
+        look_at=_next_look(batch, view, state, verdict),
     )
+
+
+def _next_look(batch: Batch, view: EntityView, state: LeadState, verdict: Verdict | None) -> int | None:
+    if all(one.deleted for one in view.records):
+        return None
+    verdict = verdict if state.handed_at is None else None
+    return next_look(batch.mappings.definition, state, verdict, view.touches, view.look_at, batch.now)
 
 
 def _evidence(view: EntityView, provenance: Provenance, said: Sequence[Said]) -> int:
@@ -423,6 +432,7 @@ def _sum_up(
     fate: Fate | None = None,
     question: Question | None = None,
     doubles: Doubles | None = None,
+    look_at: int | None = None,
 ) -> Decision:
     changes = changes_between(view.values, values, provenance)
     if fate is None:
@@ -445,7 +455,12 @@ def _sum_up(
         facts=facts,
         bad=bad,
         fate=fate,
-        stored=bool(changes) or state != view.state or not view.known or provenance != view.provenance,
+        look_at=look_at,
+        stored=bool(changes)
+        or state != view.state
+        or not view.known
+        or provenance != view.provenance
+        or look_at != view.look_at,
     )
 
 

@@ -23,9 +23,11 @@ def check_handoff(
     lacking: dict[str, LackingFact] = {}
     fields = definition.fields[EntityKind.LEAD]
     scope = {**values, **facts}
+    asked: set[str] = set()
     for requirement in definition.requires:
         if requirement.when is not None and not requirement.when.met(scope):
             continue
+        asked.update(requirement.facts)
         for name in requirement.facts:
             if name not in lacking:
                 found = _judge(definition, fields[name], values.get(name), provenance.get(name), bad.get(name), now)
@@ -33,7 +35,11 @@ def check_handoff(
                     lacking[name] = found
     waived = _waived(lacking.values(), waivers, now) if waivers else ()
     left = {fact.field for fact, _ in waived}
+    fresh = (_goes_stale(fields[name], provenance.get(name), now) for name in asked)
+    ends = [at for at in fresh if at is not None]
+    ends += [waiver.until for _, waiver in waived]
     return Verdict(
+        until=min(ends, default=None),
         passed=len(left) == len(lacking),
         lacking=tuple(fact for fact in lacking.values() if fact.field not in left),
         waived=waived,
@@ -48,6 +54,14 @@ def _waived(
 ) -> tuple[tuple[LackingFact, Waiver], ...]:
     found = ((fact, next((one for one in waivers if one.covers(fact.field, now)), None)) for fact in lacking)
     return tuple((fact, waiver) for fact, waiver in found if waiver is not None)
+
+
+def _goes_stale(field: SharedField, source: Sequence[Any] | None, now: int) -> int | None:
+    """Return when a fact that is fresh is so no longer, in ms."""
+    if field.shelf_life is None or source is None:
+        return None
+    ends = Origin(*source).at + int(field.shelf_life.total_seconds() * 1000) + 1
+    return ends if ends > now else None
 
 
 def _judge(

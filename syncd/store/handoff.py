@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, func, insert, literal, or_, select, update
 
 from syncd.lead.decision import EntityView, Related, SourceRecord, Touch
 from syncd.lead.definition import EntityKind
@@ -54,6 +54,14 @@ def mend_waits(connection: Connection, now: int) -> None:
     connection.execute(update(due).where(due.c.not_before > now, told_otherwise).values(not_before=now, since=now))
 
 
+def wake(connection: Connection, now: int, rank: int) -> None:
+    """Let be due, in this rank, what is to be looked at again because time has passed."""
+    told = [literal(rank), literal(now), literal("time has passed"), literal(0), literal(0)]
+    listed = select(due.c.entity).where(due.c.entity == entity.c.id).exists()
+    risen = select(entity.c.id, *told).where(entity.c.look_at <= now, ~listed)
+    connection.execute(insert(due).from_select(["entity", "rank", "since", "why", "attempts", "not_before"], risen))
+
+
 def count_records(connection: Connection, systems: Sequence[str]) -> int:
     """Return how many records of these systems are known."""
     query = select(func.count()).where(record.c.system.in_(systems), record.c.deleted.is_(False))
@@ -74,8 +82,9 @@ def load_views(connection: Connection, ids: Sequence[str]) -> list[EntityView]:
             entity.c.provenance,
             entity.c.state,
             entity.c.definition,
+            entity.c.look_at,
         ).where(entity.c.id.in_(part))
-        for one, kind, values, provenance, state, definition in connection.execute(query):
+        for one, kind, values, provenance, state, definition, look_at in connection.execute(query):
             views[one] = EntityView(
                 id=one,
                 kind=EntityKind(kind),
@@ -86,6 +95,7 @@ def load_views(connection: Connection, ids: Sequence[str]) -> list[EntityView]:
                 touches=touches.get(one, ()),
                 in_review=one in asked,
                 known=definition is not None,
+                look_at=look_at,
             )
     return [views[one] for one in ids if one in views]
 
@@ -323,6 +333,7 @@ _SAVE_ENTITY = (
             entity.c.provenance: bindparam("b_provenance"),
             entity.c.state: bindparam("b_state"),
             entity.c.definition: bindparam("b_definition"),
+            entity.c.look_at: bindparam("b_look_at"),
             entity.c.updated_at: bindparam("b_at"),
         }
     )

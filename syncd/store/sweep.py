@@ -170,7 +170,7 @@ def keep_values(
 def empty_entity(connection: Connection, one: str, now: int) -> None:
     """Leave of an entity that no living record speaks for only its id."""
     keep_values(connection, one, {}, {}, now)
-    connection.execute(update(entity).where(entity.c.id == one).values(state={}))
+    connection.execute(update(entity).where(entity.c.id == one).values(state={}, look_at=None))
     connection.execute(delete(due).where(due.c.entity == one))
     held.forget(connection, [one])
 

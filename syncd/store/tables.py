@@ -81,7 +81,8 @@ sweep = Table(
     Column("ours", Integer, nullable=False),
 )
 
-# What we believe: golden values, where each came from, and the folded stage events (`state`).
+# What we believe: golden values, where each came from, and the folded stage events (`state`). `look_at`: when the mere
+# passing of time may change what is decided.
 entity = Table(
     "entity",
     metadata,
@@ -93,7 +94,9 @@ entity = Table(
     Column("definition", String(32)),
     Column("created_at", BigInteger, nullable=False),
     Column("updated_at", BigInteger, nullable=False),
+    Column("look_at", BigInteger),
     Index("entity_by_kind", "kind"),
+    Index("entity_by_look", "look_at"),
 )
 
 # Which record is which entity, stored once and never guessed again.

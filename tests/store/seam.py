@@ -244,6 +244,8 @@ class Seam:
 
     def due(self) -> list[str]:
         """What may be looked at now."""
+        with self.engine.begin() as connection:
+            handoff.wake(connection, self.now, 12)
         return [one.entity for one in self.rows(due) if one.not_before <= self.now]
 
     def state(self, one: str = "") -> dict[str, Any]:
