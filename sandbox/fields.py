@@ -100,7 +100,11 @@ _TEXTS: dict[str, dict[str, tuple[str, int]]] = {
         "At_Branch__c": ("boolean", 0),
         "Branch_Last_Shipment__c": ("date", 0),
     },
-    "Contact": {"At_Branch__c": ("boolean", 0), "Branch_Last_Shipment__c": ("date", 0)},
+    "Contact": {
+        "At_Branch__c": ("boolean", 0),
+        "Branch_Last_Shipment__c": ("date", 0),
+        "Syncd_Reason_Text__c": ("textarea", 32_768),
+    },
     "Branch__c": {
         "Customer__c": ("string", 32),
         "Ship_To__c": ("string", 32),
@@ -150,5 +154,6 @@ def define_salesforce(sim: Salesforce) -> None:
     for name in ("Lead", "Contact"):
         sim.define_field(name, "Branch__c", "reference", reference_to="Branch__c")
     sim.define_field("Lead", "Authority__c", "picklist", picklist=AUTHORITY)
-    sim.define_field("Lead", "Syncd_Decision__c", "picklist", picklist=DECISIONS, restricted=True)
-    sim.define_field("Lead", "Syncd_Reason__c", "picklist", picklist=REASONS, restricted=True)
+    for name in ("Lead", "Contact"):
+        sim.define_field(name, "Syncd_Decision__c", "picklist", picklist=DECISIONS, restricted=True)
+        sim.define_field(name, "Syncd_Reason__c", "picklist", picklist=REASONS, restricted=True)

@@ -160,6 +160,9 @@ class Move:
     reason_text: str | None = None
 
 
+BY_CONVERSION = "by conversion"  # how an acceptance is told that a rep never entered
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LeadState:
     """The folded stage events and verdicts of a lead; ms for times."""
@@ -174,6 +177,7 @@ class LeadState:
     decided_at: int | None = None
     retry_from: int | None = None
     seen_decision: str | None = None  # the last sales entry acted on, so that it acts once
+    seen_conversion: str | None = None  # ids of the CRM's records known to be converted, so that each is heard once
     outcome: str | None = None  # the latest verdict of this cycle: refused or passed
     refused: str | None = None  # the refusal in force, in words
     unmade: str | None = None  # why nothing is made of it in the CRM though it is complete, in words

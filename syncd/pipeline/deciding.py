@@ -27,6 +27,7 @@ from syncd.lead.decision import (
 from syncd.lead.definition import SALES_FACTS, EntityKind, Merge
 from syncd.mapping.model import BadValue, Create, FieldMap, KindMap, Mappings
 from syncd.pipeline.batch import Batch, with_references, with_related
+from syncd.pipeline.conversion import hear_conversion, settle_conversion
 from syncd.pipeline.doubles import ask_before_creating, find_doubles
 from syncd.pipeline.making import ASKED, ask_whether_to_make, may_be_made, why_not_made
 from syncd.pipeline.placing import fill_from_account, place_branch, place_lead, seen_from
@@ -193,9 +194,10 @@ def _decide_lead(
     scored = score_lead(definition, values, view.touches, now)  # qualify
     sales, decided_at = sales_facts(said, SALES_FACTS)
     scope = {**values, **scored, "touches": len(view.touches), "now": now}
-    before = LeadState.load(view.state)
+    before, sales, decided_at = hear_conversion(batch, view, LeadState.load(view.state), sales, decided_at)
     evidence = partial(_evidence, view, provenance, said)
     state, moves = walk_ladder(definition, before, scope, sales, decided_at, evidence, now)
+    state, moves = settle_conversion(definition, state, before, moves)
     verdict = None
     alone = _only_in_crm(batch, view)
     judge = partial(check_handoff, definition, values, provenance, bad, scope, now, batch.waivers.get(view.id, ()))

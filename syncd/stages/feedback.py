@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Any
 
 from syncd.lead.brief import describe_touches, write_brief
-from syncd.lead.decision import LeadState, Related, Touch, Verdict
+from syncd.lead.decision import BY_CONVERSION, LeadState, Related, Touch, Verdict
 from syncd.lead.definition import Definition
 
 
@@ -79,6 +79,8 @@ def _progress(state: LeadState) -> str | None:
     if state.handed_at is None:
         return None
     said = f"sales {state.decision}" if state.decision else "waiting for sales"
+    if state.decision == "accepted" and state.reason_text == BY_CONVERSION:
+        said += f" {BY_CONVERSION}"
     return f"{state.stage} (cycle {state.cycle}), {said}"
 
 

@@ -83,8 +83,12 @@ def merge_values(
 
 
 def sales_facts(said: Sequence[Said], names: Mapping[str, Any]) -> tuple[dict[str, Any], int]:
-    """Return what sales entered, the latest entry of each, and when the decision was entered (ms)."""
+    """Return what sales entered, the latest entry of each, and when the decision was entered (ms).
+
+    Reason and note belong to the decision: they are of the record that says it, where that has lines for them.
+    """
     latest: dict[str, tuple[int, Any]] = {}
+    decider: Said | None = None
     for one in said:
         for name in names:
             value = one.values.get(name)
@@ -93,8 +97,13 @@ def sales_facts(said: Sequence[Said], names: Mapping[str, Any]) -> tuple[dict[st
             at = one.record.changed_at(one.kind_map.fields[name].reads)
             if name not in latest or at > latest[name][0]:
                 latest[name] = (at, value)
+                decider = one if name == "sales_decision" else decider
     decided = latest.get("sales_decision", (0, None))[0]
-    return {name: value for name, (_, value) in latest.items()}, decided
+    facts = {name: value for name, (_, value) in latest.items()}
+    for name in ("sales_reason", "sales_reason_text"):
+        if decider is not None and name in decider.kind_map.fields:
+            facts[name] = decider.values.get(name)
+    return {name: value for name, value in facts.items() if value is not None}, decided
 
 
 def changes_between(before: Mapping[str, Any], after: Mapping[str, Any], provenance: Provenance) -> tuple[Change, ...]:

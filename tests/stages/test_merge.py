@@ -188,12 +188,13 @@ def test_what_the_definition_does_not_know_is_left_out() -> None:
     assert golden(one("a", LATE, company="A", shoe_size=46)) == {"company": "A"}
 
 
-def test_sales_entries_are_the_latest_of_each_with_the_time_of_the_decision() -> None:
-    names = ("sales_decision", "sales_reason")
+def test_the_latest_decision_of_sales_counts_with_its_own_reason_and_time() -> None:
+    names = ("sales_decision", "sales_reason", "sales_stage")
     mapped = kind_map(*(line(name, reads=name) for name in names))
-    old = says(stored({"sales_decision": "accepted", "sales_reason": "x"}, first_modified=EARLY), mapped)
+    accepted = {"sales_decision": "accepted", "sales_reason": "x", "sales_stage": "sql"}
+    old = says(stored(accepted, first_modified=EARLY), mapped)
     new = says(stored({"sales_decision": "rejected", "sales_reason": None}, id="2", first_modified=LATE), mapped)
-    expected = ({"sales_decision": "rejected", "sales_reason": "x"}, LATE)
+    expected = ({"sales_decision": "rejected", "sales_stage": "sql"}, LATE)
     assert sales_facts([old, new], dict.fromkeys(names)) == expected
     assert sales_facts([new, old], dict.fromkeys(names)) == expected
     assert sales_facts([], dict.fromkeys(names)) == ({}, 0)
