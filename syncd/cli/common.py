@@ -63,6 +63,7 @@ def make_work(app: App, health: Health) -> Work:
         creates=brakes.creates,
         overwrites=brakes.overwrites,
         clears=brakes.clears,
+        vanished=brakes.vanished,
     )
 
 

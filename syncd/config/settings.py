@@ -34,11 +34,15 @@ class SystemConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class Brakes:
-    """What one run may do before it holds and asks; None: no brake. `overwrites` is a share (0.05) of those known."""
+    """What one run may do before it holds and asks; None: no brake. Shares (0.05) are of those known.
+
+    `vanished`: how many of a kind are believed to be gone in a day.
+    """
 
     creates: int | None
     overwrites: float | None
     clears: int | None
+    vanished: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -184,6 +188,7 @@ class BrakesSection(Section):
     creates: Count | None = Field(default=None, description="records created per run before it holds and asks")
     overwrites: Share | None = Field(default=None, description="share of known records overwritten per run")
     clears: Count | None = Field(default=None, description="records in which a value is emptied per run")
+    vanished: Share = Field(default=0.2, description="share of a kind's records believed to be gone within 24 hours")
 
 
 class EditsSection(Section):

@@ -30,9 +30,9 @@ from syncd.store.database import new_id, now_ms, serialise_intake, to_ms
 from syncd.store.rows import chunks
 
 EVERY = timedelta(hours=6)
-# A list that lacks more than this share of what is stored is not believed; of few records, more may go at once.
-MOST_MISSING = 0.5
+# Of few records more than the share that `brakes` allow may be gone in a day.
 FEW = 10
+DAY_MS = 24 * 60 * 60 * 1000
 # What was changed so shortly before the latest poll that the poll could not have seen it is no gap.
 LATE_MS = 15 * 60 * 1000
 STEP = 2_000  # records fetched and stored together
@@ -48,12 +48,14 @@ class Sweeper:
         sources: Mapping[str, Source],
         filler: Filler,
         stopping: threading.Event,
+        most_gone: float,
     ) -> None:
         self._engine = engine
         self._running = running
         self._sources = sources
         self._filler = filler
         self._stopping = stopping
+        self._most_gone = most_gone  # share of the known records of a kind that are believed to be gone in a day
 
     @property
     def _mappings(self) -> Mappings:
@@ -142,6 +144,7 @@ class Sweeper:
             self._tell_gap(connection, kind_map, late, unread, listed.alive, began)
             ours = sweep.count_alive(connection, system, kind)
             sweep.save_sweep(connection, system, kind, began, listed.alive, ours)
+            self._count_gone(connection, system, kind, len(gone), known, began)
         buried = len(listed.gone) + (0 if source.capabilities.erases else len(gone))
         return +Counter(deleted=buried, erased=len(erased), restored=len(listed.back), gap=len(late))
 
@@ -193,7 +196,8 @@ class Sweeper:
         """Return whether so many may be gone. A side that suddenly answers empty is more likely to be ill."""
         system, kind = kind_map.system, kind_map.kind
         key = f"{sweep.VANISHED}|{system}|{kind}"
-        if not missing or (alive and missing <= max(FEW, known * MOST_MISSING)):
+        before, of = sweep.gone_lately(connection, system, kind, now - DAY_MS) or (0, known)
+        if not missing or (alive and before + missing <= max(FEW, of * self._most_gone)):
             inbox.close_problems(connection, key=key)
             return True
         asked = sweep.open_problem_of(connection, key)
@@ -207,11 +211,20 @@ class Sweeper:
             kind="sweep",
             system=system,
             message=f"{system} {kind}: {missing} of {known} known records are not listed there any more, and {alive} "
-            f"are. So many at once is not believed; nothing was marked as deleted. Look whether syncd's user still "
+            f"are{f' ({before} went within the day before)' if before else ''}. So many are not believed "
+            f"(`brakes.vanished`); nothing was marked as deleted. Look whether syncd's user still "
             f"sees all records; if they are gone, `syncd approve` lets the next sweep take it for true",
             now=now,
         )
         return False
+
+    def _count_gone(self, connection: Connection, system: str, kind: str, gone: int, known: int, now: int) -> None:
+        """Add to what was gone within a day; what a person let through begins a new one."""
+        if not gone:
+            return
+        lately = sweep.gone_lately(connection, system, kind, now - DAY_MS)
+        allowed = lately is not None and lately[0] + gone <= max(FEW, lately[1] * self._most_gone)
+        sweep.note_gone(connection, system, kind, gone, known, None if allowed else now)
 
     def _bury(self, connection: Connection, kind_map: KindMap, ids: Sequence[str], now: int) -> None:
         if not ids:

@@ -63,6 +63,7 @@ class Work:
     creates: int | None = None  # brakes of one run; None: no limit
     overwrites: float | None = None
     clears: int | None = None
+    vanished: float = 0.2  # share of the known records of a kind that are believed to be gone in a day
     stopping: threading.Event = field(default_factory=threading.Event)  # set: begin no page and no batch any more
     account_settings: Mapping[str, bytes] = field(default_factory=dict, repr=False)
     folder: Folder | None = None  # where the admins' files are; None: nobody edits
@@ -78,7 +79,7 @@ class Work:
         self.accounts = Accounts(self.engine, self.sources, self.account_settings)
         self.budgets = Budgets(self.engine, self.sources)
         self.filler = Filler(self.engine, self.running, self.sources, self.stopping)
-        self.sweeper = Sweeper(self.engine, self.running, self.sources, self.filler, self.stopping)
+        self.sweeper = Sweeper(self.engine, self.running, self.sources, self.filler, self.stopping, self.vanished)
         self.live = Live(self.engine, self.running, self.sources, self.folder, self.stopping) if self.folder else None
         self.creating = Creating(self.running, self.drift, self.sources, self.destinations, self.polls)
         self.reader = Reader(

@@ -52,6 +52,20 @@ def save_sweep(connection: Connection, system: str, kind: str, at: int, theirs: 
     upsert(connection, sweep, [{"system": system, "kind": kind, "at": at, "theirs": theirs, "ours": ours}])
 
 
+def gone_lately(connection: Connection, system: str, kind: str, since: int) -> tuple[int, int] | None:
+    """Return (how many were gone, of how many known then) in a day that began after `since` (ms); None: none were."""
+    query = select(sweep.c.gone, sweep.c.gone_of).where(sweep.c.system == system, sweep.c.kind == kind)
+    row = connection.execute(query.where(sweep.c.gone_since > since)).first()
+    return (row.gone, row.gone_of) if row is not None else None
+
+
+def note_gone(connection: Connection, system: str, kind: str, gone: int, of: int, since: int | None) -> None:
+    """Add to those that are gone; with `since` (ms) a day begins. The kind must have a sweep saved."""
+    there = (sweep.c.system == system, sweep.c.kind == kind)
+    added = {"gone": sweep.c.gone + gone} if since is None else {"gone": gone, "gone_of": of, "gone_since": since}
+    connection.execute(update(sweep).where(*there).values(added))
+
+
 def known_among(connection: Connection, system: str, kind: str, ids: Iterable[str]) -> dict[str, bool | None]:
     """Return id -> is it deleted, for those of `ids` that are stored; None of one that is shut out."""
     found: dict[str, bool | None] = {}

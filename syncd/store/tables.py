@@ -79,6 +79,9 @@ sweep = Table(
     Column("at", BigInteger, nullable=False),
     Column("theirs", Integer, nullable=False),
     Column("ours", Integer, nullable=False),
+    Column("gone", Integer),  # not listed any more since `gone_since`, of `gone_of` that were known then
+    Column("gone_of", Integer),
+    Column("gone_since", BigInteger),
 )
 
 # What we believe: golden values, where each came from, and the folded stage events (`state`). `look_at`: when the mere

@@ -13,6 +13,7 @@ from structlog.testing import capture_logs
 from support.commands import process_as_before, say
 from support.world import ROOT, World, laid_out
 
+from syncd.store.tables import sweep
 from syncd.wiring import find_problems
 
 __all__ = ["process_as_before"]
@@ -146,6 +147,35 @@ def test_a_truncated_file_deletes_no_branch_and_a_row_that_is_gone_is_noticed(sh
     put(shop.folder / "tables" / "ship-to.csv", "", OLD + 180)
     shop.cycle(sweeping=True)
     assert alive(shop) == 38
+
+
+def test_what_is_gone_bit_by_bit_within_a_day_adds_up(shop: World) -> None:
+    """A share of those known when the day began, never less than ten; the next day begins anew."""
+    ship_to(shop, 33, at=OLD + 60)
+    shop.cycle(sweeping=True)
+    assert alive(shop) == 33
+    ship_to(shop, 29, at=OLD + 120)
+    shop.cycle(sweeping=True)
+    assert alive(shop) == 33
+    (told,) = [one for one in shop.problems() if "4 of 33 known records are not listed there any more" in one]
+    assert "(7 went within the day before)" in told
+    with shop.app.engine.begin() as connection:
+        connection.execute(sweep.update().values(gone_since=sweep.c.gone_since - 24 * 3_600_000))
+    shop.cycle(sweeping=True)
+    assert alive(shop) == 29
+    assert not [one for one in shop.problems() if "not listed there" in one]
+
+
+def test_how_many_may_be_gone_is_the_admins_to_say(tmp_path: Path, sqlite_url: str) -> None:
+    with with_files(tmp_path, sqlite_url, "shop") as made:
+        edit(made.config, "vanished: 20%", "vanished: 60%")
+        (made.folder / "mappings" / "shop.yaml").write_text(BRANCHES)
+        ship_to(made, 40)
+        with made.running():
+            made.settle()
+            ship_to(made, 17, at=OLD + 60)
+            made.cycle(sweeping=True)
+            assert alive(made) == 17
 
 
 def test_what_a_source_meets_unforeseen_is_told_once_and_stops_nothing_else(
