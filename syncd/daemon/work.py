@@ -46,7 +46,7 @@ from syncd.store import handoff, inbox, systems, workers
 from syncd.store.database import new_id, now_ms
 
 # A share of a small CRM would stop ordinary work.
-FEWEST_OVERWRITES = 100
+FEWEST_OVERWRITES = 1_000
 
 
 @dataclass

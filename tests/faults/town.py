@@ -34,7 +34,7 @@ from syncd.wiring import build
 MINUTE = 60.0
 CHANGES = {
     "batch: 1000": "batch: 4",
-    "overwrites: 5%": "overwrites: 100%",
+    "overwrites: 25%": "overwrites: 100%",
 }
 
 

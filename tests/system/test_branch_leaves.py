@@ -18,7 +18,7 @@ GARY = {"street": "7 Lake Rd", "city": "Gary", "postcode": "46402", "state": "IN
 @pytest.fixture
 def made(tmp_path: Path, sqlite_url: str) -> Iterator[World]:
     """A company with a plant in Chicago, where Ann sits, and one in Gary."""
-    with world(tmp_path, sqlite_url, {"overwrites: 5%": "overwrites: 100%"}) as made:
+    with world(tmp_path, sqlite_url, {"overwrites: 25%": "overwrites: 100%"}) as made:
         made.salesforce.seed("Account", [{"Name": "Works Inc", "AccountNumber": "C1"}])
         made.hubspot.seed("companies", [{"name": "Works Inc", "domain": "works.example"}])
         add_branch(made, "S1", "Works Chicago", last_shipment="2026-10-01")
@@ -121,7 +121,7 @@ def shown_of_ann(made: World) -> tuple[bool, bool]:
 
 def test_a_place_that_is_no_branch_any_more_is_marked_as_gone(tmp_path: Path, sqlite_url: str) -> None:
     """By the rule of the mapping: an address that became a PO box, or a customer of our own group."""
-    with laid_out(tmp_path, sqlite_url, {"overwrites: 5%": "overwrites: 100%"}) as made:
+    with laid_out(tmp_path, sqlite_url, {"overwrites: 25%": "overwrites: 100%"}) as made:
         file = made.folder / "mappings" / "erp.yaml"
         file.write_text(
             file.read_text().replace("  method: observed\n", "  method: observed\n  only: has(street)\n", 1)

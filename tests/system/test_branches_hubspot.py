@@ -31,7 +31,7 @@ HOMES = {"custom_object": "branch", "child_companies": "companies"}
 @contextmanager
 def town(folder: Path, home: str = "custom_object", setting: str = "auto", **options: Any) -> Iterator[World]:
     """A company in both systems, a contact at its Chicago plant, and that plant in the ERP."""
-    changes = {"overwrites: 5%": "overwrites: 100%", KEEP: f"{KEEP}\n    branches: {setting}"}
+    changes = {"overwrites: 25%": "overwrites: 100%", KEEP: f"{KEEP}\n    branches: {setting}"}
     state = f"sqlite:///{folder}/state.db"
     with world(folder, state, changes, custom_objects=home == "custom_object", **options) as made:
         people(made)

@@ -19,7 +19,7 @@ TYPED = f"    record_types: {{Account:Syncd_Branch_Key__c: Ship_To}}\n{AUTH}"
 @pytest.fixture
 def made(tmp_path: Path) -> Iterator[World]:
     """An org whose branches are child Accounts with a record type, by the example of the documents."""
-    changes = {"overwrites: 5%": "overwrites: 100%", AUTH: TYPED}
+    changes = {"overwrites: 25%": "overwrites: 100%", AUTH: TYPED}
     with laid_out(tmp_path, f"sqlite:///{tmp_path}/state.db", changes) as world:
         sim = world.salesforce
         sim.define_field("Account", "Syncd_Branch_Key__c", "string", length=64, unique=True, external_id=True)

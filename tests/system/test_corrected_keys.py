@@ -11,7 +11,7 @@ from support.world import World, add_branch, world
 
 @pytest.fixture
 def made(tmp_path: Path, sqlite_url: str) -> Iterator[World]:
-    with world(tmp_path, sqlite_url, {"overwrites: 5%": "overwrites: 100%"}) as one:
+    with world(tmp_path, sqlite_url, {"overwrites: 25%": "overwrites: 100%"}) as one:
         yield one
 
 

@@ -16,7 +16,7 @@ from support.processes import wait_for as wait
 from support.world import COMPLETE
 
 pytestmark = [pytest.mark.system, pytest.mark.slow]
-CHANGES = {"overwrites: 5%": "overwrites: 100%", "look: 3s": "look: 1s"}
+CHANGES = {"overwrites: 25%": "overwrites: 100%", "look: 3s": "look: 1s"}
 TITLE = "title: {from: jobtitle}"
 BUDGET = "buying_group, budget, competitors"
 

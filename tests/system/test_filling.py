@@ -22,7 +22,7 @@ LINE = "    website: {from: website}\n"
 @pytest.fixture
 def made(tmp_path: Path, sqlite_url: str) -> Iterator[World]:
     """A world whose mapping does not read `website` yet."""
-    changes = {"overwrites: 5%": "overwrites: 100%", "records: 100 #": "records: 1000 #"}
+    changes = {"overwrites: 25%": "overwrites: 100%", "records: 100 #": "records: 1000 #"}
     with laid_out(tmp_path, sqlite_url, changes) as one:
         remap(one, LINE, "")
         yield one

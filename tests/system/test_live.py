@@ -24,7 +24,7 @@ TITLE, LOUD = "title: {from: jobtitle}", "title: {from: jobtitle, as: upper}"
 @pytest.fixture
 def made(tmp_path: Path, sqlite_url: str) -> Iterator[World]:
     """Twelve leads handed over, and quiet; the shipped cases would speak against most edits made here."""
-    with world(tmp_path, sqlite_url, {"overwrites: 5%": "overwrites: 100%"}) as one:
+    with world(tmp_path, sqlite_url, {"overwrites: 25%": "overwrites: 100%"}) as one:
         shutil.rmtree(one.folder / "mappings" / "cases")
         crowd(one, 12)
         one.settle()

@@ -38,7 +38,7 @@ def test_after_any_life_nobody_is_doubled_or_made_anew_and_updates_reach_the_rig
 ) -> None:
     """Per person at most one Lead was ever made; what is written on a living contact stands on its own Lead only."""
     count = times(200, 600)
-    with world(tmp_path, sqlite_url, {"overwrites: 5%": "overwrites: 100%", "clears: 20": "clears: 100000"}) as made:
+    with world(tmp_path, sqlite_url, {"overwrites: 25%": "overwrites: 100%", "clears: 20": "clears: 100000"}) as made:
         lives = [Life(number, random.Random(number), begin(made, number)) for number in range(count)]
         made.settle()
         for step in range(STEPS):

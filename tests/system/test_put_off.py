@@ -23,7 +23,7 @@ MINUTE = 60_000
 
 @pytest.fixture
 def made(tmp_path: Path, sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    with world(tmp_path, sqlite_url, {"overwrites: 5%": "overwrites: 100%"}) as one:
+    with world(tmp_path, sqlite_url, {"overwrites: 25%": "overwrites: 100%"}) as one:
         monkeypatch.setattr(one.work.destinations["salesforce"]._writer, "_sleep", lambda _: None)
         one.cycle()
         yield one

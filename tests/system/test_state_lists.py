@@ -19,7 +19,7 @@ CODED = {
 
 @pytest.fixture
 def made(tmp_path: Path, sqlite_url: str) -> Iterator[World]:
-    with laid_out(tmp_path, sqlite_url, {"overwrites: 5%": "overwrites: 100%"}) as one:
+    with laid_out(tmp_path, sqlite_url, {"overwrites: 25%": "overwrites: 100%"}) as one:
         one.salesforce.enable_states(LISTS)
         yield one
 
