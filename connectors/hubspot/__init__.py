@@ -32,6 +32,7 @@ from connectors.hubspot.branches import BRANCH, Home
 from connectors.hubspot.client import BATCH, HubSpotClient
 from connectors.hubspot.destination import HubSpotWriter
 from connectors.hubspot.links import link_fields
+from connectors.hubspot.oauth import OAuthToken
 from connectors.hubspot.properties import describe
 from connectors.hubspot.settings import HubSpotSettings
 from connectors.hubspot.setup import prepare
@@ -42,6 +43,11 @@ __all__ = ["HubSpotConnector", "HubSpotSettings", "Settings", "connect"]
 Settings = HubSpotSettings
 
 _HOME, _OBJECT = "home", "object"  # in the cursor of branches
+
+_REPLACED = (
+    "HubSpot gave another refresh token than the configured one, which may be refused from now on; install the app "
+    "again and set oauth.refresh_token to its new one, or better use a service key (access_token)"
+)
 
 
 def connect(name: str, settings: HubSpotSettings, *, sleep: Callable[[float], None] = time.sleep) -> HubSpotConnector:
@@ -117,8 +123,10 @@ class HubSpotConnector:
         return self._client.branches.unused
 
     def _notes(self) -> tuple[str, ...]:
-        branches = self._client.branches
-        return (branches.choose(self._client, again=True).words(),) if branches.mapped else ()
+        branches, credential = self._client.branches, self._client.session.credential
+        kept = (branches.choose(self._client, again=True).words(),) if branches.mapped else ()
+        replaced = isinstance(credential, OAuthToken) and credential.replaced
+        return (*kept, _REPLACED) if replaced else kept
 
     @property
     def _home(self) -> Home:

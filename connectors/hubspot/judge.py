@@ -35,6 +35,7 @@ class Trouble:
     field: str | None = None
     fields: tuple[str, ...] = ()  # all that are to blame
     ids: tuple[str, ...] = ()
+    invalid: tuple[tuple[str, str], ...] = ()  # (HubSpot's word for the kind, id) that cannot be associated
     traces: tuple[str, ...] = ()
     existing: str | None = None  # the record that already holds a unique value
     final: bool = True  # sent again unchanged, it would be refused again
@@ -146,6 +147,7 @@ def trouble_of(error: Mapping[str, Any], fallback: str = "UNKNOWN") -> Trouble:
         field=_first(fields),
         fields=fields,
         ids=_digits(context.get("ids")),
+        invalid=tuple(_INVALID.findall("\n".join(map(str, _list(context.get(INVALID_IDS)))))),
         traces=tuple(str(trace) for trace in _list(context.get("objectWriteTraceId"))),
         existing=taken.group(1) if taken else None,
         final=known or error.get("category") in _FINAL,
@@ -159,6 +161,7 @@ _NAME = re.compile(r"[a-z][a-z0-9_]{0,99}")
 _EXISTING = re.compile(r"Existing ID:\s*(\d+)")
 _TAKEN = re.compile(r"\b(\d+) already has that value")  # the id before " on " is a half-made record
 _UNKNOWN = re.compile(r"\b[Pp]roperty \"?([a-z][a-z0-9_]{0,99})\"? does not exist")
+_INVALID = re.compile(r"([A-Za-z0-9_-]{1,100})=(\d+) is not valid")
 _NOT_VALID = "Property values were not valid: "
 
 _WORDS = (
@@ -224,7 +227,10 @@ def _token_trouble(status: int, body: Mapping[str, Any]) -> ConnectorError:
             f"HubSpot does not know this OAuth app ({word}); correct oauth.client_id and client_secret"
         )
     reason = word if _CODE.fullmatch(word) else f"HTTP {status}"
-    return AuthExpired(f"HubSpot refused the OAuth refresh token ({reason}); install the app again and store its token")
+    return AuthExpired(
+        f"HubSpot refused the OAuth refresh token ({reason}): it was withdrawn, or HubSpot replaced it since; install "
+        f"the app again and set oauth.refresh_token to its new one, or use a service key (access_token)"
+    )
 
 
 def _looks_like_json(answer: requests.Response) -> bool:

@@ -16,6 +16,7 @@ from connectors.hubspot.client import LINKS, HubSpotClient, LinkType
 from connectors.hubspot.judge import INVALID_IDS, CallRefused, Trouble
 
 PREFIX = "associations."
+SPLIT_CALLS = 40  # for one batch; which of its links is to blame is found in several tries, if need be
 CHILD_TO_PARENT = LinkType(category="HUBSPOT_DEFINED", id=14)
 _LINKED: Mapping[str, Sequence[str]] = {"contacts": (BRANCH,), BRANCH: ("companies",)}
 
@@ -57,9 +58,9 @@ class Link:
     other: str
 
 
-# The links that an answer counts as refused, and why; none and None when all went well.
-Refused: TypeAlias = tuple[Sequence[Link], Trouble | None]
-Act: TypeAlias = Callable[[str, str, Sequence[Link]], Refused]
+# What became of the links that an answer does not count as made.
+Left: TypeAlias = list[tuple[Link, Trouble]]
+Act: TypeAlias = Callable[[str, str, Sequence[Link]], Left]
 
 
 class Linker:
@@ -87,45 +88,65 @@ class Linker:
         return troubled
 
     def _try(self, kind: str, to: str, links: Sequence[Link], act: Act) -> dict[int, WriteResult]:
-        """Send links; those that are refused are halved until each bad one stands alone."""
-        try:
-            refused, why = act(kind, to, links)
-        except CallRefused as error:
-            refused, why = links, replace(error.trouble, final=True)
-        except ConnectorError as error:
-            return {link.place: put_off(error) for link in links}
-        if why is None:
-            return {}
-        if not why.final:
-            reason = f"HubSpot could not associate {kind} with {to} now: {why.code}"
-            return {link.place: Deferred(reason) for link in refused}
-        if len(refused) > 1:
-            half = len(refused) // 2
-            return self._try(kind, to, refused[:half], act) | self._try(kind, to, refused[half:], act)
-        (bad,) = refused
-        words = f"HubSpot refused to associate {kind} {bad.one} with {to} {bad.other}: {why.code}"
-        return {bad.place: Rejected(why.code, f"{words}; one of the two may be deleted or merged", f"{PREFIX}{to}")}
+        """Send links; return what became of those that were not made.
 
-    def _link(self, kind: str, to: str, links: Sequence[Link]) -> Refused:
+        Where the whole call is refused, those that its answer names are left out, otherwise it is halved.
+        """
+        troubled: dict[int, WriteResult] = {}
+        waiting, calls, named_before = [list(links)], 0, False
+        while waiting and calls < SPLIT_CALLS:
+            now, calls = waiting.pop(), calls + 1
+            try:
+                left = act(kind, to, now)
+            except CallRefused as error:
+                named = [link for link in now if self._is_named(kind, to, link, error.trouble)]
+                bad = now if len(now) == 1 else named
+                if act != self._unlink or error.code != INVALID_IDS:  # who is gone took the associations along
+                    troubled |= {link.place: _refused(kind, to, link, error.trouble) for link in bad}
+                rest = [link for link in now if link not in bad]
+                # An answer that names them a few at a time would take as many calls as there are.
+                halves = (rest[: len(rest) // 2], rest[len(rest) // 2 :]) if named_before or not named else (rest,)
+                waiting += [half for half in reversed(halves) if half]
+                named_before = bool(named)
+            except ConnectorError as error:
+                return troubled | {link.place: put_off(error) for each in (now, *waiting) for link in each}
+            else:
+                troubled |= {link.place: _told(kind, to, link, trouble) for link, trouble in left}
+        words = (
+            f"HubSpot refused to associate {kind} with {to}; which of them is to blame is looked for by the next tries"
+        )
+        return troubled | {link.place: Deferred(words) for each in waiting for link in each}
+
+    def _link(self, kind: str, to: str, links: Sequence[Link]) -> Left:
         pairs = [(link.one, link.other) for link in links]
         batch = self._client.associate(kind, to, pairs, self._type(kind, to))
         if not batch.errors:
-            return (), None
+            return []
         made = {_ends(row) for row in batch.rows}
-        left = [link for link in links if (link.one, link.other) not in made]
-        return left or links, next((one for one in batch.errors if one.final), batch.errors[0])
+        later = next((one for one in batch.errors if not one.final), None)
+        if batch.rows and made.isdisjoint(pairs):  # of what was made, in a form that is not known
+            later = replace(batch.errors[0], final=False)
+        left: Left = []
+        for link in links:
+            if (link.one, link.other) not in made:
+                told = next((one for one in batch.errors if self._is_named(kind, to, link, one)), None)
+                left.append((link, told or later or batch.errors[0]))
+        return left
 
-    def _unlink(self, kind: str, to: str, links: Sequence[Link]) -> Refused:
+    def _unlink(self, kind: str, to: str, links: Sequence[Link]) -> Left:
         type_ = self._type(kind, to)
         # Between companies and contacts people make plain links of their own: only our label is taken away.
         plain = not (self._among_companies() and to == BRANCH) or type_ is None
-        pairs = [(link.one, link.other) for link in links]
-        try:
-            self._client.dissociate(kind, to, pairs, None if plain else type_)
-        except CallRefused as refused:
-            if len(links) > 1 or refused.trouble.code != INVALID_IDS:
-                raise  # a record that is gone takes its associations along
-        return (), None
+        self._client.dissociate(kind, to, [(link.one, link.other) for link in links], None if plain else type_)
+        return []
+
+    def _is_named(self, kind: str, to: str, link: Link, trouble: Trouble) -> bool:
+        """Tell whether an error names one of the two records; an id alone could be the other one's."""
+        return any(
+            id == end and _WORDS.get(word.upper(), "") == (known if known in _WORDS.values() else "")
+            for word, id in trouble.invalid
+            for end, known in ((link.one, self._client.object(kind)), (link.other, self._client.object(to)))
+        )
 
     def _type(self, kind: str, to: str) -> LinkType | None:
         """Return how they are linked; None: plainly."""
@@ -138,6 +159,19 @@ class Linker:
 
 
 # ---------------------------------------------------------------------------------------------------------------------
+
+_WORDS = {"CONTACT": "contacts", "COMPANY": "companies"}  # HubSpot's for the kinds; any other is a custom object's
+
+
+def _refused(kind: str, to: str, link: Link, why: Trouble) -> Rejected:
+    words = f"HubSpot refused to associate {kind} {link.one} with {to} {link.other}: {why.code}"
+    return Rejected(why.code, f"{words}; one of the two may be deleted or merged", f"{PREFIX}{to}")
+
+
+def _told(kind: str, to: str, link: Link, why: Trouble) -> WriteResult:
+    if why.final:
+        return _refused(kind, to, link, why)
+    return Deferred(f"HubSpot could not associate {kind} with {to} now: {why.code}")
 
 
 def _ends(row: Mapping[str, Any]) -> tuple[str, str]:

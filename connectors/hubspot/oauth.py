@@ -24,6 +24,7 @@ class OAuthToken:
         self._url = url
         self._app = app
         self._refresh_token = app.refresh_token.get_secret_value()
+        self.replaced = False  # HubSpot gave another refresh token than the configured one
         self._token: str | None = None
         self._ends = 0.0
         self._lock = threading.Lock()
@@ -58,6 +59,6 @@ class OAuthToken:
         self._token = token
         self._ends = time.monotonic() + max(lives - MARGIN, lives / 2)
         rotated = answer.get("refresh_token")
-        if isinstance(rotated, str) and rotated:
-            self._refresh_token = rotated
+        if isinstance(rotated, str) and rotated and rotated != self._refresh_token:
+            self._refresh_token, self.replaced = rotated, True
         return token

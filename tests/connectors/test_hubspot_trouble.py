@@ -15,7 +15,7 @@ from connectors.errors import AuthExpired, ConfigProblem, ConnectorError, Unavai
 from connectors.hubspot import Settings, connect
 from connectors.hubspot.client import dated_path
 from connectors.hubspot.judge import HubSpotJudge
-from sandbox.wire import Fault
+from sandbox.wire import Fault, Request, Response
 
 SEARCH, UPDATE = "POST contacts/search", "POST contacts/batch/update"
 ROLLING = {
@@ -321,7 +321,31 @@ def test_a_refused_refresh_token_says_what_to_do() -> None:
         connector = connect("hubspot", Settings(oauth=app, base_url=desk.server.url))
         (problem,) = connector.check().problems
         assert "BAD_REFRESH_TOKEN" in problem
-        assert "install the app again" in problem
+        assert "install the app again and set oauth.refresh_token" in problem
+        connector.session.close()
+
+
+def test_a_refresh_token_that_hubspot_replaces_is_used_and_told() -> None:
+    """The next renewal goes by the new one; an operator hears of it before a restart is refused, and reads no token."""
+    with bench() as desk:
+        access, real = desk.sim.access, desk.sim.handle
+        app = {name: getattr(access, name) for name in ("client_id", "client_secret", "refresh_token")}
+
+        def handle(request: Request) -> Response:
+            answer = real(request)
+            if "oauth" in request.path and answer.status == 200:
+                access.refresh_token = f"canary-{desk.server.board.total('oauth')}"
+                answer.body["refresh_token"] = access.refresh_token
+            return answer
+
+        desk.sim.handle = handle  # type: ignore[method-assign]
+        connector = connect("hubspot", Settings(oauth=app, base_url=desk.server.url), sleep=lambda _: None)
+        desk.server.board.add(Fault(kind="status", status=401, match="GET account-info", body={"category": "EXPIRED"}))
+        told = connector.check()
+        assert desk.server.board.total("oauth") == 2
+        assert told.problems == ()
+        assert "set oauth.refresh_token" in told.notes[-1]
+        assert "canary" not in str(told)
         connector.session.close()
 
 

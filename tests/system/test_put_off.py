@@ -175,7 +175,7 @@ def test_a_shut_door_is_tried_at_once_when_asked_for(made: World, capsys: pytest
     made.cycle()
     assert made.leads() == []
     said = say(capsys, "replay", "-c", str(made.config), "--kind", "put off")
-    assert said.out == "3 to be decided again by the next handoff\n"
+    assert said.out.startswith("3 to be decided again")
     made.settle()
     assert (len(made.leads()), made.problems()) == (3, [])
 
