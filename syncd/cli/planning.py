@@ -131,7 +131,10 @@ def _versions(app: App, named: str | None) -> tuple[Mappings, Mappings]:
 
 
 def _verdict(app: App, made: Plan, running: Mappings, edited: Mappings, live: bool) -> dict[str, list[str]]:
-    """Return what the daemon would say to the files: what is wrong with them, and why it would hold the edit."""
+    """Return what the daemon would say to the files: what is wrong with them, and why it would hold the edit.
+
+    What was last seen is believed where it fits; what seems to lack is asked for once more.
+    """
     from syncd.cli.describing import seen_in
     from syncd.edits.checking import ask, failing_cases, lacking_in_systems
     from syncd.edits.difference import Kind
@@ -145,7 +148,14 @@ def _verdict(app: App, made: Plan, running: Mappings, edited: Mappings, live: bo
         unknown.update([" ".join(key)] if found is None else [])
         return found
 
-    wrong = [str(one) for one in lacking_in_systems(running, edited, made.edit, describe)]
+    def ask_again(key: Kind) -> Any:
+        found = ask(app.sources, key)
+        return describe(key) if found is None else found
+
+    lacks = lacking_in_systems(running, edited, made.edit, describe)
+    if lacks and not live:
+        lacks = lacking_in_systems(running, edited, made.edit, ask_again)
+    wrong = [str(one) for one in lacks]
     why = "does not answer now" if live else "was never described (--live asks it)"
     cases = failing_cases(edited) if running.digest != edited.digest else []
     return {

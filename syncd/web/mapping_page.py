@@ -302,7 +302,8 @@ def _what(name: str) -> str:
 def _told(checked: Checked, texts: Mapping[str, str]) -> list[Told]:
     found = [(one, False) for one in checked.problems]
     found += [(one, True) for one in (*checked.doubts, *checked.doubted)]
-    return [_one_told(problem, checked.name_of(problem), doubt, texts) for problem, doubt in found]
+    told = [_one_told(problem, checked.name_of(problem), doubt, texts) for problem, doubt in found]
+    return sorted(told, key=lambda one: (_order(one.name), one.line, one.column))
 
 
 def _one_told(problem: Problem, name: str, doubt: bool, texts: Mapping[str, str]) -> Told:
