@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Engine
 
 from connectors.contract import Deferred, Destination, Policy, WriteRequest, WriteResult
 from connectors.errors import ConnectorError, Unavailable
+from syncd.lead.branch import site_key
 from syncd.lead.decision import Decision, Fate, LackingFact, Write
 from syncd.lead.definition import EntityKind
 from syncd.log import logger
@@ -268,13 +269,19 @@ def _ledger_row(mappings: Mappings, one: Decision, now: int) -> dict[str, Any]:
 
 
 def _save_places(connection: Connection, kept: Sequence[Decision], now: int) -> None:
-    """Make entities findable by their account, and wake the leads whose account's branches changed."""
+    """Make entities findable by their account, leads without one by their address; wake those at changed branches."""
     placed = [one for one in kept if any(c.field == "account" and c.new for c in one.changes)]
     intake.save_keys(
         connection,
         [
             {"entity_kind": one.kind.value, "key": "account", "value": str(one.values["account"]), "entity": one.entity}
             for one in placed
+        ]
+        + [
+            {"entity_kind": EntityKind.LEAD.value, "key": "site", "value": site, "entity": one.entity}
+            for one in kept
+            if one.kind is EntityKind.LEAD and one.changes and not one.values.get("account")
+            if (site := site_key(one.values.get("street"), one.values.get("postcode"))) is not None
         ],
     )
     branches = [one for one in kept if one.kind is EntityKind.BRANCH and one.changes]
@@ -282,7 +289,8 @@ def _save_places(connection: Connection, kept: Sequence[Decision], now: int) -> 
     # One that left the ERP, or went to another account, has leads under the account that it had.
     moved |= {str(c.old) for one in branches for c in one.changes if c.field == "account" and c.old}
     moved |= {one.entity for one in kept if one.kind is EntityKind.ACCOUNT and one.changes}
-    wake_leads(connection, moved, now)
+    sites = {site for one in branches if (site := site_key(one.values.get("street"), one.values.get("postcode")))}
+    wake_leads(connection, moved, now, sites)
 
 
 def _tell(

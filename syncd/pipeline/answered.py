@@ -67,8 +67,11 @@ def settle_answers(
     return outcomes
 
 
-def wake_leads(connection: Connection, accounts: Iterable[str], now: int) -> None:
+def wake_leads(connection: Connection, accounts: Iterable[str], now: int, sites: Iterable[str] = ()) -> None:
+    """Have the leads of these accounts decided again, and those without an account at these addresses."""
     leads = handoff.dependents_of(connection, accounts)
+    at_site = intake.holders_of(connection, EntityKind.LEAD.value, [("site", one) for one in sites])
+    leads |= {lead for found in at_site.values() for lead in found}
     intake.mark_due(connection, dict.fromkeys(leads, RANK[EntityKind.LEAD]), now, "its account or branch changed")
 
 

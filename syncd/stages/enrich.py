@@ -121,9 +121,12 @@ def find_branch(
         if here and here == site_key(branch.values.get("street"), branch.values.get("postcode")):
             hits.append((branch, "same street and postcode"))
         elif phone and phone == branch.values.get("phone"):
-            hits.append((branch, "same telephone"))
+            hits.append((branch, _BY_PHONE))
     hits = _with_site(values.get("site"), account, branches, hits)
     hits = [hit for hit in hits if _is_open(hit[0])] or hits
+    if any(why == _BY_PHONE and _is_elsewhere(values, branch.values) for branch, why in hits):
+        # One number may be that of all sites: no tie-breaker takes it for more than where somebody says they are.
+        return _weighed_question(values, hits, rules, _ELSEWHERE if len(hits) == 1 else None)
     if len({branch.id for branch, _ in hits}) == 1:
         return hits[0]
     if hits:
@@ -187,6 +190,10 @@ _HOUSE = {Sign.HOUSE_SAME, Sign.HOUSE_PART}
 _WHOEVER = {Sign.NUMBER_SAME, Sign.DOMAIN_SAME, Sign.PHONE_SAME}
 _NO_DOOR = "no house number says which door"
 _OTHER_DOOR = {Sign.HOUSE_OTHER, Sign.WAY_OTHER, Sign.BOX_OTHER}
+_OTHER_STREET = {*_OTHER_DOOR, Sign.STREET_OTHER}
+_ZONE = {Sign.POSTCODE_SAME, Sign.POSTCODE_CLOSE}
+_BY_PHONE = "same telephone"
+_ELSEWHERE = "the address is another"
 _TOWN = {Sign.POSTCODE_SAME, Sign.POSTCODE_CLOSE, Sign.CITY_SAME}
 _PLACE_PARTS = ("street", "city", "state", "postcode", "country", "phone")
 
@@ -299,16 +306,34 @@ def _told(ids: Sequence[str]) -> str:
 
 def _several_branches(values: Mapping[str, Any], hits: Sequence[tuple[Related, str]], rules: Rules) -> BranchFound:
     """Say which of the branches that fit exactly it is, as when one address stands in the ERP twice, or ask."""
-    mine = _party(values, values.get("company"))
     parties = _parties([branch for branch, _ in hits], rules)
     preferred = break_tie({one.id: one.facts for one in parties}, rules)
     if preferred is not None:
         branch, why = next(hit for hit in hits if hit[0].id == preferred[0])
         others = sorted({one.id for one in parties} - {branch.id})
         return branch, f"{why}; as likely as {_told(others)}, preferred: {preferred[1]}"
+    return _weighed_question(values, hits, rules)
+
+
+def _weighed_question(
+    values: Mapping[str, Any], hits: Sequence[tuple[Related, str]], rules: Rules, hold: str | None = None
+) -> Question:
+    """Ask which of these it is; `hold`: why one alone is asked about."""
+    mine = _party(values, values.get("company"))
+    parties = _parties([branch for branch, _ in hits], rules)
     weighed = [Candidate(id=one.id, comparison=compare(mine, one, rules)) for one in parties]
     weighed.sort(key=lambda one: (-one.comparison.weight, one.id))
-    return _question(weighed, EntityKind.BRANCH)
+    asked = _question(weighed, EntityKind.BRANCH)
+    held = tuple(replace(one, hold=hold or one.hold) for one in asked.candidates)
+    return replace(asked, candidates=held)
+
+
+def _is_elsewhere(values: Mapping[str, Any], branch: Mapping[str, Any]) -> bool:
+    """Whether somebody's own address is another than the branch's."""
+    said = {sign for sign, _ in compare(_place_of(values, "same"), _place_of(branch, "same"), SITE).signs}
+    if said & _OTHER_STREET or (Sign.CITY_OTHER in said and not said & _ZONE):
+        return True
+    return Sign.POSTCODE_OTHER in said and not said & {Sign.CITY_SAME, Sign.CITY_CLOSE}
 
 
 def _is_open(branch: Related) -> bool:

@@ -155,10 +155,46 @@ def test_street_and_postcode_in_any_spelling_find_the_branch() -> None:
     assert find_branch(HERE, ACME, [ACME_HERE]) == (ACME_HERE, "same street and postcode")
 
 
-def test_the_telephone_finds_the_branch_where_the_address_does_not() -> None:
-    branch = related("B", account="A", phone="+16175550123", **ELSEWHERE)
-    assert find_branch({"phone": "+16175550123", **HERE}, ACME, [branch]) == (branch, "same telephone")
+SWITCHBOARD = "+16175550123"
+
+
+@pytest.mark.parametrize(
+    "stated",
+    [
+        {},
+        {"city": "Peoria"},
+        {"postcode": "54321"},
+        {"street": "9 Elm St", "city": "Peoria"},
+        {"street": "9 Elmm Street", "postcode": "54321"},
+    ],
+)
+def test_the_telephone_finds_the_branch_where_no_address_says_otherwise(stated: dict[str, Any]) -> None:
+    branch = related("B", account="A", phone=SWITCHBOARD, city="Peoria", **ELSEWHERE)
+    assert find_branch({"phone": SWITCHBOARD, **stated}, ACME, [branch]) == (branch, "same telephone")
+
+
+def test_another_telephone_finds_no_branch() -> None:
+    branch = related("B", account="A", phone=SWITCHBOARD, city="Peoria", **ELSEWHERE)
     assert find_branch({"phone": "+16175550199", **HERE}, ACME, [branch]) is None
+
+
+@pytest.mark.parametrize(
+    "stated",
+    [HERE, {"city": "Joliet"}, {"postcode": "60432"}, {"street": "11 Elm St", "postcode": "54321"}],
+)
+def test_a_switchboard_does_not_outweigh_somebodys_own_address(stated: dict[str, Any]) -> None:
+    """It is asked about, and no tie-breaker links it; the site that somebody states besides does."""
+    branch = related("B", account="A", phone=SWITCHBOARD, city="Peoria", **ELSEWHERE)
+    found = find_branch({"phone": SWITCHBOARD, **stated}, ACME, [branch])
+    assert asked(found) == ["B"]
+    assert isinstance(found, Question)
+    assert found.candidates[0].hold == "the address is another"
+    said = {"phone": SWITCHBOARD, "site": "Peoria", **stated}
+    assert find_branch(said, ACME, [branch]) == (branch, "same telephone, stated site")
+    prefer = Matching(prefer=(Preference(sense=Sense.MOST, field="last_shipment"),))
+    here, late = related("H", account="A", **HERE), related("B", **{**branch.values, "last_shipment": "2026-10-01"})
+    found = find_branch({"phone": SWITCHBOARD, **HERE}, ACME, [late, here], rules=with_stated(SITE, prefer))
+    assert sorted(asked(found)) == ["B", "H"]
 
 
 def test_a_lead_without_telephone_is_not_at_a_branch_without_one() -> None:
