@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +20,7 @@ __all__ = ["process_as_before"]
 pytestmark = pytest.mark.usefixtures("process_as_before")
 
 MINUTE = 60_000
+OLDEST = {f"Lee{n}" for n in range(12)}
 
 
 @pytest.fixture
@@ -164,6 +166,27 @@ def test_one_record_that_is_refused_for_a_right_stops_no_other(made: World) -> N
     assert bad
     (told,) = made.problems()
     assert told.startswith("salesforce Lead (new) of lead")
+
+
+def test_not_always_the_same_try_a_shut_door(made: World) -> None:
+    """12 that would be refused for themselves keep none of the others out: who tries is drawn among all that wait."""
+    with refusing(made, "STORAGE_LIMIT_EXCEEDED"):
+        crowd(made, 60)
+        made.cycle()
+    made.salesforce.add_validation_rule("Lead", lambda row: row["LastName"] in OLDEST, "no", "LastName")
+    real = made.salesforce.handle
+
+    def handle(request: Request) -> Response:
+        """Tell of a right where the rule says no."""
+        answer = real(request)
+        text = json.dumps(answer.body) if isinstance(answer.body, dict) else ""
+        if "FIELD_CUSTOM_VALIDATION_EXCEPTION" in text:
+            answer.body = json.loads(text.replace("FIELD_CUSTOM_VALIDATION_EXCEPTION", "INSUFFICIENT_ACCESS"))
+        return answer
+
+    made.salesforce.handle = handle  # type: ignore[method-assign]
+    quarters_of_an_hour(made, 3)
+    assert len(made.leads()) == 60 - len(OLDEST)
 
 
 def test_a_shut_door_is_tried_at_once_when_asked_for(made: World, capsys: pytest.CaptureFixture[str]) -> None:
