@@ -6,7 +6,6 @@ every request is idempotent, an update names its record and a create our own key
 
 from __future__ import annotations
 
-import random
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
@@ -203,11 +202,8 @@ def _admitted(
 ) -> tuple[list[Decision], dict[str, int]]:
     """Return the decisions without the writes that would come to a shut door, and until when their entities wait."""
     doors = Doors(connection, now)
-    # Not always the oldest try a shut door: these may have reasons of their own to be refused.
-    drawn = random.sample(decisions, len(decisions))
-    admitted = {one.entity: (one, None) if one.entity in held else doors.admit(one) for one in drawn}
-    inside = [admitted[one.entity][0] for one in decisions]
-    return inside, {entity: until for entity, (_, until) in admitted.items() if until is not None}
+    admitted = [(one, None) if one.entity in held else doors.admit(one) for one in decisions]
+    return [one for one, _ in admitted], {one.entity: until for one, until in admitted if until is not None}
 
 
 def _entity_row(mappings: Mappings, one: Decision, now: int) -> dict[str, Any]:
