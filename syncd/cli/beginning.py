@@ -19,7 +19,11 @@ if TYPE_CHECKING:
 # What the records of a system usually are: connector -> (section, the system's own name, what it is)
 KINDS: Mapping[str, Sequence[tuple[str, str, EntityKind]]] = {
     "hubspot": (("contact", "contacts", EntityKind.LEAD), ("company", "companies", EntityKind.ACCOUNT)),
-    "salesforce": (("Lead", "Lead", EntityKind.LEAD), ("Account", "Account", EntityKind.ACCOUNT)),
+    "salesforce": (
+        ("Lead", "Lead", EntityKind.LEAD),
+        ("Contact", "Contact", EntityKind.LEAD),
+        ("Account", "Account", EntityKind.ACCOUNT),
+    ),
 }
 STARTER = """\
 # The shared lead: what both teams mean by the word, and when it may be handed over. Edit it together.

@@ -21,6 +21,9 @@ _PLURALS: Mapping[str, Mapping[str, str]] = {
 # connector -> where the rows of a kind come from
 _TABLES: Mapping[str, str] = {"sql": "query", "files": "file", "csv": "file"}
 
+# connector -> the kinds that hold people, and the field of each that has their e-mail address
+_PEOPLE: Mapping[str, Mapping[str, str]] = {"salesforce": {"Lead": "Email", "Contact": "Email"}}
+
 
 class KindCompiler:
     """Compiles the kinds of one mapping file; every problem found is kept in `problems`."""
@@ -78,6 +81,22 @@ class KindCompiler:
         )
         self._check_group(section, kind_map, path)
         return kind_map
+
+    def check_look_ups(self, compiled: Mapping[str, KindMap]) -> None:
+        """Nobody is made who may be there as a record of another kind: each kind of people is read, to be found in."""
+        people = _PEOPLE.get(self.connector, {})
+        names = self.definition.identifying[EntityKind.LEAD]
+        for made in (one for kind, one in compiled.items() if kind in people and one.makes):
+            if made.entity is not EntityKind.LEAD or not names:
+                continue
+            for kind, field in people.items():
+                if not _finds_people(compiled.get(kind), names):
+                    line = f"email: {{from: {field}}}" if "email" in names else f"{names[0]}: {{from: ...}}"
+                    self.say(
+                        self.document.place((made.section, "create")),
+                        f"{made.kind} may be made, and nobody would be looked up among the {kind}s that are there",
+                        f"add to this file: {kind}: {{is: lead, fields: {{{line}}}}}",
+                    )
 
     def say(self, place: Place, message: str, hint: str = "") -> None:
         self.problems.append(Problem(place, message, hint))
@@ -157,6 +176,14 @@ class KindCompiler:
             if getattr(table, key) is not None:
                 content[key] = getattr(table, key)
         return content
+
+
+def _finds_people(kind_map: KindMap | None, names: Sequence[str]) -> bool:
+    """Whether a person can be found among these records: by a field that identifies, or telephone and last name."""
+    if kind_map is None or kind_map.entity is not EntityKind.LEAD:
+        return False
+    told = {one.name for one in kind_map.fields.values() if one.read is not None or one.read_back is not None}
+    return bool(told.intersection(names)) or {"phone", "last_name"} <= told
 
 
 def unknown_system(document: Document, name: str, systems: Mapping[str, str]) -> Problem:

@@ -98,6 +98,7 @@ def _mapping(
     for name, section in sections.items():
         one = compiler.compile(name, section, kinds)
         compiled[one.kind] = one
+    compiler.check_look_ups(compiled)
     problems += compiler.problems
     return (
         SystemMap(

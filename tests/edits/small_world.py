@@ -104,6 +104,10 @@ Lead:
     employees: {to: Employees}
     opted_out: {from: OptOut, to: OptOut}
     sales_decision: {from: Decision}
+Contact:
+  is: lead
+  fields:
+    email: {from: Email}
 """,
 }
 

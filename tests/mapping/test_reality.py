@@ -75,7 +75,9 @@ LIVE = {
 
 @pytest.fixture
 def system(tmp_path: Path) -> SystemMap:
-    return load(write(tmp_path, salesforce=MAPPING), SYSTEMS).systems["salesforce"]
+    contact = "Contact: {is: lead, fields: {email: {from: Email}}}\n"
+    found = load(write(tmp_path, salesforce=MAPPING + contact), SYSTEMS).systems["salesforce"]
+    return replace(found, kinds={"Lead": found.kinds["Lead"]})
 
 
 def told(system: SystemMap, *changed: Info, without: str = "") -> list[str]:
