@@ -6,11 +6,15 @@ import json
 import logging
 import sys
 from collections.abc import Collection, MutableMapping
+from pathlib import Path
+from types import TracebackType
 from typing import Any, TextIO
 
 import structlog
 
 MASK = "***"
+_PROGRAM = Path(__file__).parent.parent
+_OURS = tuple(f"{_PROGRAM / one}/" for one in ("syncd", "connectors"))
 SHORTEST_SECRET = 6  # shorter values would mask ordinary words
 
 
@@ -65,6 +69,12 @@ def logger() -> Any:
     return structlog.get_logger("syncd")
 
 
+def own_place(error: BaseException) -> str:
+    """Return the last place of ours that an exception came through: file:line function."""
+    places = [one for one in _places(error.__traceback__) if one.startswith(_OURS)]
+    return places[-1].removeprefix(f"{_PROGRAM}/") if places else "unknown"
+
+
 # ---------------------------------------------------------------------------------------------------------------------
 
 
@@ -76,15 +86,19 @@ def _name_errors_only(_: Any, __: str, event: MutableMapping[str, Any]) -> Mutab
     if isinstance(info, BaseException):
         info = (type(info), info, info.__traceback__)
     if isinstance(info, tuple) and info[0] is not None:
-        frames = []
-        trace = info[2]
-        while trace is not None:
-            code = trace.tb_frame.f_code
-            frames.append(f"{code.co_filename.rpartition('/')[2]}:{trace.tb_lineno} {code.co_name}")
-            trace = trace.tb_next
         event["error"] = info[0].__name__
-        event["at"] = " > ".join(frames[-6:])
+        event["at"] = " > ".join(one.rpartition("/")[2] for one in _places(info[2])[-6:])
     return event
+
+
+def _places(trace: TracebackType | None) -> list[str]:
+    """Return each place as file:line function, the outermost first."""
+    found = []
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        found.append(f"{code.co_filename}:{trace.tb_lineno} {code.co_name}")
+        trace = trace.tb_next
+    return found
 
 
 def _masker(secrets: Collection[str]) -> Any:

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Engine
 
 from connectors.contract import Page, Record, Source
 from syncd.edits.force import Running
-from syncd.pipeline import take_in
+from syncd.pipeline import take_in_each
 from syncd.store import filling, intake, systems
 from syncd.store.database import from_ms, now_ms, serialise_intake, to_ms
 from syncd.store.filling import Filling
@@ -97,7 +97,7 @@ class Filler:
             stored = intake.stored_records(connection, system, kind, [record.id for record in found])
             records = [_filled(record, stored[record.id]) for record in found if _fits(record, stored.get(record.id))]
             page = Page(kind=kind, records=records, cursor={})
-            news = take_in(connection, self._running.mappings, system, page, now_ms())
+            news = take_in_each(connection, self._running.mappings, system, page, now_ms())
             if reached is not None:
                 filling.move_on(connection, system, kind, one, reached)
         return news

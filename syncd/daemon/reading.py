@@ -22,7 +22,7 @@ from syncd.daemon.unfit import tell_unfit
 from syncd.edits.force import Running
 from syncd.health import Health
 from syncd.lead.definition import EntityKind
-from syncd.pipeline import take_in
+from syncd.pipeline import take_in_each
 from syncd.pipeline.succession import RANK
 from syncd.store import inbox, intake
 from syncd.store.database import new_id, now_ms, serialise_intake
@@ -193,7 +193,7 @@ class Reader:
     def _store(self, system: str, page: Page, fields: Sequence[str], started: int) -> int:
         with self._engine.begin() as connection:
             page = self._drift.keep_known(connection, system, page)
-            news = take_in(connection, self._running.mappings, system, page, now_ms())
+            news = take_in_each(connection, self._running.mappings, system, page, now_ms())
             tell_unfit(connection, system, page, now_ms())
             complete = intake.is_complete(connection, system, page.kind)
             intake.save_cursor(connection, system, page.kind, page.cursor, fields, started, complete=complete)

@@ -22,7 +22,7 @@ from connectors.errors import ConfigProblem, ConnectorError, ReadingRests, joine
 from syncd.daemon.filling import Filler
 from syncd.edits.force import Running
 from syncd.mapping.model import KindMap, Mappings
-from syncd.pipeline import forget_erased, link_again, take_in
+from syncd.pipeline import forget_erased, link_again, take_in_each
 from syncd.pipeline.keys import let_go
 from syncd.pipeline.succession import RANK
 from syncd.store import held, inbox, intake, sweep
@@ -155,7 +155,7 @@ class Sweeper:
             records = source.fetch(kind_map.kind, part, fields)
             page = Page(kind=kind_map.kind, records=records, cursor={})
             with self._engine.begin() as connection:
-                take_in(connection, self._mappings, kind_map.system, page, now_ms())
+                take_in_each(connection, self._mappings, kind_map.system, page, now_ms())
             for one in records:
                 found.update(dict.fromkeys((one.id, *one.merged), to_ms(one.modified)))
         return found

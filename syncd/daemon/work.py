@@ -36,7 +36,9 @@ from syncd.pipeline import (
     Brake,
     amend_fates,
     decide_batch,
+    each_apart,
     send_batch,
+    set_aside,
     settle_brakes,
     settle_leftovers,
     store_decisions,
@@ -191,11 +193,17 @@ class Work:
         seen = self.creating.last_looks(fresh) | {self.creating.entity(key): 0 for key in known.keys() - fresh.keys()}
         unseen = {one for one, since in looked_at.items() if since > seen.get(EntityKind(kinds[one]), since)}
         makes = {key for key in known if not unseen or self.creating.entity(key) not in self._blind}
-        decisions = decide_batch(connection, mappings, list(looked_at), now, makes, unseen)
+        parts, failed = each_apart(
+            list(looked_at), lambda ids: decide_batch(connection, mappings, ids, now, makes, unseen)
+        )
+        decisions = [one for part in parts for one in part]
+        if failed:
+            set_aside(connection, failed, now)
+            looked_at = {one: since for one, since in looked_at.items() if one not in dict(failed)}
         batch, fates = store_decisions(
             connection, self.mappings, decisions, looked_at, now, self._running_brake(connection)
         )
-        fates += Counter({Fate.DEFERRED.value: dark} if dark else {})
+        fates += Counter({Fate.DEFERRED.value: dark + len(failed)})
         waits = sum(one.looks_first for one in decisions)
         self._looks_for = {one.kind for one in decisions if one.looks_first}
         return {"batch": batch, "fates": dict(fates), "started": now, "unseen": waits}

@@ -9,6 +9,7 @@ by the daemon, `plan` and `explain`; when any of it runs, and what follows a fai
 """
 
 from syncd.pipeline.acting import amend_fates, send_batch, settle_leftovers, store_decisions
+from syncd.pipeline.apart import each_apart, set_aside, take_in_each
 from syncd.pipeline.braking import Brake, approve_held, settle_brakes
 from syncd.pipeline.deciding import Stored, decide_batch, decide_stored, load_stored
 from syncd.pipeline.erasing import forget_entity, forget_erased
@@ -23,14 +24,17 @@ __all__ = [
     "approve_held",
     "decide_batch",
     "decide_stored",
+    "each_apart",
     "forget_entity",
     "forget_erased",
     "link_again",
     "load_stored",
     "once_made",
     "send_batch",
+    "set_aside",
     "settle_brakes",
     "settle_leftovers",
     "store_decisions",
     "take_in",
+    "take_in_each",
 ]

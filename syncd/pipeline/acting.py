@@ -20,6 +20,7 @@ from syncd.lead.definition import EntityKind
 from syncd.log import logger
 from syncd.mapping.model import Mappings
 from syncd.pipeline.answered import RETRY_MS, settle_answers, wake_leads
+from syncd.pipeline.apart import KIND
 from syncd.pipeline.asking import tell_doubles, tell_questions
 from syncd.pipeline.braking import Brake, hold_back
 from syncd.pipeline.doors import Doors, hangs_on
@@ -301,9 +302,9 @@ def _tell(
     inbox.close_problems(
         connection,
         entities=sorted(settled),
-        kinds=("value does not fit", "conflict", "deleted", "oscillates", "waits", "create"),
+        kinds=("value does not fit", "conflict", "deleted", "oscillates", "waits", "create", KIND),
     )
-    inbox.close_problems(connection, entities=sorted(asked), kinds=("waits", "create"))
+    inbox.close_problems(connection, entities=sorted(asked), kinds=("waits", "create", KIND))
     for system in systems if settled else ():
         wanted = {one.entity for one in decisions if any(write.system == system for write in one.writes)}
         unwanted = settled - wanted - set(held) - {one.entity for one in decisions if one.fate is Fate.DEFERRED}

@@ -201,9 +201,12 @@ def _choose(field: SharedField, candidates: list[Candidate]) -> tuple[Any, Candi
             return told[0].value, told[0]
         return sorted({item for one in lists for item in one.value}), lists[0]
     if field.merge in (Merge.MAX, Merge.MIN):
+        values = [c for c in told if c.value != field.or_none]
+        if not values:  # everyone answered that there is none
+            return told[0].value, told[0]
         pick = max if field.merge is Merge.MAX else min
-        best = pick(c.value for c in told)
-        return best, next(c for c in told if c.value == best)
+        best = pick(c.value for c in values)
+        return best, next(c for c in values if c.value == best)
     if field.merge is Merge.RANK:
         told.sort(key=lambda c: field.ranks.index(c.system) if c.system in field.ranks else 99)
     return told[0].value, told[0]

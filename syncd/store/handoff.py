@@ -215,6 +215,15 @@ def put_off(connection: Connection, entities: Sequence[str], until: int) -> None
         )
 
 
+def attempts_of(connection: Connection, entities: Sequence[str]) -> dict[str, int]:
+    """Return how often each was put off since it last became due."""
+    found: dict[str, int] = {}
+    for part in chunks(entities):
+        query = select(due.c.entity, due.c.attempts).where(due.c.entity.in_(part))
+        found.update((one, attempts) for one, attempts in connection.execute(query))
+    return found
+
+
 def kinds_of(connection: Connection, ids: Iterable[str]) -> dict[str, str]:
     found: dict[str, str] = {}
     for part in chunks(ids):

@@ -55,6 +55,14 @@ def test_each_method_outranks_the_next(more: Method, less: Method) -> None:
     assert golden(by_method(less, LATE, "less"), by_method(more, EARLY, "more")) == {"company": "more"}
 
 
+@pytest.mark.parametrize(("rule", "best"), [(Merge.MAX, 50), (Merge.MIN, 20)])
+def test_the_largest_and_the_smallest_are_of_what_was_told_and_no_answer_is_none(rule: Merge, best: int) -> None:
+    """An answer that there is none stands only where nobody told of any."""
+    said = [one("a", EARLY, employees=20), one("b", LATE, employees="none yet"), one("c", LATE, employees=50)]
+    assert merged_by(rule, *said, or_none="none yet") == best
+    assert merged_by(rule, said[1], or_none="none yet") == "none yet"
+
+
 def test_an_empty_value_never_beats_a_filled_one() -> None:
     assert golden(one("a", EARLY, company="A"), one("b", LATE, company=None)) == {"company": "A"}
 

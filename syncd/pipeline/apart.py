@@ -1,0 +1,117 @@
+"""What our own code fails on is set aside, told and tried again by itself; the others go on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
+from typing import TypeVar
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import SQLAlchemyError
+
+from connectors.contract import Page, Record
+from syncd.log import logger, own_place
+from syncd.mapping.model import Mappings
+from syncd.pipeline.intake import take_in
+from syncd.store import handoff, inbox
+
+KIND = "defect"
+_WAITS_MS = (60_000, 600_000, handoff.LONGEST_WAIT_MS)
+
+Item = TypeVar("Item")
+Done = TypeVar("Done")
+
+
+def each_apart(
+    items: Sequence[Item], act: Callable[[Sequence[Item]], Done]
+) -> tuple[list[Done], list[tuple[Item, Exception]]]:
+    """Do it with all at once, or by halves where that fails; return what came of it, and who fails alone.
+
+    Trouble with the database is nobody's in particular and is raised.
+    """
+    try:
+        return [act(items)], []
+    except SQLAlchemyError:
+        raise
+    except Exception as error:
+        if len(items) == 1:
+            return [], [(items[0], error)]
+    middle = len(items) // 2
+    first, failed = each_apart(items[:middle], act)
+    second, more = each_apart(items[middle:], act)
+    return [*first, *second], [*failed, *more]
+
+
+def set_aside(connection: Connection, failed: Sequence[tuple[str, Exception]], now: int) -> None:
+    """Have these entities decided later, each time later still, unless something of them changes."""
+    attempts = handoff.attempts_of(connection, [one for one, _ in failed])
+    for one, error in failed:
+        wait = _WAITS_MS[min(attempts.get(one, 0), len(_WAITS_MS) - 1)]
+        handoff.put_off(connection, [one], now + wait)
+        inbox.open_problem(
+            connection,
+            key=f"{KIND}|{one}",
+            kind=KIND,
+            entity=one,
+            message=f"{one} cannot be decided: {_words(error)}. The others go on; nothing of it is lost or written, "
+            f"and it is tried again by itself, at least hourly, and when something of it changes",
+            now=now,
+        )
+    _say("some could not be decided; the others go on", failed)
+
+
+def take_in_each(connection: Connection, mappings: Mappings, system: str, page: Page, now: int) -> int:
+    """Take a page in, without the records that our own code fails on; return how many entities became due."""
+
+    def take(records: Sequence[Record]) -> int:
+        with connection.begin_nested():
+            return take_in(connection, mappings, system, replace(page, records=records), now)
+
+    if not page.records:
+        return 0
+    news, failed = each_apart(page.records, take)
+    left = [(one.id, error) for one, error in failed]
+    _leave_out(connection, system, page.kind, {one.id for one in page.records} - {*dict(left)}, left, now)
+    return sum(news)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def _leave_out(
+    connection: Connection,
+    system: str,
+    kind: str,
+    taken: Collection[str],
+    failed: Sequence[tuple[str, Exception]],
+    now: int,
+) -> None:
+    """Tell of the records of a page that could not be taken in, and close what was told of those that were."""
+    about = f"{KIND}|{system} {kind} "
+    for key in set(inbox.open_keys(connection, about)) & {about + one for one in taken}:
+        inbox.close_problems(connection, key=key)
+    for one, error in failed:
+        inbox.open_problem(
+            connection,
+            key=about + one,
+            kind=KIND,
+            system=system,
+            record=f"{system} {kind} {one}",
+            message=f"{system} {kind} {one} cannot be taken in: {_words(error)}. The others go on; what was known of "
+            f"it stays, and it is read again when it changes over there, and by the next sweep where it is new",
+            now=now,
+        )
+    _say("some records could not be taken in; the others go on", failed)
+
+
+def _words(error: Exception) -> str:
+    return f"a defect of syncd or of a setting it did not refuse, {type(error).__name__} at {own_place(error)}"
+
+
+def _say(event: str, failed: Sequence[tuple[str, Exception]]) -> None:
+    """Log each kind of failure once, with where it came about."""
+    seen: dict[tuple[str, str], list[tuple[str, Exception]]] = {}
+    for one, error in failed:
+        seen.setdefault((type(error).__name__, own_place(error)), []).append((one, error))
+    for found in seen.values():
+        logger().error(event, action="set aside", first=found[0][0], number=len(found), exc_info=found[0][1])
