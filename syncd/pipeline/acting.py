@@ -24,6 +24,7 @@ from syncd.pipeline.apart import KIND
 from syncd.pipeline.asking import tell_doubles, tell_questions
 from syncd.pipeline.braking import Brake, hold_back
 from syncd.pipeline.doors import Doors, hangs_on
+from syncd.pipeline.kin import PARENT, read_tree
 from syncd.pipeline.resembling import keep_keys
 from syncd.pipeline.succession import RANK
 from syncd.store import handoff, inbox, intake
@@ -75,7 +76,7 @@ def store_decisions(
     )
     settle_doubts(connection, [one.entity for one in kept])
     keep_keys(connection, kept)
-    _save_places(connection, kept, now)
+    _save_places(connection, mappings, kept, now)
     _tell(connection, list(mappings.systems), decisions, held, now)
     tell_questions(connection, kept, now)
     tell_doubles(connection, kept, now)
@@ -269,14 +270,15 @@ def _ledger_row(mappings: Mappings, one: Decision, now: int) -> dict[str, Any]:
     }
 
 
-def _save_places(connection: Connection, kept: Sequence[Decision], now: int) -> None:
-    """Make entities findable by their account, leads without one by their address; wake those at changed branches."""
-    placed = [one for one in kept if any(c.field == "account" and c.new for c in one.changes)]
+def _save_places(connection: Connection, mappings: Mappings, kept: Sequence[Decision], now: int) -> None:
+    """Make entities findable by the account they are of, leads without one by their address; wake those concerned."""
+    placed = [(one, c) for one in kept for c in one.changes if c.field in ("account", PARENT)]
     intake.save_keys(
         connection,
         [
-            {"entity_kind": one.kind.value, "key": "account", "value": str(one.values["account"]), "entity": one.entity}
-            for one in placed
+            {"entity_kind": one.kind.value, "key": c.field, "value": str(c.new), "entity": one.entity}
+            for one, c in placed
+            if c.new
         ]
         + [
             {"entity_kind": EntityKind.LEAD.value, "key": "site", "value": site, "entity": one.entity}
@@ -289,6 +291,9 @@ def _save_places(connection: Connection, kept: Sequence[Decision], now: int) -> 
     moved = {str(one.values["account"]) for one in branches if one.values.get("account")}
     # One that left the ERP, or went to another account, has leads under the account that it had.
     moved |= {str(c.old) for one in branches for c in one.changes if c.field == "account" and c.old}
+    moved |= {str(each) for one, c in placed if c.field == PARENT for each in (one.entity, c.old, c.new) if each}
+    if moved and PARENT in mappings.definition.fields[EntityKind.ACCOUNT]:
+        moved |= read_tree(connection, moved).members
     moved |= {one.entity for one in kept if one.kind is EntityKind.ACCOUNT and one.changes}
     sites = {site for one in branches if (site := site_key(one.values.get("street"), one.values.get("postcode")))}
     wake_leads(connection, moved, now, sites)

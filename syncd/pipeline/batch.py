@@ -18,6 +18,7 @@ from syncd.lead.definition import EntityKind
 from syncd.mapping.model import Mappings
 from syncd.matching import Rules
 from syncd.pipeline.doubles import People, look_for_people
+from syncd.pipeline.kin import PARENT, Tree, read_tree
 from syncd.pipeline.resembling import Near, look_around
 from syncd.stages.enrich import rules_of
 from syncd.stages.match import Key
@@ -38,6 +39,7 @@ class Batch:
     waivers: Mapping[str, Sequence[Waiver]] = field(default_factory=dict)  # lead -> those in force
     near: Near = field(default_factory=Near)  # what resembles whom, and what people said of that
     people: People = field(default_factory=People)  # who may be whom
+    tree: Tree = field(default_factory=Tree)  # of the accounts that leads may belong to
     made: Mapping[str, bool] = field(default_factory=dict)  # lead -> whether a person said that it is made in the CRM
 
     @property
@@ -120,7 +122,9 @@ def with_related(
         holders[(EntityKind.ACCOUNT, key)] = sorted(held)
         ids.update(held)
     if any(view.kind is EntityKind.LEAD for view in views):
-        sites |= {("account", one) for one in ids}
+        if PARENT in batch.mappings.definition.fields[EntityKind.ACCOUNT]:
+            batch = replace(batch, tree=read_tree(connection, ids))
+        sites |= {("account", one) for one in ids | batch.tree.members}
         for key, held in intake.holders_of(connection, EntityKind.BRANCH.value, sites).items():
             holders[(EntityKind.BRANCH, key)] = sorted(held)
             ids.update(held)

@@ -316,7 +316,7 @@ def _wake_referrers(
     if kind_map.entity is EntityKind.LEAD:
         return
     keys = [("ref", f"{kind_map.system}|{kind_map.kind}|{one.record.id}") for one in news if one.new]
-    for kind in (EntityKind.LEAD, EntityKind.BRANCH):
+    for kind in EntityKind:
         held = intake.holders_of(connection, kind.value, keys)
         waiting = {entity: RANK[kind] for entities in held.values() for entity in entities}
         intake.mark_due(connection, waiting, now, "what it refers to arrived")

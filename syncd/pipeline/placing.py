@@ -96,11 +96,12 @@ def _find_branch(
     said = batch.said(view, EntityKind.BRANCH)
     if said is not None:
         return (batch.related[said[0]], said[1]), None
-    here = batch.find(EntityKind.BRANCH, "account", account.id if account else None)
+    kin = batch.tree.kin(account.id) if account else {}
+    here = [one for of in (account.id, *kin) for one in batch.find(EntityKind.BRANCH, "account", of)] if account else []
     here += batch.find(EntityKind.BRANCH, "site", site_key(values.get("street"), values.get("postcode")))
     known = list({one.id: one for one in here}.values())
     rules = batch.rules[EntityKind.BRANCH]
-    found = find_branch(values, account, batch.possible(view, known), batch.alike(view, EntityKind.BRANCH), rules)
+    found = find_branch(values, account, batch.possible(view, known), batch.alike(view, EntityKind.BRANCH), rules, kin)
     return (None, found) if isinstance(found, Question) else (found, None)
 
 

@@ -5,7 +5,7 @@ Which records there are to choose from is the caller's to read; how like two rec
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from math import inf
 from typing import Any, TypeAlias
@@ -104,29 +104,27 @@ def find_branch(
     branches: Sequence[Related],
     alike: Sequence[Related] = (),
     rules: Rules = SITE,
+    kin: Mapping[str, str] | None = None,
 ) -> BranchFound:
     """Return the branch somebody sits at, and why: its account agrees and the address, the telephone or the site does.
+
+    `kin`: the other accounts of the account's tree and what they are to it; a branch of theirs is meant where none of
+    the account's own fits.
 
     A site is what the lead's field of that name says, where the definition has one; where it names another branch than
     address and telephone do, that is a question. Without an account the branch's own name or its customer's must be
     the lead's company; failing that, one of `alike` may be it as a whole. A blocked branch is meant where no open one
     fits.
     """
-    here = site_key(values.get("street"), values.get("postcode"))
-    phone = values.get("phone")
-    hits: list[tuple[Related, str]] = []
-    for branch in branches:
-        if not _company_agrees(values, account, branch):
-            continue
-        if here and here == site_key(branch.values.get("street"), branch.values.get("postcode")):
-            hits.append((branch, "same street and postcode"))
-        elif phone and phone == branch.values.get("phone"):
-            hits.append((branch, _BY_PHONE))
-    hits = _with_site(values.get("site"), account, branches, hits)
-    hits = [hit for hit in hits if _is_open(hit[0])] or hits
+    agreeing = [branch for branch in branches if _company_agrees(values, account, branch)]
+    hits = _fitting(values, account, agreeing, {account.id} if account is not None else ())
+    if not hits and kin:
+        hits = _fitting(values, account, [one for one in branches if one.values.get("account") in kin], kin)
     if any(why == _BY_PHONE and _is_elsewhere(values, branch.values) for branch, why in hits):
         # One number may be that of all sites: no tie-breaker takes it for more than where somebody says they are.
         return _weighed_question(values, hits, rules, _ELSEWHERE if len(hits) == 1 else None)
+    whose = {branch.id: (kin or {}).get(branch.values.get("account", "")) for branch, _ in hits}
+    hits = [(branch, f"{why}, a branch of {whose[branch.id]}" if whose[branch.id] else why) for branch, why in hits]
     if len({branch.id for branch, _ in hits}) == 1:
         return hits[0]
     if hits:
@@ -340,13 +338,31 @@ def _is_open(branch: Related) -> bool:
     return branch.values.get("blocked") is not True
 
 
+def _fitting(
+    values: Mapping[str, Any], account: Related | None, branches: Sequence[Related], of: Collection[str]
+) -> list[tuple[Related, str]]:
+    """Return those of the branches that are meant by address, telephone or stated site; open ones before blocked ones.
+
+    `of`: the accounts whose branches a stated site may name.
+    """
+    here = site_key(values.get("street"), values.get("postcode"))
+    phone = values.get("phone")
+    hits: list[tuple[Related, str]] = []
+    for branch in branches:
+        if here and here == site_key(branch.values.get("street"), branch.values.get("postcode")):
+            hits.append((branch, "same street and postcode"))
+        elif phone and phone == branch.values.get("phone"):
+            hits.append((branch, _BY_PHONE))
+    hits = _with_site(values.get("site"), account, [one for one in branches if one.values.get("account") in of], hits)
+    return [hit for hit in hits if _is_open(hit[0])] or hits
+
+
 def _with_site(
-    site: Any, account: Related | None, branches: Sequence[Related], hits: list[tuple[Related, str]]
+    site: Any, account: Related | None, ours: Sequence[Related], hits: list[tuple[Related, str]]
 ) -> list[tuple[Related, str]]:
     """Add the branches that a lead of this account says it sits at; of those that fit anyhow, leave only these."""
     if site is None or account is None:
         return hits
-    ours = [branch for branch in branches if branch.values.get("account") == account.id]
     stated = {one.id: one for one in ours if is_stated(site, account.values.get("name"), one.values)}
     both = [(branch, f"{why}, stated site") for branch, why in hits if branch.id in stated]
     return both or [*hits, *((branch, "stated site") for branch in stated.values())]

@@ -123,6 +123,16 @@ def load_related(connection: Connection, ids: Iterable[str]) -> dict[str, Relate
     return found
 
 
+def parents_of(connection: Connection, accounts: Iterable[str]) -> dict[str, str]:
+    """Return account -> the account above it, of those that have one."""
+    parent = entity.c["values"]["parent"].as_string()
+    found: dict[str, str] = {}
+    for part in chunks(accounts):
+        query = select(entity.c.id, parent).where(entity.c.id.in_(part), entity.c.kind == EntityKind.ACCOUNT.value)
+        found.update((one, above) for one, above in connection.execute(query) if above is not None and above != one)
+    return found
+
+
 def save_decisions(
     connection: Connection,
     *,

@@ -205,6 +205,23 @@ def test_the_branch_of_another_account_at_the_same_address_is_not_the_leads() ->
     assert find_branch(HERE, ACME, [related("B", account="Z", **SAME)]) is None
 
 
+def test_a_branch_of_the_same_tree_of_accounts_is_the_leads_where_its_own_account_has_none() -> None:
+    """Headquarters buys, the brand's people work there; the reason says whose branch it is."""
+    theirs, kin = related("B", account="HQ", phone="+16175550123", **SAME), {"HQ": "its parent account"}
+    why = "same street and postcode, a branch of its parent account"
+    assert find_branch(HERE, ACME, [theirs], kin=kin) == (theirs, why)
+    assert find_branch(HERE, ACME, [theirs, ACME_HERE], kin=kin) == (ACME_HERE, "same street and postcode")
+    assert find_branch({"phone": "+16175550123"}, ACME, [theirs], kin=kin) == (
+        theirs,
+        "same telephone, a branch of its parent account",
+    )
+    stated = related("P", account="HQ", name="Holding Peoria", city="Peoria")
+    found = find_branch({"site": "Peoria"}, ACME, [stated], kin=kin)
+    assert found == (stated, "stated site, a branch of its parent account")
+    assert find_branch(HERE, ACME, [theirs], kin={"Z": "a subsidiary"}) is None
+    assert find_branch(HERE, ACME, [theirs]) is None
+
+
 PEORIA = related("P", account="A", name="Acme Peoria", city="Peoria", ship_to="0001003", phone="+16175550100")
 JOLIET = related("J", account="A", name="Acme Works 2", city="St. Louis", ship_to="0001004", phone="+16175550100")
 
