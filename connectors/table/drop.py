@@ -71,33 +71,36 @@ class Folder:
         self.address = str(folder)
 
     def look(self, pattern: str) -> list[Found]:
-        found = []
-        paths = self._folder.glob(pattern) if _is_pattern(pattern) else [self._folder / pattern]
+        plain = self._folder / pattern
         try:
-            for path in paths:
-                with suppress(FileNotFoundError, NotADirectoryError):  # moved away between the two looks
-                    seen = path.stat()
-                    if S_ISREG(seen.st_mode):
-                        name = pattern if not _is_pattern(pattern) else path.relative_to(self._folder).as_posix()
-                        found.append(Found(name=name, size=seen.st_size, modified=seen.st_mtime_ns))
+            paths = self._folder.glob(pattern) if _is_pattern(pattern) and not plain.is_file() else [plain]
+            seen = [self._seen(path.relative_to(self._folder).as_posix()) for path in paths]
+            return [one for one in seen if one is not None]
         except OSError as error:
             raise Unavailable(
                 f"{self._system}: {self.address} cannot be looked at ({error.strerror}); check its permissions. It is "
                 f"tried again",
                 system=self._system,
             ) from error
-        return found
 
     @contextmanager
     def fetched(self, files: Sequence[Found]) -> Iterator[Sequence[Path]]:
         yield [self._folder / one.name for one in files]
 
     def still(self, file: Found) -> None:
-        if self.look(file.name) != [file]:
+        if self._seen(file.name) != file:
             raise _changed(self._system, file)
 
     def close(self) -> None:
         pass
+
+    def _seen(self, name: str) -> Found | None:
+        """Return the file of exactly this name; None where it was moved away, or is none."""
+        with suppress(FileNotFoundError, NotADirectoryError):
+            seen = (self._folder / name).stat()
+            if S_ISREG(seen.st_mode):
+                return Found(name=name, size=seen.st_size, modified=seen.st_mtime_ns)
+        return None
 
 
 class Sftp:
@@ -121,7 +124,7 @@ class Sftp:
                 for number, one in enumerate(files):
                     path = Path(folder) / f"{number}{PurePosixPath(one.name).suffix}"
                     sftp.get(str(self._folder / one.name), str(path))
-                    if self._listed(sftp, one.name) != [one]:
+                    if _found(one.name, sftp.stat(str(self._folder / one.name))) != one:
                         raise _changed(self._system, one)
                     paths.append(path)
             yield paths
@@ -137,9 +140,8 @@ class Sftp:
         found = []
         with suppress(FileNotFoundError):
             for one in sftp.listdir_attr(str(self._folder.joinpath(*above))):
-                if fnmatchcase(one.filename, last) and S_ISREG(one.st_mode or 0):
-                    name = "/".join((*above, one.filename))
-                    found.append(Found(name=name, size=one.st_size or 0, modified=(one.st_mtime or 0) * 10**9))
+                if (fnmatchcase(one.filename, last) or one.filename == last) and S_ISREG(one.st_mode or 0):
+                    found.append(_found("/".join((*above, one.filename)), one))
         return found
 
     @contextmanager
@@ -212,6 +214,10 @@ class Sftp:
 
 def _is_pattern(name: str) -> bool:
     return any(sign in name for sign in "*?[")
+
+
+def _found(name: str, seen: Any) -> Found:
+    return Found(name=name, size=seen.st_size or 0, modified=(seen.st_mtime or 0) * 10**9)
 
 
 def _changed(system: str, file: Found) -> Unavailable:

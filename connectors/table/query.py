@@ -62,7 +62,8 @@ _PAIRS = {("for", "share"), ("for", "no"), ("for", "key"), ("share", "mode"), ("
 # Functions that act, or reach beyond the database, where no keyword shows it.
 _ACTING = re.compile(
     r"setval|set_config|lo_\w+|dblink\w*|query_to_xml\w*|load_extension|load_file|writefile|readfile|edit"
-    r"|pg_(?:terminate|cancel|reload|rotate|switch|create|drop|promote|replication|logical|read|ls|stat_reset)\w*"
+    r"|pg_(?:terminate|cancel|reload|rotate|switch|create|drop|promote|replication|logical|read|ls)\w*"
+    r"|pg_(?:backup|start|stop|wal|file|notify|stat_\w*reset|export|execute)\w*|cron|https?(?:_\w+)?"
     r"|pg_(?:try_)?advisory\w*|(?:get|release)_(?:all_)?locks?|sys_e(?:xec|val)"
     r"|openrowset|openquery|opendatasource|xp_\w+|dbms_\w+|utl_\w+"
 )
@@ -89,6 +90,8 @@ def _refuse_ambiguous(query: str, where: str) -> None:
             )
     if re.search(r"/\*M?!", query):
         raise ConfigProblem(f"{where}: the query holds a comment that MySQL runs (/*!); take it out. Nothing was run")
+    if re.search(r'\bu&"', query, re.IGNORECASE):  # PostgreSQL: the name is another than the one that is written
+        raise ConfigProblem(f'{where}: the query holds U&"...", whose name only the database reads; write the name')
     if re.search(r"\bn?q'", query, re.IGNORECASE):
         raise ConfigProblem(f"{where}: the query holds q'...', which databases read differently; write '...'")
 

@@ -102,23 +102,26 @@ class _File:
 
 
 class _Csv(_File):
-    """Every cell is text."""
+    """Every cell is text. Lines of nothing but separators are blank; nameless columns at the end are nobody's."""
 
     def __init__(self, path: Path, where: str, system: str, encoding: str, delimiter: str) -> None:
         super().__init__(path, where, system)
         self._encoding = encoding
         self._delimiter = delimiter
         for cells, line in self._lines():
-            for place, name in enumerate(cells):
+            self._all = len(cells)
+            self.header = cells[: _filled(cells)]
+            for place, name in enumerate(self.header):
                 if not name.strip():
                     raise self.wrong(f"line {line}: column {place + 1} has no name")
-            self._check_names(cells, line)
-            self.header = cells
+            self._check_names(self.header, line)
             return
         raise self._empty()
 
     def rows(self) -> Iterator[tuple[Sequence[Any], int]]:
-        return islice(self._lines(), 1, None)
+        width = len(self.header)
+        for cells, line in islice(self._lines(), 1, None):
+            yield (cells[:width] if width < len(cells) <= self._all and _filled(cells) <= width else cells), line
 
     def _lines(self) -> Iterator[tuple[list[str], int]]:
         """Yield the cells and the number of each line that is not blank."""
@@ -129,7 +132,7 @@ class _Csv(_File):
                 reader = csv.reader(file, delimiter=self._delimiter, strict=True)
                 for cells in reader:
                     line = reader.line_num
-                    if cells:
+                    if _filled(cells):
                         yield cells, line
         except UnicodeError as error:
             raise self.wrong(
@@ -238,6 +241,11 @@ class _Parquet(_File):
             raise self._missing("parquet") from error
         with self._whole("Parquet file"), pq.ParquetFile(self._path) as file:
             yield file
+
+
+def _filled(cells: Sequence[str]) -> int:
+    """Return how many cells there are up to the last that is not blank."""
+    return next((place for place in range(len(cells), 0, -1) if cells[place - 1].strip()), 0)
 
 
 def _excel_value(cell: Any) -> Any:

@@ -126,7 +126,7 @@ def test_a_field_asked_for_anew_is_read_from_an_untouched_file(tmp_path: Path) -
     ("text", "word"),
     [
         ("no,name,name\n1,a,b\n", "names the column name twice"),
-        ("no,name,\n1,a,b\n", "column 3 has no name"),
+        ("no,,name\n1,a,b\n", "column 2 has no name"),
         ("nr,name\n1,a\n", "no column no"),
         ('no,name\n1,"a\n2,b\n', "a quote"),
     ],
@@ -161,6 +161,24 @@ def test_a_line_that_cannot_be_read_waits_and_the_others_come(tmp_path: Path, li
     pages, _ = poll(source(tmp_path, modified="at"), cursor)
     assert ("2", "b") in rows(pages)
     assert pages[-1].unfit == []
+
+
+def test_lines_of_separators_are_blank_and_nameless_columns_at_the_end_are_nobodys(tmp_path: Path) -> None:
+    """As Excel saves what was cleared below a table, and SAP downloads end every line."""
+    write(tmp_path / "plants.csv", "no,name,, \n1,a,,\n2,b\n" + ",,,\n" * 30 + " , ,,\n3,,,\n4,d,x,\n")
+    pages, _ = poll(source(tmp_path))
+    assert rows(pages) == [("1", "a"), ("2", "b"), ("3", None)]
+    (told,) = pages[-1].unfit or ()
+    assert "line 36 has 4 cells where the first line names 2 columns" in told.message
+    write(tmp_path / "plants.csv", "no,name\n1,a\n,\n", at=OLD + 60)
+    assert [roll.alive for roll in source(tmp_path).ids("plant")] == [["1"]]
+
+
+@pytest.mark.parametrize("named", ["plants*.csv", "plants [1].csv"])
+def test_a_name_with_brackets_is_read(tmp_path: Path, named: str) -> None:
+    """As a browser names the second download of a file."""
+    write(tmp_path / "plants [1].csv", "no,name\n1,a\n")
+    assert rows(poll(source(tmp_path, table={"file": named}))[0]) == [("1", "a")]
 
 
 def test_a_missing_or_empty_file_waits_in_a_run_and_stops_a_start(tmp_path: Path) -> None:
