@@ -28,7 +28,7 @@ from syncd.pipeline.kin import PARENT, read_tree
 from syncd.pipeline.resembling import keep_keys
 from syncd.pipeline.succession import RANK
 from syncd.store import handoff, inbox, intake
-from syncd.store.database import new_id, now_ms
+from syncd.store.database import new_id, now_ms, serialise_intake
 from syncd.store.doubts import settle_doubts
 
 _ENDS = {"refused": Fate.REJECTED, "gone": Fate.GONE}  # state of an intent -> fate; any other is tried again
@@ -141,7 +141,8 @@ def send_batch(
         else:
             _say_put_off(system, results)
         with engine.begin() as connection:
-            outcomes += settle_answers(connection, rows, results, now_ms())
+            serialise_intake(connection)
+            outcomes += settle_answers(connection, handoff.as_they_stand(connection, rows), results, now_ms())
     return outcomes, troubles
 
 

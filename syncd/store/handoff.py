@@ -172,6 +172,19 @@ def planned_intents(connection: Connection, batch: str) -> list[Any]:
     )
 
 
+def as_they_stand(connection: Connection, rows: Sequence[Any]) -> list[Any]:
+    """Return these intents with the entities they belong to by now: two may have become one since they were sent."""
+    owners: dict[str, str] = {}
+    for part in chunks([row.id for row in rows]):
+        found = connection.execute(select(intent.c.id, intent.c.entity).where(intent.c.id.in_(part)))
+        owners.update((one, owner) for one, owner in found)
+    moved = [row.id for row in rows if owners.get(row.id, row.entity) != row.entity]
+    again = {}
+    for part in chunks(moved):
+        again.update((row.id, row) for row in connection.execute(select(intent).where(intent.c.id.in_(part))))
+    return [again.get(row.id, row) for row in rows]
+
+
 def planned_for(connection: Connection, one: str) -> bool:
     """Return whether something of this entity is on its way."""
     query = select(intent.c.id).where(intent.c.entity == one, intent.c.state == "planned").limit(1)

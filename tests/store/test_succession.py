@@ -5,6 +5,7 @@ from __future__ import annotations
 from seam import ANN, Seam
 from support.builders import polled
 
+from connectors.contract import WriteRequest, WriteResult
 from syncd.store.tables import agreed, entity, link, problem
 
 BOB = {**ANN, "email": "bob@plant.example"}
@@ -66,6 +67,26 @@ def test_a_merge_of_two_who_each_have_a_crm_lead_is_asked_about(seam: Seam) -> N
     seam.until_quiet()
     (last,) = seam.crm.requests[sent:]
     assert (last.id, last.fields) == (first, {"Company": "Works", "Email": "new@plant.example"})
+
+
+def test_a_merge_that_is_read_while_a_lead_is_being_made_takes_the_lead_over(seam: Seam) -> None:
+    """The answer finds the entity that the two have become, and not the one that is no more."""
+    seam.contact("51", {"company": None})
+    seam.contact("52", BOB)
+
+    def merged_meanwhile(request: WriteRequest) -> WriteResult:
+        seam.contact("53", {"email": "new@plant.example"}, merged=("51", "52"))
+        return seam.crm.writes(request)
+
+    seam.crm.answer = merged_meanwhile
+    seam.turn()
+    seam.crm.answer = seam.crm.writes
+    (one,) = seam.entities()
+    assert set(seam.links().values()) == {one}
+    seam.crm_lead("00Q0")
+    seam.until_quiet()
+    assert seam.hub.held["53"]["crm_id"] == "00Q0"
+    assert len({request.key for request in seam.crm.requests if request.key}) == 1
 
 
 def test_until_then_what_becomes_of_the_survivor_reaches_the_lead_of_its_address(seam: Seam) -> None:
