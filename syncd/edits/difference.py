@@ -274,7 +274,7 @@ def _rule(field: SharedField) -> Any:
 
 
 def _asked(field: SharedField) -> Any:
-    return (field.type, field.or_none, field.shelf_life, field.stated, field.who, field.label)
+    return (field.type, field.or_none, field.shelf_life, field.stated, field.sources, field.who, field.label)
 
 
 def _conditions(rules: Any) -> list[Any]:

@@ -34,6 +34,7 @@ class Lack(StrEnum):
     MISSING = "missing"
     INVALID = "invalid"
     STALE = "stale"
+    SOURCE = "not accepted"  # known, but from a system whose word the definition does not take for it
     UNSTATED = "not stated"  # known, but nobody said it, and the definition demands that
 
 

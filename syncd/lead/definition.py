@@ -82,7 +82,8 @@ class SharedField:
     """One field of the shared definition.
 
     `or_none` is the answer that says "we asked, there is none"; it counts as filled where blank does not. `shelf_life`
-    is how long a fact stays fresh. `stated` demands that a person said it. `who` can fill it, in words for the refusal.
+    is how long a fact stays fresh. `stated` demands that a person said it, `sources` that one of these systems
+    did; empty: any. `who` can fill it, in words for the refusal.
     `identifies`: an exact key for matching entities of this kind.
     """
 
@@ -93,6 +94,7 @@ class SharedField:
     choices: tuple[str, ...] = ()
     shelf_life: timedelta | None = None
     stated: bool = False
+    sources: tuple[str, ...] = ()
     or_none: str | None = None
     merge: Merge = Merge.NEWEST
     ranks: tuple[str, ...] = ()

@@ -140,6 +140,7 @@ class _Reader:
                 choices=tuple(section.choices),
                 shelf_life=section.shelf_life,
                 stated=section.stated,
+                sources=tuple(section.sources),
                 or_none=section.or_none,
                 merge=Merge(section.merge.rule),
                 ranks=tuple(section.merge.ranks),
@@ -196,11 +197,13 @@ class _Reader:
         rule, allowed = section.merge.rule, _MERGES.get(section.merge.rule)
         if allowed and section.type not in allowed:
             self._say((*path, "merge"), f"merge {rule!r} does not fit type {section.type}", f"for {', '.join(allowed)}")
-        for i, system in enumerate(section.merge.ranks):
+        named: list[tuple[Path_, str]] = [
+            (("merge", "rank", i), system) for i, system in enumerate(section.merge.ranks)
+        ]
+        named += [(("sources", i), system) for i, system in enumerate(section.sources)]
+        for where, system in named:
             if system not in self.systems:
-                self._say(
-                    (*path, "merge", "rank", i), f"no system {system!r} in the config", nearest(system, self.systems)
-                )
+                self._say((*path, *where), f"no system {system!r} in the config", nearest(system, self.systems))
 
     def _matching(self, kind: EntityKind, section: MatchSection) -> Matching:
         path: Path_ = ("matching", kind.value)

@@ -164,6 +164,7 @@ class FieldSection(Section):
     choices: list[Annotated[str, Field(min_length=1)]] = Field(default_factory=list)
     shelf_life: Duration | None = Field(default=None, description="older values are stale at the gate")
     stated: bool = Field(default=False, description="only a person's own word counts at the gate")
+    sources: list[str] = Field(default_factory=list, description="only the word of these systems counts at the gate")
     or_none: str | None = Field(default=None, min_length=1, description="the answer that says: asked, there is none")
     merge: Annotated[MergeRule, BeforeValidator(_merge), WithJsonSchema(_MERGE_SCHEMA)] = MergeRule(rule="newest")
     identifies: Annotated[

@@ -1,4 +1,4 @@
-"""Complete enough to hand over? Else: what is missing, invalid, stale or not stated, and who can fill it."""
+"""Complete enough to hand over? Else: what is missing, invalid, stale or of the wrong source, and who can fill it."""
 
 from __future__ import annotations
 
@@ -81,6 +81,9 @@ def _judge(
     if source is None:
         return None
     origin = Origin(*source)
+    if field.sources and origin.system not in field.sources:
+        why = f"from {origin.system}, which the definition does not accept for this"
+        return LackingFact(field.name, field.label, Lack.SOURCE, field.who, why)
     if field.shelf_life is not None and now - origin.at > field.shelf_life.total_seconds() * 1000:
         return LackingFact(field.name, field.label, Lack.STALE, field.who, f"older than {field.shelf_life.days} days")
     if field.stated and origin.method != Method.STATED.rank:

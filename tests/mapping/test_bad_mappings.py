@@ -255,6 +255,10 @@ BAD: dict[str, tuple[dict[str, str], str]] = {
         },
         "definition.yaml:13:40: no other lead field is together 'adress'; did you mean 'address'?",
     ),
+    "the word of a system that is not there": (
+        {"definition": DEFINITION.replace("{type: country}", "{type: country, sources: [hubspot, hubspt]}")},
+        "definition.yaml:11:47: no system 'hubspt' in the config; did you mean 'hubspot'?",
+    ),
     "fields taken together by two rules": (
         {
             "definition": DEFINITION.replace("{type: country}", "{type: country, together: address}").replace(

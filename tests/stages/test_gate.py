@@ -87,6 +87,18 @@ def test_a_fact_without_a_shelf_life_is_never_stale() -> None:
     assert lack(TEXT, "scrap", came_from(1)) is None
 
 
+def test_a_fact_is_taken_only_from_the_systems_that_the_definition_names() -> None:
+    """And the refusal says from where it is."""
+    bought = came_from(system="bought")
+    assert lack(field("problem", sources=("hub", "bought")), "scrap", bought) is None
+    one = field("problem", sources=("hub",))
+    assert lack(one, "scrap", bought) is Lack.SOURCE
+    verdict = judged(one, values={"problem": "scrap"}, sources={"problem": bought})
+    assert verdict.words() == (
+        "problem: not accepted (from bought, which the definition does not accept for this), marketing can fill it"
+    )
+
+
 @pytest.mark.parametrize("method", list(Method))
 def test_a_fact_that_must_be_stated_is_not_guessed_bought_or_observed(method: Method) -> None:
     said = field("authority", stated=True)
