@@ -179,7 +179,7 @@ def as_they_stand(connection: Connection, rows: Sequence[Any]) -> list[Any]:
         found = connection.execute(select(intent.c.id, intent.c.entity).where(intent.c.id.in_(part)))
         owners.update((one, owner) for one, owner in found)
     moved = [row.id for row in rows if owners.get(row.id, row.entity) != row.entity]
-    again = {}
+    again: dict[str, Any] = {}
     for part in chunks(moved):
         again.update((row.id, row) for row in connection.execute(select(intent).where(intent.c.id.in_(part))))
     return [again.get(row.id, row) for row in rows]
