@@ -150,7 +150,7 @@ def find_problems(
     `seen` takes the descriptions of the systems that answered.
     """
     problems: list[str] = []
-    notes: list[str] = []
+    notes = [str(note) for system in mappings.systems.values() for note in system.notes]
     for name, source in sources.items():
         place = app_config.systems[name].place
         try:

@@ -80,7 +80,7 @@ def seen_in(engine: Engine) -> Seen:
 def compare_with_seen(mappings: Mappings, seen: Seen) -> tuple[list[str], list[str]]:
     """Return (problems, notes) of the mappings against what was last seen; the notes say how old that is."""
     problems: list[str] = []
-    notes: list[str] = []
+    notes = [str(note) for system in mappings.systems.values() for note in system.notes]
     for name, system in mappings.systems.items():
         known = seen.fields.get(name, {})
         if not known:

@@ -41,6 +41,8 @@ def run(config: Path) -> int:
             page=page.url if page else None,
             definition=app.mappings.definition.version,
         )
+        for note in (note for system in app.mappings.systems.values() for note in system.notes):
+            logger().warning(str(note), action="check")
 
     try:
         serve(work, app.config.state, app.config.executor, stop, started)

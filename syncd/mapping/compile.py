@@ -82,21 +82,21 @@ class KindCompiler:
         self._check_group(section, kind_map, path)
         return kind_map
 
-    def check_look_ups(self, compiled: Mapping[str, KindMap]) -> None:
-        """Nobody is made who may be there as a record of another kind: each kind of people is read, to be found in."""
+    def lacking_look_ups(self, compiled: Mapping[str, KindMap]) -> tuple[Problem, ...]:
+        """Return where people may be made who may be there as a record of another kind that is not read."""
         people = _PEOPLE.get(self.connector, {})
         names = self.definition.identifying[EntityKind.LEAD]
+        found = []
         for made in (one for kind, one in compiled.items() if kind in people and one.makes):
             if made.entity is not EntityKind.LEAD or not names:
                 continue
             for kind, field in people.items():
                 if not _finds_people(compiled.get(kind), names):
                     line = f"email: {{from: {field}}}" if "email" in names else f"{names[0]}: {{from: ...}}"
-                    self.say(
-                        self.document.place((made.section, "create")),
-                        f"{made.kind} may be made, and nobody would be looked up among the {kind}s that are there",
-                        f"add to this file: {kind}: {{is: lead, fields: {{{line}}}}}",
-                    )
+                    message = f"{made.kind} may be made, and nobody is looked up among the {kind}s that are there"
+                    hint = f"add to this file: {kind}: {{is: lead, fields: {{{line}}}}}"
+                    found.append(Problem(self.document.place((made.section, "create")), message, hint))
+        return tuple(found)
 
     def say(self, place: Place, message: str, hint: str = "") -> None:
         self.problems.append(Problem(place, message, hint))

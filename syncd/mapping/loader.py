@@ -98,7 +98,6 @@ def _mapping(
     for name, section in sections.items():
         one = compiler.compile(name, section, kinds)
         compiled[one.kind] = one
-    compiler.check_look_ups(compiled)
     problems += compiler.problems
     return (
         SystemMap(
@@ -108,6 +107,7 @@ def _mapping(
             source=document.data,
             tables=dict(compiler.tables),
             kinds=compiled,
+            notes=compiler.lacking_look_ups(compiled),
         ),
         problems,
     )

@@ -309,6 +309,7 @@ class SystemMap:
     kinds: Mapping[str, KindMap]
     source: Mapping[str, Any] = field(default_factory=dict, repr=False)  # the file's values as they were read
     tables: Mapping[str, Any] = field(default_factory=dict, repr=False)  # name -> rows of each value table it uses
+    notes: Sequence[Problem] = ()  # what is allowed and may go wrong
 
 
 @dataclass(frozen=True, kw_only=True)
