@@ -95,6 +95,8 @@ _TEXTS: dict[str, dict[str, tuple[str, int]]] = {
         "Last_Touches__c": ("textarea", 32_768),
         "Syncd_Brief__c": ("textarea", 32_768),
         "Syncd_Score__c": ("double", 0),
+        "Syncd_Cycle__c": ("double", 0),
+        "Syncd_Handed_Over_At__c": ("datetime", 0),
         "Syncd_Stage__c": ("string", 64),
         "Syncd_Reason_Text__c": ("textarea", 32_768),
         "At_Branch__c": ("boolean", 0),

@@ -306,13 +306,15 @@ HANDOFF_FACTS: Mapping[str, FieldType] = {
     "brief": FieldType.TEXT,  # why this lead, why now
 }
 
-# What sales says of a lead in the CRM; mappings read these, the ladder acts on them.
+# What sales says of a lead in the CRM; mappings read these, the ladder acts on them. Where a mapping writes
+# them, they are emptied of an answer to an earlier cycle.
 SALES_FACTS: Mapping[str, FieldType] = {
     "sales_decision": FieldType.CHOICE,  # accepted | rejected | recycled | disqualified
     "sales_reason": FieldType.TEXT,  # a reason code of the definition
     "sales_reason_text": FieldType.TEXT,
     "sales_stage": FieldType.CHOICE,  # a stage of the ladder that sales moved the lead to
 }
+SAID_BY_US = HANDOFF_FACTS.keys() | SALES_FACTS.keys()  # nobody else's to write, or ours to empty
 # What conditions may ask beyond the fields and facts above: keys of `values`, dotted ones written as they stand.
 CONDITION_FACTS: Mapping[str, FieldType] = {
     "handoff.passed": FieldType.BOOLEAN,  # the gate lets the lead through

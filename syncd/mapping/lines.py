@@ -14,6 +14,7 @@ from syncd.config.check import nearest
 from syncd.config.yaml import Path_
 from syncd.lead.definition import (
     HANDOFF_FACTS,
+    SAID_BY_US,
     SALES_DECISIONS,
     SALES_FACTS,
     EntityKind,
@@ -37,7 +38,7 @@ class _Target:
 
     field: SharedField
     reads: bool = True
-    writes: bool = True
+    said_by_sales: bool = False
 
 
 class Lines:
@@ -79,7 +80,7 @@ class Lines:
             if name == "sales_stage":
                 choices = tuple(stage.name for stage in self.context.definition.stages)
             field = SharedField(name=name, type=SALES_FACTS[name], label=name, choices=choices)
-            return _Target(field=field, writes=False)
+            return _Target(field=field, said_by_sales=True)
         if section.to and section.from_ is None and (section.value is not None or section.constant is not None):
             return self._own_target(name, section)
         self._spot.say(
@@ -127,10 +128,10 @@ class Lines:
             truncate=section.truncate,
             needs=(*self._raw_region(section), *needs),
             holds=transforms.held_type(wanted),
-            choices=_raw_choices(wanted),
+            choices=() if target.said_by_sales else _raw_choices(wanted),
             longest=transforms.longest(wanted),
             plain=section.from_ is not None and section.values is None and field.type is not FieldType.CHOICE,
-            free=field.type is FieldType.TEXT and name not in HANDOFF_FACTS and _is_free(section),
+            free=field.type is FieldType.TEXT and name not in SAID_BY_US and _is_free(section),
             identifies=field.identifies or name == "key",
             yes_holds=field.merge is Merge.ANY,
             when=self.formulas.condition(section.when, (*self._spot.path, name, "when")) if section.to else None,
@@ -218,10 +219,9 @@ class Lines:
             key = "from" if section.from_ is not None else made[0]
             self._spot.say((name, key), f"{name!r} is syncd's own word and cannot be read", "use 'to' only", key=True)
             return False
-        if writes and not target.writes:
-            self._spot.say(
-                (name, "to"), f"{name!r} is what sales says and cannot be written", "use 'from' only", key=True
-            )
+        if writes and target.said_by_sales and section.from_ != [section.to]:
+            message = f"{name!r} is what sales says; it is only emptied, where it was read"
+            self._spot.say((name, "to"), message, "name the field of 'from', or use 'from' only", key=True)
             return False
         if made and (section.from_ is not None or len(made) > 1):
             other = "from" if section.from_ is not None else made[1]

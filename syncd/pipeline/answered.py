@@ -181,7 +181,8 @@ def _remember_written(connection: Connection, written: Sequence[tuple[Any, Writt
             for row, result in created
         ],
     )
-    _hand_over(connection, [row.entity for row, _ in created if row.request["of"] == EntityKind.LEAD.value], now)
+    handed = {row.entity: row.at for row, _ in created if row.request["of"] == EntityKind.LEAD.value}
+    _hand_over(connection, handed, now)
     branches = [row.entity for row, _ in created if row.request["of"] == EntityKind.BRANCH.value]
     accounts = {one.values.get("account") for one in handoff.load_related(connection, branches).values()}
     wake_leads(connection, {str(one) for one in accounts if one}, now)
@@ -191,10 +192,13 @@ def _remember_written(connection: Connection, written: Sequence[tuple[Any, Writt
         inbox.close_problems(connection, entities=sorted(theirs), kinds=("rejected", "put off"), system=system)
 
 
-def _hand_over(connection: Connection, leads: Sequence[str], now: int) -> None:
-    """A lead is handed over when the CRM gave an id, not before; marketing is told next."""
+def _hand_over(connection: Connection, leads: Mapping[str, int], now: int) -> None:
+    """A lead is handed over when the CRM gave an id, not before; marketing is told next.
+
+    `leads`: id -> when the create was decided, in ms, which is the time that it told the rep.
+    """
     states = handoff.load_states(connection, leads)
-    handed = {lead: replace(LeadState.load(state), handed_at=now).dump() for lead, state in states.items()}
+    handed = {lead: replace(LeadState.load(state), handed_at=leads[lead]).dump() for lead, state in states.items()}
     handoff.save_states(connection, handed, now)
     intake.mark_due(connection, dict.fromkeys(leads, RANK[EntityKind.LEAD]), now, "handed over")
 

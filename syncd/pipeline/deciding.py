@@ -33,11 +33,11 @@ from syncd.pipeline.making import ASKED, ask_whether_to_make, may_be_made, why_n
 from syncd.pipeline.placing import fill_from_account, place_branch, place_lead, seen_from
 from syncd.pipeline.unanswered import keep, own_up
 from syncd.stages.deliver import plan_create, plan_update
-from syncd.stages.feedback import handoff_facts
+from syncd.stages.feedback import handoff_facts, moment
 from syncd.stages.gate import check_handoff
 from syncd.stages.map import map_record
 from syncd.stages.merge import Said, changes_between, merge_values, sales_facts
-from syncd.stages.qualify import at_gate, climb, score_lead, walk_ladder
+from syncd.stages.qualify import at_gate, climb, left_over, score_lead, walk_ladder
 from syncd.stages.wait import next_look
 from syncd.store import handoff
 from syncd.store.doubts import Doubt, load_doubts
@@ -229,7 +229,9 @@ def _decide_lead(
     waiting = passed and state.handed_at is None and unmade is None
     # An owner whom nobody knows is written nowhere, and no record is made that would fall to somebody else.
     unknown = {name: BadValue(bad[name]) for name in batch.mappings.owner_names if name in bad}
-    held = {**values, **unknown, **facts}
+    held = {**values, **unknown, **facts, **dict.fromkeys(left_over(state, sales, decided_at))}
+    if waiting:
+        held["handed_over_at"] = moment(now)  # what a create tells, which hands it over
     doubles = find_doubles(batch, view)
     waits = ask_before_creating(batch, view, doubles) if passed and not batch.is_there(view) else None
     if waits is not None:

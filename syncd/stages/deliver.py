@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from syncd.lead.decision import Ask, Origin, Provenance, SourceRecord, Write, agreed_raw
-from syncd.lead.definition import HANDOFF_FACTS, EntityKind
+from syncd.lead.definition import SAID_BY_US, EntityKind
 from syncd.lead.together import Together
 from syncd.mapping.model import ABSENT, BadValue, Conflict, FieldMap, KindMap
 
@@ -78,7 +78,7 @@ def plan_update(
                 continue
             fields[field] = raw
             agrees[field] = ours
-            if theirs not in (None, "") and name not in HANDOFF_FACTS:
+            if theirs not in (None, "") and name not in SAID_BY_US:
                 was[field] = held.get(field)
     for line in kind_map.linked:
         link = _link(line, values.get(line.name), agreed.get(str(line.writes)), translate)
@@ -183,7 +183,7 @@ def _raw(line: FieldMap, ours: Any, translate: Translate, asks: list[Ask], kind_
         return (ABSENT, None) if target is None else (target, target)
     if ours is None:
         # Only our own facts may empty a field; what we merely do not know clears nobody's.
-        return (line.write(None), None) if line.write is not None and line.name in HANDOFF_FACTS else (ABSENT, None)
+        return (line.write(None), None) if line.write is not None and line.name in SAID_BY_US else (ABSENT, None)
     if line.write is None:
         return ABSENT, None
     raw = ours if type(ours) is BadValue else line.write(ours)
@@ -248,7 +248,7 @@ def _ours_wins(
     asks: list[Ask],
 ) -> bool:
     """The three-way rule. `base`: what both sides last held, None when they never agreed."""
-    if name in HANDOFF_FACTS:
+    if name in SAID_BY_US:
         return True  # nobody else's to say
     if line.yes_holds and ours is True:
         return True  # a checkbox that nobody touched says no as well

@@ -33,11 +33,11 @@ def handoff_facts(
         "key": key,
         "stage": state.stage,
         "cycle": state.cycle,
-        "stage_since": _moment(state.since),
+        "stage_since": moment(state.since),
         "handoff_status": _status(state, verdict),
         "refusal": verdict.words() if verdict is not None and not verdict.passed else None,
         "waived": state.waived,
-        "handed_over_at": _moment(state.handed_at),
+        "handed_over_at": moment(state.handed_at),
         "rejection_reason": None if state.decision in (None, "accepted") else state.reason,
         "rejection_text": None if state.decision in (None, "accepted") else _reason_words(code, state),
         "progress": _progress(state),
@@ -55,6 +55,12 @@ def handoff_facts(
     }
     facts["brief"] = write_brief(values, facts, touches) or None
     return facts
+
+
+@lru_cache(maxsize=1024)
+def moment(ms: int | None) -> str | None:
+    """Return a time in ms as a datetime of ours."""
+    return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if ms is not None else None
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -82,8 +88,3 @@ def _progress(state: LeadState) -> str | None:
     if state.decision == "accepted" and state.reason_text == BY_CONVERSION:
         said += f" {BY_CONVERSION}"
     return f"{state.stage} (cycle {state.cycle}), {said}"
-
-
-@lru_cache(maxsize=1024)
-def _moment(ms: int | None) -> str | None:
-    return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if ms is not None else None

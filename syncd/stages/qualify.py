@@ -84,6 +84,15 @@ def climb(definition: Definition, state: LeadState, scope: Mapping[str, Any], no
     return state, moves
 
 
+def left_over(state: LeadState, sales: Mapping[str, Any], decided_at: int) -> Sequence[str]:
+    """Return what sales said of an earlier cycle and still stands there, of a lead that was handed over again."""
+    if state.cycle < 2 or state.handed_at is None or state.decision is not None:
+        return ()
+    if (entry := _entry(sales, decided_at)) is None or entry != state.seen_decision:
+        return ()
+    return [one for one in ("sales_decision", "sales_reason", "sales_reason_text") if sales.get(one)]
+
+
 def at_gate(definition: Definition, state: LeadState) -> bool:
     """Return whether the gate has a say: at the stage that handoff starts from, not yet handed over."""
     return state.stage == definition.handoff_from and state.handed_at is None
@@ -108,6 +117,12 @@ def _move(
     return replace(state, stage=stage, cycle=cycle, since=now)
 
 
+def _entry(sales: Mapping[str, Any], decided_at: int) -> str | None:
+    """Name one entry of sales: the same words entered anew are another."""
+    decision = sales.get("sales_decision")
+    return f"{decision}|{sales.get('sales_reason')}|{decided_at}" if decision else None
+
+
 def _hear_sales(
     definition: Definition,
     state: LeadState,
@@ -117,7 +132,7 @@ def _hear_sales(
     now: int,
 ) -> LeadState:
     decision, reason = sales.get("sales_decision"), sales.get("sales_reason")
-    entry = f"{decision}|{reason}|{decided_at}" if decision else None
+    entry = _entry(sales, decided_at)
     if entry is not None and entry != state.seen_decision:
         state = replace(
             state,

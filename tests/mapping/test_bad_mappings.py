@@ -114,7 +114,8 @@ BAD: dict[str, tuple[dict[str, str], str]] = {
     ),
     "a fact of sales that is written": (
         hubspot("    sales_decision: {to: x}"),
-        "hubspot.yaml:5:22: 'sales_decision' is what sales says and cannot be written; use 'from' only",
+        "hubspot.yaml:5:22: 'sales_decision' is what sales says; it is only emptied, where it was read; name the "
+        "field of 'from', or use 'from' only",
     ),
     "a conflict rule for what is only read": (
         hubspot("    email: {from: email, conflict: ours}"),
