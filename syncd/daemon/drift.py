@@ -20,7 +20,7 @@ from syncd.edits.force import Running
 from syncd.log import logger
 from syncd.mapping.gaps import NO_GAP, Gap, narrow
 from syncd.mapping.model import KindMap, Mappings
-from syncd.mapping.reality import Finding, Lack, as_json, compare_kind
+from syncd.mapping.reality import Finding, Lack, as_json, compare_kind, unread_options
 from syncd.pipeline.succession import RANK
 from syncd.store import inbox, intake, systems
 from syncd.store.rows import chunks
@@ -216,6 +216,9 @@ class Drift:
         gap = _gap_of(kind_map, findings, seen)
         told = [_tell(kind_map, one, fields, gap, missing.get(kind)) for one in findings if _is_told(one, seen)]
         told += [(f"drift|{system}|{kind}|type|{name}", words) for name, words in retyped.items()]
+        news = _new_options(kind_map, fields, was)
+        fields = {name: {**one, "new": news[name][0]} if name in news else one for name, one in fields.items()}
+        told += [(f"drift|{system}|{kind}|option|{name}", words) for name, (_, words) in news.items()]
         for key, words in told:
             inbox.open_problem(connection, key=key, kind="drift", system=system, message=words, now=now)
         systems.close_problems_but(connection, f"drift|{system}|{kind}|", {key[:255] for key, _ in told})
@@ -273,6 +276,25 @@ def _retyped(kind_map: KindMap, fields: Fields, was: Fields, told: Collection[st
                     f"read on, and a value that cannot be read counts as missing. Change it back, or edit the line: an "
                     f"edit takes the type as it is then"
                 )
+    return found
+
+
+def _new_options(kind_map: KindMap, fields: Fields, was: Fields) -> dict[str, tuple[list[str], str]]:
+    """Return field -> (options that came since it was first described and that its line cannot read, words)."""
+    found = {}
+    for line in kind_map.fields.values():
+        for name in line.reads:
+            known, now = was.get(name, {}), fields.get(name, {}).get("choices") or ()
+            before = set(known.get("choices") or now) - set(known.get("new", ()))
+            new = unread_options(line, name, [one for one in now if one not in before])
+            if new:
+                more = f" and {len(new) - 5} more" if len(new) > 5 else ""
+                words = (
+                    f"{line.place}: {kind_map.system} {kind_map.kind}.{name} has new options that {line.name} cannot "
+                    f"read: {', '.join(map(repr, new[:5]))}{more}. Give them rows in a value table; until then such a "
+                    f"value counts as invalid, and all others are read"
+                )
+                found[name] = (new, words)
     return found
 
 

@@ -168,6 +168,13 @@ def compare_kind(kind: KindMap, infos: Mapping[str, Sequence[LiveField]], why: s
     return [*_missing(kind, live), *_unfit(kind, live), *_unreadable(kind, live), *_uncreatable(kind, live)]
 
 
+def unread_options(line: FieldMap, name: str, options: Sequence[str]) -> list[str]:
+    """Return the options of a field that its line cannot read."""
+    if line.read is None or line.reads != (name,):
+        return []
+    return [option for option in options[:MOST_OPTIONS] if _read_alone(line, name, option) is not None]
+
+
 def advise(system: SystemMap, infos: Mapping[str, Sequence[LiveField]]) -> list[Problem]:
     """Return what may become a trouble for single records: options that cannot be read, fields that must be unique."""
     found: list[Problem] = []
@@ -293,9 +300,7 @@ def _read_alone(line: FieldMap, name: str, raw: Any) -> str | None:
 
 
 def _odd_options(kind: KindMap, line: FieldMap, info: LiveField) -> Iterable[Problem]:
-    if line.read is None or not info.choices or len(line.reads) > 1:
-        return
-    odd = [option for option in info.choices[:MOST_OPTIONS] if _read_alone(line, info.name, option) is not None]
+    odd = unread_options(line, info.name, info.choices)
     if odd:
         shown = ", ".join(map(repr, odd[:5])) + (f" and {len(odd) - 5} more" if len(odd) > 5 else "")
         words = f"{kind.system} {kind.kind}.{info.name} has options that {line.name} cannot read: {shown}"

@@ -243,6 +243,28 @@ def test_an_option_that_is_gone_is_left_out_of_the_write(made: World, impatient:
     assert any("salesforce Lead.Industry does not allow the choice 'Manufacturing'" in one for one in made.problems())
 
 
+def test_a_new_option_that_its_line_cannot_read_is_told_until_it_can_or_is_gone(made: World, impatient: None) -> None:
+    """Once, also by the looks after it; all other options are read on."""
+    ann(made)
+    table = made.hubspot.portal.table("contacts")
+    known = table.definitions["authority"]
+    with made.hubspot.portal.lock:
+        table.define(
+            replace(known, options=(*known.options, replace(known.options[0], value="vetoes", label="Vetoes")))
+        )
+    for _ in range(2):
+        made.work.watch()
+        made.cycle()
+    (problem,) = made.problems()
+    assert "mappings/hubspot.yaml:" in problem
+    assert "hubspot contacts.authority has new options that authority cannot read: 'vetoes'. Give them rows" in problem
+    with made.hubspot.portal.lock:
+        table.define(known)
+    made.work.watch()
+    made.cycle()
+    assert made.problems() == []
+
+
 def test_a_lead_is_made_without_an_option_that_its_record_type_leaves_out(made: World, impatient: None) -> None:
     """No lead is lost for it: told once, with the record type, and written once the type has the option again."""
     options = ["Manufacturing", "Banking"]
