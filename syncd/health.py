@@ -5,10 +5,16 @@ from __future__ import annotations
 import re
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
+
+from syncd.log import own_place
+
+PATIENCE = 3  # polls that may be missed
+SHORTEST_PATIENCE = 120.0  # seconds, however often a system is polled
 
 
 def named(system: str, message: str) -> str:
@@ -36,16 +42,19 @@ class Health:
 
     systems: dict[str, SystemHealth] = field(default_factory=dict)
     store_trouble: str | None = None
+    handoff_trouble: str | None = None
     started: float = field(default_factory=time.time)
 
-    def expect(self, names: Iterable[str]) -> None:
-        """Say which systems there are; each is not ready until it was polled."""
+    def expect(self, polls: Mapping[str, timedelta]) -> None:
+        """Say which systems there are and how often each is polled; none is ready until it was."""
         with self._lock:
-            for name in names:
+            for name, every in polls.items():
                 self.systems.setdefault(name, SystemHealth(name=name))
+                self._polls[name] = every.total_seconds()
 
     def __post_init__(self) -> None:
         self._lock = threading.Lock()
+        self._polls: dict[str, float] = {}
         self.registry = CollectorRegistry()
         make = self.registry
         self.fates = Counter("syncd_fates", "Entities by how their turn in handoff ended", ["fate"], registry=make)
@@ -87,14 +96,35 @@ class Health:
         self.up.labels(name).set(0)
         return new
 
-    def ready(self) -> list[str]:
-        """Return why this process is not ready to work; empty when it is."""
-        reasons = [self.store_trouble] if self.store_trouble else []
+    def handoff_failed(self, error: Exception) -> None:
+        self.handoff_trouble = (
+            f"the last handoff failed: {type(error).__name__} at {own_place(error)}; the log says more, and it is "
+            f"tried again by itself"
+        )
+
+    def ready(self, polled: Mapping[str, int] | None = None) -> list[str]:
+        """Return why this process is not ready to work; empty when it is.
+
+        `polled`: system -> when any worker last read a kind of it to its end, in ms.
+        """
+        reasons = [one for one in (self.store_trouble, self.handoff_trouble) if one]
         with self._lock:
             systems = list(self.systems.values())
         reasons += [named(one.name, one.trouble) for one in systems if one.trouble]
-        reasons += [f"{one.name}: not polled yet" for one in systems if one.last_poll is None and not one.trouble]
+        for one in systems:
+            if not one.trouble and (reason := self._stale(one, (polled or {}).get(one.name, 0) / 1000)) is not None:
+                reasons.append(f"{one.name}: {reason}")
         return reasons
+
+    def _stale(self, one: SystemHealth, elsewhere: float) -> str | None:
+        """Return why a system that is in no trouble is not ready. `elsewhere`: another worker's poll, epoch seconds."""
+        polled = max(one.last_poll or 0.0, elsewhere if elsewhere >= self.started else 0.0)
+        if not polled:
+            return "not polled yet"
+        age = time.time() - polled
+        if age <= max(PATIENCE * self._polls.get(one.name, 0.0), SHORTEST_PATIENCE):
+            return None
+        return f"not read to its end for {round(age / 60)} min, though it is in no trouble that was told"
 
     def snapshot(self) -> Mapping[str, SystemHealth]:
         with self._lock:

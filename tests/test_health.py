@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -121,3 +122,37 @@ def test_metrics_have_no_room_for_what_a_system_said() -> None:
     health = Health()
     health.troubled("crm", "Unavailable", "canary@example.com")
     assert b"canary" not in health.metrics()
+
+
+def test_a_system_that_is_not_read_any_more_is_not_ready_though_nothing_failed() -> None:
+    """Three polls may be missed, and two minutes in any case; a poll of another worker's since the start counts."""
+    with time_machine.travel(moment(), tick=False) as clock:
+        health = Health()
+        health.expect({"crm": timedelta(seconds=5), "erp": timedelta(minutes=15)})
+        well(health)
+        well(health, "erp")
+        clock.shift(119)
+        assert health.ready() == []
+        clock.shift(61)
+        assert health.ready() == ["crm: not read to its end for 3 min, though it is in no trouble that was told"]
+        assert health.ready({"crm": NOW + 90_000}) == []
+        clock.shift(HOUR / 1000)
+        assert len(health.ready()) == 2
+        health.troubled("crm", *AWAY)
+        assert [one for one in health.ready() if one.startswith("crm")] == ["crm: it does not answer"]
+
+
+def test_what_another_worker_read_before_this_one_began_makes_it_not_ready() -> None:
+    with time_machine.travel(moment(), tick=False):
+        health = Health()
+        health.expect({"crm": timedelta(seconds=5)})
+        assert health.ready({"crm": NOW - 1000}) == ["crm: not polled yet"]
+        assert health.ready({"crm": NOW}) == []
+
+
+def test_a_handoff_that_failed_is_told_without_what_it_was_about() -> None:
+    health = Health()
+    health.handoff_failed(ValueError("ann@plant.example"))
+    (told,) = health.ready()
+    assert told.startswith("the last handoff failed: ValueError at unknown")
+    assert "ann" not in told

@@ -272,6 +272,17 @@ def sweep(system: str, by_hand: bool = False) -> dict[str, int]:
 def hand_over() -> dict[str, Any]:
     """Decide and deliver batch after batch until nothing is due, or until the process is to stop."""
     work = _current()
+    try:
+        result = _hand_over(work)
+    except Exception as error:
+        work.health.handoff_failed(error)
+        raise
+    work.health.handoff_trouble = None
+    _handed.append((str(DBOS.workflow_id), result))
+    return result
+
+
+def _hand_over(work: Work) -> dict[str, Any]:
     work.start_handoff()
     fates: list[dict[str, int]] = []
     outcomes: list[dict[str, int]] = []
@@ -292,9 +303,7 @@ def hand_over() -> dict[str, Any]:
     summed = total(fates)
     if started is not None:
         summed = DBOS.run_step({"name": "note"}, _note, summed, batches, started)
-    result = {"batches": len(batches), "fates": summed, "outcomes": total(outcomes)}
-    _handed.append((str(DBOS.workflow_id), result))
-    return result
+    return {"batches": len(batches), "fates": summed, "outcomes": total(outcomes)}
 
 
 @DBOS.workflow(name="tidy")

@@ -164,7 +164,10 @@ class Work:
         with self.engine.begin() as connection:
             handoff.mend_waits(connection, now_ms())
             handoff.wake(connection, now_ms(), LATER + RANK[EntityKind.LEAD])
-            return handoff.count_due(connection, now_ms())
+            due = handoff.count_due(connection, now_ms())
+        if not due:  # whoever did it, what failed is done
+            self.health.handoff_trouble = None
+        return due
 
     def start_handoff(self) -> None:
         """Begin a run: its brakes are fresh."""

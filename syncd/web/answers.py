@@ -99,7 +99,8 @@ class _Answers:
         return _json({"healthy": True, "reasons": []})
 
     def readyz(self, _: Request) -> Response:
-        reasons = self._health.ready()
+        with store.reads_only(self._engine) as connection:
+            reasons = self._health.ready(store.polled_at(connection))
         return _json(
             {"ready": not reasons, "reasons": reasons}, HTTPStatus.SERVICE_UNAVAILABLE if reasons else HTTPStatus.OK
         )

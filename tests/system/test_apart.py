@@ -112,3 +112,20 @@ def test_trouble_with_the_database_is_no_record_s() -> None:
     with pytest.raises(OperationalError):
         each_apart([1, 2, 3], act)
     assert asked == [3]
+
+
+def test_a_handoff_that_fails_as_a_whole_makes_it_not_ready_until_one_does_not(
+    made: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: Any) -> Any:
+        raise RuntimeError(CANARY)
+
+    made.contact()
+    monkeypatch.setattr("syncd.daemon.work.store_decisions", fails)
+    with pytest.raises(RuntimeError):
+        made.cycle()
+    (told,) = made.work.health.ready()
+    assert told.startswith("the last handoff failed: RuntimeError at syncd/daemon/work.py:")
+    monkeypatch.undo()
+    made.cycle()
+    assert (made.work.health.ready(), len(made.leads())) == ([], 1)
