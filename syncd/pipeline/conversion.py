@@ -11,6 +11,7 @@ from typing import Any
 from syncd.lead.decision import BY_CONVERSION, EntityView, LeadState, Move, SourceRecord
 from syncd.lead.definition import Definition
 from syncd.pipeline.batch import Batch
+from syncd.stages.qualify import entry_of
 
 # A conversion so long before the handover, by another clock than ours, may have come after it; ms.
 _CLOCKS_DIFFER = 60_000
@@ -31,7 +32,8 @@ def hear_conversion(
     fresh = [one for one in converted if one.id not in (state.seen_conversion or "").split()]
     state = replace(state, seen_conversion=seen)
     answers = [one for one in fresh if _answers(batch, one, state)]
-    spoke = "sales_decision" in sales and decided_at > (state.handed_at or 0) - _CLOCKS_DIFFER
+    entry = entry_of(sales, decided_at)
+    spoke = entry is not None and entry != state.seen_decision
     if not answers or spoke or state.decision is not None:
         return state, sales, decided_at
     said = {**sales, "sales_decision": "accepted", "sales_reason": None, "sales_reason_text": BY_CONVERSION}

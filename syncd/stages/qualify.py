@@ -88,9 +88,15 @@ def left_over(state: LeadState, sales: Mapping[str, Any], decided_at: int) -> Se
     """Return what sales said of an earlier cycle and still stands there, of a lead that was handed over again."""
     if state.cycle < 2 or state.handed_at is None or state.decision is not None:
         return ()
-    if (entry := _entry(sales, decided_at)) is None or entry != state.seen_decision:
+    if (entry := entry_of(sales, decided_at)) is None or entry != state.seen_decision:
         return ()
     return [one for one in ("sales_decision", "sales_reason", "sales_reason_text") if sales.get(one)]
+
+
+def entry_of(sales: Mapping[str, Any], decided_at: int) -> str | None:
+    """Name one entry of sales: the same words entered anew are another."""
+    decision = sales.get("sales_decision")
+    return f"{decision}|{sales.get('sales_reason')}|{decided_at}" if decision else None
 
 
 def at_gate(definition: Definition, state: LeadState) -> bool:
@@ -117,12 +123,6 @@ def _move(
     return replace(state, stage=stage, cycle=cycle, since=now)
 
 
-def _entry(sales: Mapping[str, Any], decided_at: int) -> str | None:
-    """Name one entry of sales: the same words entered anew are another."""
-    decision = sales.get("sales_decision")
-    return f"{decision}|{sales.get('sales_reason')}|{decided_at}" if decision else None
-
-
 def _hear_sales(
     definition: Definition,
     state: LeadState,
@@ -132,7 +132,7 @@ def _hear_sales(
     now: int,
 ) -> LeadState:
     decision, reason = sales.get("sales_decision"), sales.get("sales_reason")
-    entry = _entry(sales, decided_at)
+    entry = entry_of(sales, decided_at)
     if entry is not None and entry != state.seen_decision:
         state = replace(
             state,

@@ -11,7 +11,7 @@ import pytest
 import seam as words
 from seam import Seam
 from support.builders import polled
-from support.clock import DAY, MINUTE
+from support.clock import DAY, MINUTE, SECOND
 
 from syncd.mapping.loader import load
 from syncd.store.tables import entity, stage_event
@@ -156,10 +156,9 @@ def test_a_conversion_after_a_rejection_of_the_round_before_is_an_acceptance_tha
     handed_over(seam)
     seam.crm_lead("00Q0", {**SILENT, "Decision": "rejected", "Reason": "rej.incomplete"})
     seam.until_quiet()
-    seam.later(DAY)
+    seam.later(SECOND)
     seam.contact("51", {"company": "Plant Three", "budget": 9})
     seam.until_quiet()
-    seam.later(DAY)
     assert told(seam) == "mql (cycle 2), waiting for sales"
     convert(seam, Decision="rejected", Reason="rej.incomplete")
     seam.until_quiet()
