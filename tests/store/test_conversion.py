@@ -154,6 +154,9 @@ def test_an_old_conversion_that_is_read_late_answers_nothing(seam: Seam) -> None
 def test_a_conversion_after_a_rejection_of_the_round_before_is_an_acceptance_that_stays(seam: Seam) -> None:
     """The old word still stands on the Lead; it was heard in its own round."""
     handed_over(seam)
+    seam.crm_lead("00Q0", SILENT)
+    seam.until_quiet()
+    seam.later(DAY)
     seam.crm_lead("00Q0", {**SILENT, "Decision": "rejected", "Reason": "rej.incomplete"})
     seam.until_quiet()
     seam.later(SECOND)
