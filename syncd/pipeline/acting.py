@@ -80,7 +80,7 @@ def store_decisions(
     _tell(connection, list(mappings.systems), decisions, held, now)
     tell_questions(connection, kept, now)
     tell_doubles(connection, kept, now)
-    waiting = {one.entity for one in kept if one.fate is Fate.DEFERRED and not one.writes}
+    waiting = {one.entity for one in kept if one.fate is Fate.DEFERRED}  # also one of which an opt-out is written
     next_turn = {one.entity for one in kept if one.looks_first}
     later = (waiting | turned_away.keys()) - next_turn
     done = {one: since for one, since in looked_at.items() if one not in later and one not in next_turn}
