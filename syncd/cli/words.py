@@ -163,6 +163,8 @@ def status_words(told: Mapping[str, Any]) -> str:
         lines.append(f"  {told[name]:7,}  {label}")
     lines += [f"  {count:7,}  complete; not made: {why}" for why, count in told["unmade"].items()]
     lines += ["", "by stage", *(f"  {count:7,}  {stage or '(none yet)'}" for stage, count in told["stages"].items())]
+    if told["overdue"]:
+        lines += ["", "overdue", *(f"  {count:7,}  {stage}" for stage, count in told["overdue"].items())]
     if told["refusals"]:
         lines += ["", "refused for"]
         for one in told["refusals"]:

@@ -20,7 +20,7 @@ from syncd.mapping.model import FieldMap, Mappings
 from syncd.store.versions import MARK
 
 # They hold the moment of the decision itself, so that two plans of the same world would differ in nothing else.
-MOMENTS = frozenset({"stage_since", "handed_over_at"})
+MOMENTS = frozenset({"stage_since", "due_by", "handed_over_at"})
 
 
 # Which sections of the definition decide on what of a lead, the nearest first.

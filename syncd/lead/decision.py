@@ -177,6 +177,7 @@ class LeadState:
     reason_text: str | None = None
     decided_at: int | None = None
     retry_from: int | None = None
+    due_by: int | None = None  # when the next step should be reached
     seen_decision: str | None = None  # the last sales entry acted on, so that it acts once
     seen_conversion: str | None = None  # ids of the CRM's records known to be converted, so that each is heard once
     outcome: str | None = None  # the latest verdict of this cycle: refused or passed

@@ -283,6 +283,8 @@ HANDOFF_FACTS: Mapping[str, FieldType] = {
     "stage": FieldType.TEXT,
     "cycle": FieldType.INTEGER,
     "stage_since": FieldType.DATETIME,
+    "due_by": FieldType.DATETIME,  # when the next step should be reached, by its `within`
+    "overdue": FieldType.BOOLEAN,
     "score": FieldType.INTEGER,
     "score_why": FieldType.TEXT,
     "in_market": FieldType.BOOLEAN,

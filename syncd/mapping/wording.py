@@ -53,7 +53,7 @@ KEYS: Mapping[str, Mapping[str, str]] = {
         "name": "its name",
         "owner": "whose step it is; for the reader",
         "when": "under which condition a lead moves up into it",
-        "within": "how soon it should be reached; for the reader",
+        "within": "how soon it should be reached",
         "terminal": "the end of the road",
     },
     "MappingFile": {"system": "its name in the config; every other key is a kind of record"},

@@ -38,7 +38,7 @@ from syncd.stages.gate import check_handoff
 from syncd.stages.map import map_record
 from syncd.stages.merge import Said, changes_between, merge_values, sales_facts
 from syncd.stages.qualify import at_gate, climb, left_over, score_lead, walk_ladder
-from syncd.stages.wait import next_look
+from syncd.stages.wait import due_by, next_look
 from syncd.store import handoff
 from syncd.store.doubts import Doubt, load_doubts
 from syncd.store.waivers import in_force
@@ -215,9 +215,11 @@ def _decide_lead(
     if verdict is not None and verdict.passed and batch.is_there(view):
         state, more = climb(definition, replace(state, handed_at=now), scope, now)
         moves += more
+    state = replace(state, due_by=due_by(definition, state))
     facts = handoff_facts(
         definition, view.id, values, scored, state, verdict, branch, view.touches, _crm_id(batch, view)
     )
+    facts["overdue"] = state.due_by is not None and state.due_by <= now
     passed = bool(facts["handoff.passed"]) and not alone
     buried = passed and _buried(batch, view)
     unmade = None

@@ -34,6 +34,7 @@ def handoff_facts(
         "stage": state.stage,
         "cycle": state.cycle,
         "stage_since": moment(state.since),
+        "due_by": moment(state.due_by),
         "handoff_status": _status(state, verdict),
         "refusal": verdict.words() if verdict is not None and not verdict.passed else None,
         "waived": state.waived,

@@ -30,6 +30,8 @@ def next_look(
     times = [verdict.until] if verdict is not None and verdict.until is not None else []
     if state.stage == RECYCLED and state.retry_from is not None and state.retry_from > now:
         times.append(state.retry_from)
+    if state.due_by is not None and state.due_by > now:
+        times.append(state.due_by)
     slow = [now] if definition.names_now else []
     if (step := _next_step(definition, touches, now)) is not None:
         slow.append(step)
@@ -39,7 +41,31 @@ def next_look(
     return min(times, default=None)
 
 
+def due_by(definition: Definition, state: LeadState) -> int | None:
+    """Return when the next step should be reached, in ms; at the gate the time runs from the handover on."""
+    place = definition.stage_order(state.stage or "")
+    if not 0 <= place < len(definition.stages) - 1:
+        return None
+    since = state.handed_at if state.stage == definition.handoff_from else state.since
+    step = definition.stages[place + 1]
+    if since is None or step.within is None:
+        return None
+    span = int(step.within.total_seconds() * 1000)
+    return _on_weekdays(since, span) if step.business_hours else since + span
+
+
 # ---------------------------------------------------------------------------------------------------------------------
+
+
+def _on_weekdays(at: int, left: int) -> int:
+    """Return when so much time (ms) of Mondays to Fridays, in UTC, has passed."""
+    while True:
+        midnight = (at // DAY_MS + 1) * DAY_MS
+        works = (at // DAY_MS + 3) % 7 < 5  # 1970-01-01 was a Thursday
+        if works and left <= midnight - at:
+            return at + left
+        left -= midnight - at if works else 0
+        at = midnight
 
 
 def _next_step(definition: Definition, touches: Sequence[Touch], now: int) -> int | None:

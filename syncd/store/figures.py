@@ -53,6 +53,14 @@ def count_unmade(connection: Connection) -> dict[str, int]:
     return {str(words): int(count) for words, count in connection.execute(query)}
 
 
+def count_overdue(connection: Connection, now: int) -> dict[str, int]:
+    """Return stage -> how many leads should have left it by now."""
+    stage, due_by = entity.c.state["stage"].as_string(), entity.c.state["due_by"].as_float()
+    late = select(stage.label("stage")).where(entity.c.kind == EntityKind.LEAD.value, due_by <= now).subquery()
+    query = select(late.c.stage, func.count()).group_by(late.c.stage).order_by(late.c.stage)
+    return {name: int(count) for name, count in connection.execute(query)}
+
+
 def count_entities(connection: Connection) -> dict[str, int]:
     """Return kind of entity -> number."""
     query = select(entity.c.kind, func.count()).group_by(entity.c.kind)

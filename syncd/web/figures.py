@@ -125,6 +125,7 @@ class Figures:
     runs: tuple[RunFigures, ...]
     kept: Mapping[str, str] = field(default_factory=dict)  # system -> where it keeps branches, in words
     branches_written: Mapping[str, int] = field(default_factory=dict)  # system -> branches that syncd made there
+    overdue: Mapping[str, int] = field(default_factory=dict)  # stage -> leads that should have left it by now
     unmade: Mapping[str, int] = field(default_factory=dict)  # why complete leads are not made in the CRM -> how many
     brakes: tuple[BrakeFigures, ...] = ()  # those that are closed
     approvals: tuple[ApprovalFigures, ...] = ()  # the latest
@@ -162,6 +163,7 @@ def read_figures(engine: Engine, health: Health | None, now: int | None = None) 
             handed_over=sum(row.leads for row in leads if row.handed),
             refused=refused,
             unmade=figures.count_unmade(connection),
+            overdue=figures.count_overdue(connection, at),
             in_review=figures.count_in_review(connection),
             waiting=figures.count_waiting(connection),
             branches=kinds.get("branch", 0),

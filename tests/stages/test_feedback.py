@@ -27,8 +27,8 @@ def facts(state: LeadState, verdict: Verdict | None = None, **other: Any) -> dic
 
 
 def test_every_fact_that_a_mapping_or_condition_may_name_is_there() -> None:
-    """`now` is the conditions' own, `vanished` a branch's."""
-    assert set(facts(WAITING)) == {*HANDOFF_FACTS, *CONDITION_FACTS} - {"now", "vanished"}
+    """`now` is the conditions' own, `vanished` a branch's; whether a lead is `overdue` its decision knows."""
+    assert set(facts(WAITING)) == {*HANDOFF_FACTS, *CONDITION_FACTS} - {"now", "vanished", "overdue"}
 
 
 @pytest.mark.parametrize(("state", "verdict", "expected"), [

@@ -7,7 +7,7 @@ from seam import Seam
 from support.clock import DAY, HOUR
 
 from syncd.lead.decision import Waiver
-from syncd.store import waivers
+from syncd.store import figures, waivers
 from syncd.store.tables import due, entity, stage_event
 
 SCORED = "score:\n  engagement: [{points: 50, per: touch, decay: 15% / 14d}]\n"
@@ -127,3 +127,22 @@ def test_who_is_gone_everywhere_is_not_looked_at(seam: Seam) -> None:
     seam.contact("51", deleted=True)
     seam.until_quiet()
     assert look_at(seam) is None
+
+
+def test_a_lead_that_sales_leaves_lying_is_overdue_when_its_time_is_up(seam: Seam) -> None:
+    """From the handover on; once sales speaks it is not late any more."""
+    timed = usual.DEFINITION.replace("when: handoff.accepted", "when: handoff.accepted, within: 4h")
+    seam.edit(definition=timed, hub=usual.HUB.replace("    crm_id:", "    overdue: {to: late}\n    crm_id:"))
+    seam.contact("51", {"late": None})
+    seam.until_quiet()
+    assert look_at(seam) == seam.now + 4 * HOUR
+    seam.later(4 * HOUR)
+    seam.until_quiet()
+    assert seam.hub.held["51"]["late"] == "true"
+    with seam.engine.connect() as connection:
+        assert figures.count_overdue(connection, seam.now) == {"mql": 1}
+    seam.crm_lead("00Q0", {"Decision": "accepted"})
+    seam.until_quiet()
+    assert seam.hub.held["51"]["late"] == "false"
+    with seam.engine.connect() as connection:
+        assert figures.count_overdue(connection, seam.now + DAY) == {}
