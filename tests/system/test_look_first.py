@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from dbos import DBOS
 from support.world import COMPLETE, World, world
 
 from sandbox.wire import Fault
 from syncd.daemon.engine import HANDOFF, hand_over
 from syncd.store.database import now_ms
-from syncd.store.tables import cursor
+from syncd.store.tables import cursor, due
 
 
 @pytest.fixture
@@ -79,3 +80,13 @@ def test_a_crm_that_cannot_be_read_gets_nothing_new(made: World) -> None:
     made.work.troubles.forget()
     made.cycle()
     assert len(made.leads()) == 1
+
+
+def test_a_lead_that_waits_for_the_crm_stays_due_where_an_opt_out_is_written_meanwhile(made: World) -> None:
+    """What marketing hears of it is no end of its turn: it is made once the CRM answers."""
+    made.servers["salesforce"].board.add(Fault(kind="status", status=503, times=999))
+    contact = made.contact(hs_email_optout="true")
+    made.cycle()
+    assert made.told(contact)["syncd_opted_out"] == "true"
+    with made.app.engine.begin() as connection:
+        assert len(connection.execute(sa.select(due)).all()) == 1
