@@ -50,7 +50,13 @@ class LackingFact:
 
     def words(self) -> str:
         reason = f" ({self.why})" if self.why else ""
-        return f"{self.label}: {self.lack.value}{reason}, {self.who} can fill it"
+        said = f"{self.label}: {self.lack.value}{reason}, {self.who} can fill it"
+        # A value is as old as its last change, and the same value entered again is none.
+        return f"{said} (if it still holds: empty it, wait a few minutes, enter it again)" if self.stale else said
+
+    @property
+    def stale(self) -> bool:
+        return self.lack is Lack.STALE
 
 
 @dataclass(frozen=True, slots=True)

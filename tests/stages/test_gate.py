@@ -159,7 +159,8 @@ def test_a_refusal_says_what_is_wrong_and_who_can_fill_it_and_never_the_value() 
     assert verdict.words() == (
         "budget: missing, marketing can fill it; "
         "phone: invalid (a placeholder), marketing can fill it; "
-        "problem: stale (older than 180 days), the rep can fill it; "
+        "problem: stale (older than 180 days), the rep can fill it (if it still holds: empty it, wait a few minutes, "
+        "enter it again); "
         "authority: not stated, marketing can fill it"
     )
     assert verdict.lacking[2] == LackingFact("problem", "problem", Lack.STALE, "the rep", "older than 180 days")

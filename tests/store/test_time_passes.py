@@ -146,3 +146,19 @@ def test_a_lead_that_sales_leaves_lying_is_overdue_when_its_time_is_up(seam: Sea
     assert seam.hub.held["51"]["late"] == "false"
     with seam.engine.connect() as connection:
         assert figures.count_overdue(connection, seam.now + DAY) == {}
+
+
+def test_a_stale_fact_that_still_holds_is_confirmed_as_its_refusal_says(seam: Seam) -> None:
+    seam.edit(definition=usual.DEFINITION.replace("not set yet}", "not set yet, shelf_life: 30d}"))
+    seam.contact("51", {"company": None})
+    seam.until_quiet()
+    seam.later(40 * DAY)
+    seam.contact("51", {"company": "Plant"})
+    seam.until_quiet()
+    assert "(if it still holds: empty it, wait a few minutes, enter it again)" in seam.hub.held["51"]["missing"]
+    seam.contact("51", {"budget": None})
+    seam.until_quiet()
+    seam.later(5 * 60_000)
+    seam.contact("51", {"budget": 5})
+    seam.until_quiet()
+    assert (len(seam.crm.requests), seam.hub.held["51"]["missing"]) == (1, None)
