@@ -43,7 +43,6 @@ MOST_BATCHES = 200  # in one handoff workflow; what is left is the next one's
 STOP_SECONDS = 3  # for the work under way, when asked to stop
 LAST_SECONDS = 4.0  # then the process ends whatever hangs; the next start takes it up, as after a kill
 KEEP_WORKFLOWS = timedelta(hours=24)
-KEEP_SPENDING = timedelta(days=40)
 # Seconds between two looks at the queues, by whoever stays and whoever is waited for; a look costs milliseconds of CPU.
 CALMLY, BRISKLY = 0.5, 0.05
 HANDOFF = "handoff"
@@ -311,7 +310,7 @@ def _hand_over(work: Work) -> dict[str, Any]:
 def tidy(scheduled: datetime, _: Any) -> None:
     """Drop finished workflows after a day; what they did stands in our own tables."""
     before = (scheduled - KEEP_WORKFLOWS).isoformat()
-    _current().forget(int((scheduled - KEEP_SPENDING).timestamp() * 1000))
+    _current().forget(int(scheduled.timestamp() * 1000))
     while True:
         done = DBOS.list_workflows(
             status=["SUCCESS", "ERROR", "CANCELLED"],

@@ -44,11 +44,15 @@ from syncd.pipeline import (
     store_decisions,
 )
 from syncd.pipeline.succession import RANK
-from syncd.store import handoff, inbox, systems, workers
+from syncd.store import handoff, inbox, sent, systems, workers
 from syncd.store.database import new_id, now_ms
 
 # A share of a small CRM would stop ordinary work.
 FEWEST_OVERWRITES = 1_000
+DAY_MS = 86_400_000
+KEEP_SPENDING_MS = 40 * DAY_MS
+KEEP_RUNS_MS = 30 * DAY_MS
+KEEP_WRITES_MS = 90 * DAY_MS  # for so long a value that was replaced can be put back
 
 
 @dataclass
@@ -124,9 +128,12 @@ class Work:
         with self.engine.begin() as connection:
             self.budgets.share(workers.count_workers(connection, alive_since))
 
-    def forget(self, before: int) -> None:
+    def forget(self, now: int) -> None:
+        """Drop what nobody asks about any more."""
         with self.engine.begin() as connection:
-            systems.forget_spending(connection, before)
+            systems.forget_spending(connection, now - KEEP_SPENDING_MS)
+            inbox.forget_runs(connection, now - KEEP_RUNS_MS)
+            sent.forget_written(connection, now - KEEP_WRITES_MS)
 
     # --- intake
 

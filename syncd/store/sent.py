@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
-from sqlalchemy import Connection, bindparam, func, select, update
+from sqlalchemy import Connection, bindparam, delete, func, select, update
 
 from syncd.store.handoff import agreed_with
 from syncd.store.rows import chunks, execute_many, upsert
@@ -24,6 +24,11 @@ class Held(NamedTuple):
 
 
 NOTHING_HELD = Held({}, 0, {})
+
+
+def forget_written(connection: Connection, before: int) -> None:
+    """Drop the writes that were done before then (ms)."""
+    connection.execute(delete(intent).where(intent.c.state == "done", intent.c.answered_at < before))
 
 
 def answer_intents(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:

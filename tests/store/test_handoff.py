@@ -14,8 +14,8 @@ from connectors.contract import Deferred, Policy, Rejected, WriteRequest, WriteR
 from connectors.errors import Unavailable
 from syncd.lead.decision import Fate
 from syncd.pipeline import Brake, acting, decide_batch, store_decisions
-from syncd.store import handoff
-from syncd.store.tables import due, entity, ledger, problem, stage_event, verdict
+from syncd.store import handoff, inbox, sent
+from syncd.store.tables import due, entity, ledger, problem, run, stage_event, verdict
 
 
 def created(seam: Seam) -> list[WriteRequest]:
@@ -353,3 +353,25 @@ def test_a_problem_that_is_settled_is_closed_and_kept(seam: Seam) -> None:
     seam.contact("51", {"company": "Plant Two"})
     seam.until_quiet()
     assert [(row.kind, row.open) for row in seam.rows(problem)] == [("rejected", False)]
+
+
+# --- what is forgotten
+
+
+def test_writes_and_runs_of_long_ago_are_dropped_and_what_is_still_needed_stays(seam: Seam) -> None:
+    """Of the writes those that were done: of one that was refused or put off more is asked."""
+    seam.contact("51")
+    seam.until_quiet()
+    seam.crm.answer = lambda _: Rejected("BAD", "no")
+    seam.contact("52", {"email": "52@plant.example"})
+    seam.until_quiet()
+    told = {"ended_at": seam.now, "fates": {}, "calls": {}, "error": "away"}
+    with seam.engine.begin() as connection:
+        inbox.save_run(connection, {"id": "R1", "what": "poll hub", "started_at": seam.now, **told})
+        sent.forget_written(connection, seam.now)
+        inbox.forget_runs(connection, seam.now)
+    assert (sorted(seam.intents()), len(seam.rows(run))) == (["done", "done", "refused"], 1)
+    with seam.engine.begin() as connection:
+        sent.forget_written(connection, seam.now + 1)
+        inbox.forget_runs(connection, seam.now + 1)
+    assert (seam.intents(), seam.rows(run)) == (["refused"], [])

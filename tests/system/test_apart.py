@@ -16,7 +16,7 @@ from support.world import World, world
 from syncd.log import set_up
 from syncd.pipeline import deciding, each_apart, intake
 from syncd.store.database import now_ms
-from syncd.store.tables import due
+from syncd.store.tables import due, intent, run
 
 pytestmark = pytest.mark.usefixtures("process_as_before")
 CANARY = "p1@works.example"
@@ -129,3 +129,14 @@ def test_a_handoff_that_fails_as_a_whole_makes_it_not_ready_until_one_does_not(
     monkeypatch.undo()
     made.cycle()
     assert (made.work.health.ready(), len(made.leads())) == ([], 1)
+
+
+def test_what_the_daemon_tidies_up_every_hour_leaves_what_is_recent(made: World) -> None:
+    """A run is kept for 30 days, a write that was done for 90."""
+    made.contact()
+    made.cycle()
+    made.cycle()
+    for days, left in ((29, (True, True)), (31, (False, True)), (91, (False, False))):
+        made.work.forget(now_ms() + days * 86_400_000)
+        with made.app.engine.connect() as connection:
+            assert tuple(connection.execute(select(one).limit(1)).first() is not None for one in (run, intent)) == left
