@@ -10,6 +10,7 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -220,6 +221,8 @@ def _deleted_by_a_person(past: History, name: str) -> bool:
 
 def _same(sent: Any, held: Any) -> bool:
     if isinstance(held, (int, float)) and not isinstance(held, bool):
+        if isinstance(sent, str) and "T" in sent:
+            return datetime.fromisoformat(sent).timestamp() == held
         return sent is not None and float(sent) == float(held)
     return bool(sent == held or str(sent) == str(held) or (isinstance(held, str) and str(sent).strip() == held))
 
