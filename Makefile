@@ -44,7 +44,7 @@ check-fast: check
 	$(BIN)/pytest -n 2 -m "not slow and not system"
 
 test: check
-	$(BIN)/pytest -n 4
+	$(BIN)/pytest -n 4 --dist worksteal
 
 test-long: $(VENV)/.dev
 	SYNCD_LONG=1 $(BIN)/pytest -n 2 -m "slow or system"

@@ -64,8 +64,16 @@ def take_in_each(connection: Connection, mappings: Mappings, system: str, page: 
     """Take a page in, without the records that our own code fails on; return how many entities became due."""
 
     def take(records: Sequence[Record]) -> int:
-        with connection.begin_nested():
-            return take_in(connection, mappings, system, replace(page, records=records), now)
+        savepoint = connection.begin_nested()
+        try:
+            taken = take_in(connection, mappings, system, replace(page, records=records), now)
+        except SQLAlchemyError:
+            raise  # the database may have ended the transaction by itself, savepoint included
+        except Exception:
+            savepoint.rollback()
+            raise
+        savepoint.commit()
+        return taken
 
     if not page.records:
         return 0

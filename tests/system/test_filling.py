@@ -188,7 +188,8 @@ def test_a_formula_changes_without_a_sign_and_is_read_with_the_sweep(tmp_path: P
     with laid_out(tmp_path, sqlite_url) as made:
         path = made.folder / "mappings" / "salesforce.yaml"
         text = path.read_text(encoding="utf-8")
-        path.write_text(text.replace("{from: Syncd_Decision__c}", "{from: Verdict__c}", 1), encoding="utf-8")
+        decision = "{from: Syncd_Decision__c, to: Syncd_Decision__c}"
+        path.write_text(text.replace(decision, "{from: Verdict__c}", 1), encoding="utf-8")
         made.salesforce.define_field("Lead", "Verdict__c", "string", length=80, calculated=True)
         contact = made.contact()
         with made.running():

@@ -148,7 +148,7 @@ FILES = {
     ),
     "a condition on an unknown field": Case(
         mapping("definition.yaml", "has(budget) && has(authority)", "has(bugdet) && has(authority)"),
-        "{folder}/mappings/definition.yaml:95:41: unknown name 'bugdet'; did you mean 'budget'?\n"
+        "{folder}/mappings/definition.yaml:96:41: unknown name 'bugdet'; did you mean 'budget'?\n"
         "    - {name: sql, owner: sales, when: has(bugdet) && has(authority) && has(problem) && has(decision_date\n"
         "                                          ^",
     ),
