@@ -392,7 +392,8 @@ def _opt_outs(kind_map: KindMap, write: Write | None, noes: Collection[str]) -> 
     kept = {field: raw for field, raw in (write.fields if write else {}).items() if names.get(field) in noes}
     if write is None or not kept:
         return None
-    return replace(write, fields=kept, agrees={field: write.agrees[field] for field in kept})
+    was = {field: value for field, value in write.was.items() if field in kept}
+    return replace(write, fields=kept, agrees={field: write.agrees[field] for field in kept}, was=was)
 
 
 def _plan_creates(batch: Batch, view: EntityView, values: Mapping[str, Any]) -> tuple[list[Write], list[Ask]]:
