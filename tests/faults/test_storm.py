@@ -83,7 +83,7 @@ def test_a_storm_of_429s_is_waited_out_call_by_call(somewhere: Place, seed: int)
 
 
 def test_hubspots_spent_day_is_not_knocked_at_before_midnight(somewhere: Place) -> None:
-    """DAILY without a Retry-After: the refused calls of one poll tell it; nobody asks again until the account's day begins."""
+    """DAILY without a Retry-After: the calls of one poll tell it; nobody asks again until the account's day begins."""
     with somewhere.fresh() as town:
         limits = town.world.hubspot.limits
         try:
