@@ -14,7 +14,7 @@ from support.commands import process_as_before  # noqa: F401 - a fixture
 from support.world import World, world
 
 from syncd.log import set_up
-from syncd.pipeline import deciding, each_apart, intake
+from syncd.pipeline import each_apart, intake, judging
 from syncd.store.database import now_ms
 from syncd.store.tables import due, intent, run
 
@@ -51,20 +51,20 @@ def test_a_lead_that_cannot_be_decided_holds_up_no_other(
     made: World, monkeypatch: pytest.MonkeyPatch, log: io.StringIO
 ) -> None:
     """It is told by its id, the kind of failure and our own place, never by a value; mended, it comes by itself."""
-    real = deciding.score_lead
+    real = judging.score_lead
 
     def fails(definition: Any, values: Any, *rest: Any) -> Any:
         if values.get("email") == CANARY:
             raise TypeError(f"cannot compare {CANARY}")
         return real(definition, values, *rest)
 
-    monkeypatch.setattr(deciding, "score_lead", fails)
+    monkeypatch.setattr(judging, "score_lead", fails)
     crowd(made)
     made.cycle()
     assert len(made.leads()) == 4
     (told,) = made.problems()
     assert "cannot be decided" in told
-    assert "TypeError at syncd/pipeline/deciding.py:" in told
+    assert "TypeError at syncd/pipeline/judging.py:" in told
     assert '"error": "TypeError"' in log.getvalue()
     assert CANARY not in told + log.getvalue()
     for wait in (60_000, 600_000, 3_600_000):
