@@ -30,7 +30,7 @@ from syncd.daemon.engine import BRISKLY
 from syncd.health import Health
 from syncd.pipeline.doors import REST_MS
 from syncd.store.inbox import list_problems
-from syncd.store.tables import cursor, due, problem, record
+from syncd.store.tables import cursor, due, metadata, problem, record
 from syncd.wiring import App, build
 
 ROOT = Path(__file__).parents[2]
@@ -147,6 +147,15 @@ class World:
         with self.app.engine.connect() as connection:
             for kind, key in connection.execute(query):
                 found.setdefault(kind, []).append(key)
+        return found
+
+    def holding(self, *words: str) -> list[str]:
+        """Return the tables of the state that hold one of these words in any column, in any case."""
+        found = []
+        with self.app.engine.connect() as connection:
+            for table in metadata.sorted_tables:
+                text = " ".join(str(row) for row in connection.execute(sa.select(table))).lower()
+                found += [table.name for word in words if word.lower() in text]
         return found
 
     @contextmanager

@@ -8,11 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import sqlalchemy as sa
 from support.commands import Said, process_as_before, say  # noqa: F401 - a fixture
 from support.world import World, world
-
-from syncd.store.tables import metadata
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("process_as_before")]
 ANN = "ann.lee@works.example"
@@ -26,16 +23,6 @@ def made(tmp_path: Path, sqlite_url: str) -> Iterator[World]:
 
 def do(made: World, capsys: pytest.CaptureFixture[str], command: str, *arguments: str) -> Said:
     return say(capsys, command, "--config", str(made.config), *arguments)
-
-
-def holding(made: World, *words: str) -> list[str]:
-    """Return the tables that hold one of these words in any column, in any case."""
-    found = []
-    with made.app.engine.connect() as connection:
-        for table in metadata.sorted_tables:
-            text = " ".join(str(row) for row in connection.execute(sa.select(table))).lower()
-            found += [table.name for word in words if word.lower() in text]
-    return found
 
 
 def test_whoever_is_erased_is_in_no_table_and_no_page_of_the_file(
@@ -53,17 +40,17 @@ def test_whoever_is_erased_is_in_no_table_and_no_page_of_the_file(
         "Syncd_Decision__c": "rejected", "Syncd_Reason__c": "rej.out_of_target", "Syncd_Reason_Text__c": "Popocatepetl",
     })  # fmt: skip
     made.settle()
-    assert {"stage_event", "waiver"} <= {*holding(made, "Popocatepetl", "Xochimilco")}
+    assert {"stage_event", "waiver"} <= {*made.holding("Popocatepetl", "Xochimilco")}
     kept = do(made, capsys, "erase", "canary@erased.example", "--yes")
     assert (kept.code, "still there" in kept.err, "hubspot contacts" in kept.err) == (2, True, True), kept
-    assert holding(made, "canary")
+    assert made.holding("canary")
     made.hubspot.archive("contacts", contact)
     made.salesforce.delete("Lead", lead["Id"])
     made.cycle(sweeping=True)
     done = do(made, capsys, "erase", "canary@erased.example", "--yes")
     assert (done.code, "is forgotten" in done.out) == (0, True), done
     words = ("canary", "Quetzalcoatl", "Popocatepetl", "Xochimilco")
-    assert holding(made, *words) == []
+    assert made.holding(*words) == []
     raw = b"".join(file.read_bytes() for file in made.folder.rglob("*.db*"))
     assert [word for word in words if word.encode() in raw] == []
     assert do(made, capsys, "erase", "canary@erased.example", "--yes").code == 2
@@ -82,7 +69,7 @@ def test_whoever_is_erased_anyway_is_let_in_by_no_poll_and_no_sweep(
     made.salesforce.edit("Lead", before["Id"], {"Title": "Quetzalcoatl"})
     for sweeping in (False, True, False):
         made.cycle(sweeping=sweeping)
-    assert holding(made, "Quetzalcoatl") == []
+    assert made.holding("Quetzalcoatl") == []
     assert [one["Title"] for one in made.leads()] == ["Quetzalcoatl"]
     assert made.problems() == []
 

@@ -16,7 +16,7 @@ from syncd.daemon.sweep import EVERY
 from syncd.store import held
 from syncd.store.database import now_ms
 from syncd.store.figures import open_refusals
-from syncd.store.tables import entity, link, match_key, metadata, record
+from syncd.store.tables import entity, link, match_key, record
 from syncd.store.tables import sweep as swept
 
 pytestmark = pytest.mark.slow
@@ -91,11 +91,11 @@ def test_an_erased_contact_leaves_no_value_behind_and_is_not_made_anew(made: Wor
     gone = made.contact(email="canary@erased.example", buying_group="Quetzalcoatl Jones", budget_amount="")
     (other,) = made.contacts([person(1)])
     made.settle()
-    assert holding(made, "canary", "Quetzalcoatl")
+    assert made.holding("canary", "Quetzalcoatl")
     made.hubspot.gdpr_delete("contacts", gone)
     assert sweeps(made) == {"erased": 1}
     made.settle()
-    assert holding(made, "canary", "Quetzalcoatl") == []
+    assert made.holding("canary", "Quetzalcoatl") == []
     assert alive(made, "contacts") == {other}
     assert [row["hs_object_id"] for row in made.hubspot.all("contacts")] == [other]
     assert sweeps(made) == {}
@@ -281,13 +281,3 @@ def test_a_contact_that_belonged_to_nobody_finds_its_place_when_its_twin_is_gone
     made.salesforce.purge("Lead", first)
     sweeps(made, "salesforce")
     assert {one.record_id for one in rows(made, linked)} == {first, twin}
-
-
-def holding(made: World, *words: str) -> list[str]:
-    """Return the tables that hold one of these words in any column, in any case."""
-    found = []
-    with made.app.engine.connect() as connection:
-        for table in metadata.sorted_tables:
-            text = " ".join(str(row) for row in connection.execute(sa.select(table))).lower()
-            found += [table.name for word in words if word.lower() in text]
-    return found
