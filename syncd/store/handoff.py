@@ -14,6 +14,7 @@ from syncd.store.tables import (
     agreed,
     due,
     entity,
+    held,
     intent,
     ledger,
     link,
@@ -55,10 +56,11 @@ def mend_waits(connection: Connection, now: int) -> None:
 
 
 def wake(connection: Connection, now: int, rank: int) -> None:
-    """Let be due, in this rank, what is to be looked at again because time has passed."""
+    """Let be due, in this rank, what is to be looked at again because time has passed; whom a brake holds waits on."""
     told = [literal(rank), literal(now), literal("time has passed"), literal(0), literal(0)]
     listed = select(due.c.entity).where(due.c.entity == entity.c.id).exists()
-    risen = select(entity.c.id, *told).where(entity.c.look_at <= now, ~listed)
+    waits = select(held.c.entity).where(held.c.entity == entity.c.id, held.c.approved_at.is_(None)).exists()
+    risen = select(entity.c.id, *told).where(entity.c.look_at <= now, ~listed, ~waits)
     connection.execute(insert(due).from_select(["entity", "rank", "since", "why", "attempts", "not_before"], risen))
 
 

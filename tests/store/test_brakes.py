@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
+import seam as usual
 from seam import Seam
-from support.clock import MINUTE
+from support.clock import DAY, MINUTE
 from test_handoff import created
 
 from connectors.contract import Deferred
@@ -155,6 +156,23 @@ def test_a_brake_that_nobody_sets_any_more_holds_nothing(seam: Seam) -> None:
     contacts(seam, 51, 52, 53)
     run(seam)
     assert (run(seam, Brake()), seam.problems()) == (3, [])
+
+
+def test_whom_a_brake_holds_is_not_decided_again_because_time_passes(seam: Seam) -> None:
+    """Its moment is long over; it is decided when it is let through, and then wakes for the next."""
+    timed = usual.DEFINITION + "score:\n  engagement: [{points: 50, per: touch, decay: 15% / 14d}]\n"
+    seam.edit(definition=timed, hub=usual.HUB + "  touches:\n    - {kind: form, watch: form, at: form}\n")
+    contacts(seam, 51, form="2026-05-20T00:00:00Z")
+    seam.until_quiet()
+    contacts(seam, 51, company="Plant Two")
+    run(seam, Brake(overwrites=0))
+    seam.later(40 * DAY)
+    assert seam.due() == []
+    approve(seam)
+    seam.until_quiet()
+    assert [one.fields for one in seam.crm.requests if one.id] == [{"Company": "Plant Two"}]
+    seam.later(20 * DAY)
+    assert len(seam.due()) == 1
 
 
 def test_overwrites_are_held_like_creates(seam: Seam) -> None:
