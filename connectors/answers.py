@@ -5,6 +5,8 @@ Sending calls, and waiting, is http.py's.
 
 from __future__ import annotations
 
+import json
+import math
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -29,14 +31,30 @@ def origin(url: str) -> str:
 def read_json(answer: requests.Response, system: str) -> Any:
     """Parse a JSON body; raise Unavailable when it is none (an HTML page of a proxy, a cut-off body)."""
     try:
-        return orjson.loads(answer.content)
-    except orjson.JSONDecodeError as error:
+        return parse_json(answer.content)
+    except ValueError as error:
         kind = answer.headers.get("Content-Type", "no content type")
         raise Unavailable(
             f"{system} answered {answer.status_code} with a body that is no JSON ({kind})",
             system=system,
             request_id=request_id(answer),
         ) from error
+
+
+def parse_json(data: bytes | str) -> Any:
+    """Parse a JSON document; raise ValueError when it is none.
+
+    orjson is strict where one odd value (half a character, 10^400) would hold up a page of good records: such a
+    character becomes a question mark, such a number stays text.
+    """
+    try:
+        return orjson.loads(data)
+    except orjson.JSONDecodeError:
+        text = data if isinstance(data, str) else data.decode("utf-8", "replace")
+    try:
+        return _cleaned(json.loads(text, parse_constant=str, parse_int=_number, parse_float=_number))
+    except RecursionError as error:
+        raise ValueError("the document is nested too deep") from error
 
 
 def retry_after(answer: requests.Response) -> float | None:
@@ -108,6 +126,23 @@ def no_secure_answer(url: str, error: requests.exceptions.SSLError) -> str | Non
 _NO_TLS = ("WRONG_VERSION_NUMBER", "wrong version number", "RECORD_LAYER_FAILURE", "record layer failure")
 # ... and that a certificate, or our own file of authorities, is at fault.
 _NOT_BELIEVED = ("CERTIFICATE", "certificate", "X509")
+_DIGITS = 18  # of a whole number that 64 bits surely hold
+
+
+def _number(text: str) -> int | float | str:
+    if text.lstrip("-").isdigit():
+        return int(text) if len(text) <= _DIGITS else text
+    return float(text) if math.isfinite(float(text)) else text
+
+
+def _cleaned(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode("utf-8") if not value.isascii() else value
+    if isinstance(value, list):
+        return [_cleaned(item) for item in value]
+    if isinstance(value, dict):
+        return {_cleaned(name): _cleaned(item) for name, item in value.items()}
+    return value
 
 
 def _network_words(error: requests.exceptions.RequestException) -> str:

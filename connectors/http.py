@@ -21,7 +21,17 @@ from pyrate_limiter import Duration, Limiter, Rate
 from requests.adapters import HTTPAdapter
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt
 
-from connectors.answers import arriving, is_csv, no_answer, no_secure_answer, origin, read_json, request_id, retry_after
+from connectors.answers import (
+    arriving,
+    is_csv,
+    no_answer,
+    no_secure_answer,
+    origin,
+    parse_json,
+    read_json,
+    request_id,
+    retry_after,
+)
 from connectors.errors import (
     AuthExpired,
     ConfigProblem,
@@ -41,6 +51,7 @@ __all__ = [
     "StaticToken",
     "Wait",
     "origin",
+    "parse_json",
     "read_json",
     "refuse_plain_http",
     "request_id",

@@ -15,12 +15,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import hubspot
-import orjson
 import urllib3
 
 from connectors.contract import Usage
 from connectors.errors import ConfigProblem, ContractBroken, Unavailable, WrongAddress
-from connectors.http import Session, StaticToken
+from connectors.http import Session, StaticToken, parse_json
 from connectors.hubspot.branches import BRANCH, KEY, Branches
 from connectors.hubspot.judge import CallRefused, Forbidden, HubSpotJudge, Trouble, trouble_of
 from connectors.hubspot.oauth import OAuthToken
@@ -310,7 +309,10 @@ class HubSpotClient:
     def _json(self, raw: Any) -> Mapping[str, Any]:
         if not raw.data:
             return {}
-        answer = _parse(raw.data)
+        try:
+            answer = parse_json(raw.data)
+        except ValueError:
+            answer = None
         if not isinstance(answer, dict):
             raise Unavailable("HubSpot answered with a body that is cut off or no JSON", system=self.session.system)
         return answer
@@ -404,25 +406,3 @@ def _batch(answer: Mapping[str, Any]) -> Batch:
     errors = answer.get("errors")
     known = [trouble_of(error) for error in errors if isinstance(error, dict)] if isinstance(errors, list) else []
     return Batch(rows=_rows(answer), errors=known)
-
-
-def _parse(data: bytes) -> Any:
-    try:
-        return orjson.loads(data)
-    except orjson.JSONDecodeError:
-        pass
-    # orjson is strict where one odd value (a lone surrogate, 10^400) would hold up a page of good records.
-    try:
-        return _cleaned(json.loads(data.decode("utf-8", "replace"), parse_constant=str))
-    except (ValueError, RecursionError):
-        return None
-
-
-def _cleaned(value: Any) -> Any:
-    if isinstance(value, str):
-        return value.encode("utf-8", "replace").decode("utf-8") if not value.isascii() else value
-    if isinstance(value, list):
-        return [_cleaned(item) for item in value]
-    if isinstance(value, dict):
-        return {_cleaned(name): _cleaned(item) for name, item in value.items()}
-    return value

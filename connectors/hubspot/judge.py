@@ -11,11 +11,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import orjson
 import requests
 
 from connectors.errors import AuthExpired, ConfigProblem, ConnectorError, RecordRefused, Unavailable
-from connectors.http import Allowance, Wait, retry_after
+from connectors.http import Allowance, Wait, parse_json, retry_after
 
 LOCKED_SECONDS = 2.0  # 423: the lock of heavy writes lasts 2 s
 CUT_OFF_SECONDS = 2.0  # 502 and 504: what was sent may just be being written
@@ -239,8 +238,8 @@ def _looks_like_json(answer: requests.Response) -> bool:
 
 def _body(answer: requests.Response) -> Mapping[str, Any]:
     try:
-        return _mapping(orjson.loads(answer.content))
-    except orjson.JSONDecodeError:
+        return _mapping(parse_json(answer.content))
+    except ValueError:
         return {}
 
 
@@ -256,8 +255,8 @@ def _embedded(text: str) -> Iterator[tuple[str | None, str | None]]:
     if start < 0:
         return
     try:
-        document = orjson.loads(text[start + len(_NOT_VALID) :])
-    except orjson.JSONDecodeError:
+        document = parse_json(text[start + len(_NOT_VALID) :])
+    except ValueError:
         return
     for each in _list(document):
         part = _mapping(each)

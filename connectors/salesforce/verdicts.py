@@ -11,12 +11,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import orjson
 import requests
 
 from connectors.contract import Deferred, Rejected
 from connectors.errors import ConfigProblem, ConnectorError, ContractBroken, Unavailable
-from connectors.http import Judge, Wait, retry_after
+from connectors.http import Judge, Wait, parse_json, retry_after
 
 DAILY_WAIT = 900.0  # seconds; the daily limit is a rolling window out of which capacity trickles back
 
@@ -272,8 +271,8 @@ def duplicate_field(trouble: Trouble) -> str | None:
 
 def _first(answer: requests.Response) -> tuple[str, str]:
     try:
-        found = troubles(orjson.loads(answer.content))
-    except orjson.JSONDecodeError:
+        found = troubles(parse_json(answer.content))
+    except ValueError:
         return "", ""
     return (found[0].code, found[0].text) if found else ("", "")
 
