@@ -167,20 +167,21 @@ class Work:
     # --- handoff
 
     def due(self) -> int:
-        """Return how many entities may be looked at now."""
+        """Return how many entities may be looked at now, and writes that a handoff planned and has not ended."""
         with self.engine.begin() as connection:
             handoff.mend_waits(connection, now_ms())
             handoff.wake(connection, now_ms(), LATER + RANK[EntityKind.LEAD])
-            due = handoff.count_due(connection, now_ms())
+            due = handoff.count_due(connection, now_ms()) + handoff.count_planned(connection)
         if not due:  # whoever did it, what failed is done
             self.health.handoff_trouble = None
         return due
 
     def start_handoff(self) -> None:
-        """Begin a run: its brakes are fresh."""
+        """Begin a run: its brakes are fresh, and what a handoff that failed had planned is decided again."""
         self._brake = None
         self._blind = set()
         self.drift.refresh()
+        self.settle()
 
     def decide(self, connection: Connection) -> dict[str, Any]:
         """Decide the next due batch and store decisions and intents; must run in one transaction.
@@ -207,9 +208,7 @@ class Work:
             list(looked_at), lambda ids: decide_batch(connection, mappings, ids, now, makes, unseen)
         )
         decisions = [one for part in parts for one in part]
-        if failed:
-            set_aside(connection, failed, now)
-            looked_at = {one: since for one, since in looked_at.items() if one not in dict(failed)}
+        set_aside(connection, failed, now)
         batch, fates = store_decisions(
             connection, self.mappings, decisions, looked_at, now, self._running_brake(connection)
         )
@@ -239,6 +238,10 @@ class Work:
         """Return (what to decide next, how many were put off because a field of theirs cannot be read)."""
         put_off = 0
         while looked_at := handoff.next_due(connection, now, self.batch):
+            there = handoff.kinds_of(connection, looked_at)
+            if gone := {one: since for one, since in looked_at.items() if one not in there}:
+                handoff.forget_due(connection, gone)  # joined with another after somebody asked for it
+                continue
             dark = self.drift.in_the_dark(connection, looked_at) | self.filler.in_the_dark(connection, looked_at)
             if dark:
                 handoff.put_off(connection, sorted(dark), now + PATIENCE_MS)
@@ -303,7 +306,7 @@ class Work:
         return fates
 
     def settle(self) -> int:
-        """Take up what a stopped process left unanswered; return how many entities."""
+        """Take up what a handoff left unanswered that stopped or failed; return how many entities."""
         with self.engine.begin() as connection:
             self._running_brake(connection)
             return settle_leftovers(connection, now_ms())

@@ -20,7 +20,7 @@ from syncd.lead.definition import EntityKind
 from syncd.log import logger
 from syncd.mapping.model import Mappings
 from syncd.pipeline.answered import RETRY_MS, settle_answers, wake_leads
-from syncd.pipeline.apart import KIND
+from syncd.pipeline.apart import KIND, defect_words, each_apart, in_savepoint, say_set_aside, set_aside
 from syncd.pipeline.asking import tell_doubles, tell_questions
 from syncd.pipeline.braking import Brake, hold_back
 from syncd.pipeline.doors import Doors, hangs_on
@@ -43,52 +43,24 @@ def store_decisions(
     now: int,
     brake: Brake,
 ) -> tuple[str, Counter[str]]:
-    """Commit what was decided, before any of it is sent; return (the batch's id, counts by fate)."""
+    """Commit what was decided, before any of it is sent; return (the batch's id, counts by fate).
+
+    What our own code fails on is set aside.
+    """
     batch = new_id(now)
-    fates: Counter[str] = Counter()
-    held = hold_back(connection, brake, decisions, now)
-    intents: list[dict[str, Any]] = []
-    decisions, turned_away = _admitted(connection, decisions, held, now)
-    for decision in decisions:
-        fate = decision.fate
-        if decision.entity in held:
-            fates[Fate.HELD.value] += 1
-            continue
-        if not decision.looks_first:  # it has its fate after the look
-            fates[fate.value] += 1
-        intents += [
-            planned_intent(batch, decision.entity, decision.kind, write, now, fate) for write in decision.writes
-        ]
-    kept = [decision for decision in decisions if decision.entity not in held]
-    handoff.save_decisions(
-        connection,
-        entities=[_entity_row(mappings, one, now) for one in kept if one.stored],
-        agreements=[
-            {"system": key[0], "kind": key[1], "record_id": key[2], "values": values}
-            for one in kept
-            for key, values in one.reads.items()
-        ],
-        intents=intents,
-        moves=[row for one in kept for row in _move_rows(mappings, one, now)],
-        verdicts=[row for one in kept for row in _verdict_rows(mappings, one, now)],
-        withdrawn={one.entity: now for one in kept if one.withdrawn},
-        changes=[_ledger_row(mappings, one, now) for one in kept if one.changes],
-    )
-    settle_doubts(connection, [one.entity for one in kept])
-    keep_keys(connection, kept)
-    _save_places(connection, mappings, kept, now)
-    _tell(connection, list(mappings.systems), decisions, held, now)
-    tell_questions(connection, kept, now)
-    tell_doubles(connection, kept, now)
-    waiting = {one.entity for one in kept if one.fate is Fate.DEFERRED}  # also one of which an opt-out is written
-    next_turn = {one.entity for one in kept if one.looks_first}
-    later = (waiting | turned_away.keys()) - next_turn
-    done = {one: since for one, since in looked_at.items() if one not in later and one not in next_turn}
-    handoff.forget_due(connection, done)
-    handoff.put_off(connection, sorted(later - turned_away.keys()), now + RETRY_MS)
-    for until in set(turned_away.values()):
-        handoff.put_off(connection, sorted(one for one, at in turned_away.items() if at == until), until)
-    return batch, fates
+
+    def store(some: Sequence[Decision]) -> Counter[str]:
+        spent = brake.spent()
+        try:
+            since = {one.entity: looked_at[one.entity] for one in some}
+            return _store(connection, mappings, batch, some, since, now, brake)
+        except Exception:
+            brake.take_back(spent)
+            raise
+
+    fates, failed = each_apart(decisions, in_savepoint(connection, store))
+    set_aside(connection, [(one.entity, error) for one, error in failed], now)
+    return batch, sum(fates, Counter({Fate.DEFERRED.value: len(failed)} if failed else {}))
 
 
 def planned_intent(
@@ -142,7 +114,7 @@ def send_batch(
             _say_put_off(system, results)
         with engine.begin() as connection:
             serialise_intake(connection)
-            outcomes += settle_answers(connection, handoff.as_they_stand(connection, rows), results, now_ms())
+            outcomes += _settle_each(connection, handoff.as_they_stand(connection, rows), results, now_ms())
     return outcomes, troubles
 
 
@@ -164,7 +136,7 @@ def send_rows(
         for row in rows
     ]
     try:
-        results = destination.write(requests)
+        results = _write_each(destination, requests)
     except ConnectorError as error:
         error.system = error.system or system
         wait = getattr(error, "retry_after", None) or 0.0
@@ -198,6 +170,87 @@ def settle_leftovers(connection: Connection, now: int) -> int:
 
 
 # ---------------------------------------------------------------------------------------------------------------------
+
+
+def _store(
+    connection: Connection,
+    mappings: Mappings,
+    batch: str,
+    decisions: Sequence[Decision],
+    looked_at: Mapping[str, int],
+    now: int,
+    brake: Brake,
+) -> Counter[str]:
+    fates: Counter[str] = Counter()
+    held = hold_back(connection, brake, decisions, now)
+    intents: list[dict[str, Any]] = []
+    decisions, turned_away = _admitted(connection, decisions, held, now)
+    for decision in decisions:
+        fate = decision.fate
+        if decision.entity in held:
+            fates[Fate.HELD.value] += 1
+            continue
+        if not decision.looks_first:  # it has its fate after the look
+            fates[fate.value] += 1
+        intents += [
+            planned_intent(batch, decision.entity, decision.kind, write, now, fate) for write in decision.writes
+        ]
+    kept = [decision for decision in decisions if decision.entity not in held]
+    handoff.save_decisions(
+        connection,
+        entities=[_entity_row(mappings, one, now) for one in kept if one.stored],
+        agreements=[
+            {"system": key[0], "kind": key[1], "record_id": key[2], "values": values}
+            for one in kept
+            for key, values in one.reads.items()
+        ],
+        intents=intents,
+        moves=[row for one in kept for row in _move_rows(mappings, one, now)],
+        verdicts=[row for one in kept for row in _verdict_rows(mappings, one, now)],
+        withdrawn={one.entity: now for one in kept if one.withdrawn},
+        changes=[_ledger_row(mappings, one, now) for one in kept if one.changes],
+    )
+    settle_doubts(connection, [one.entity for one in kept])
+    keep_keys(connection, kept)
+    _save_places(connection, mappings, kept, now)
+    _tell(connection, list(mappings.systems), decisions, held, now)
+    tell_questions(connection, kept, now)
+    tell_doubles(connection, kept, now)
+    waiting = {one.entity for one in kept if one.fate is Fate.DEFERRED}  # also one of which an opt-out is written
+    next_turn = {one.entity for one in kept if one.looks_first}
+    later = (waiting | turned_away.keys()) - next_turn
+    done = {one: since for one, since in looked_at.items() if one not in later and one not in next_turn}
+    handoff.forget_due(connection, done)
+    handoff.put_off(connection, sorted(later - turned_away.keys()), now + RETRY_MS)
+    for until in set(turned_away.values()):
+        handoff.put_off(connection, sorted(one for one, at in turned_away.items() if at == until), until)
+    return fates
+
+
+def _write_each(destination: Destination, requests: Sequence[WriteRequest]) -> list[WriteResult]:
+    """Write; what our own code fails on is put off alone. To send the others once more changes nothing over there."""
+
+    def write(some: Sequence[WriteRequest]) -> dict[str, WriteResult]:
+        return {one.token: result for one, result in zip(some, destination.write(some), strict=True)}
+
+    done, failed = each_apart(requests, write, but=ConnectorError)
+    answers: dict[str, WriteResult] = {token: one for part in done for token, one in part.items()}
+    answers |= {one.token: Deferred(defect_words(error), stuck=True) for one, error in failed}
+    say_set_aside("some could not be written; the others go on", [(one.token, error) for one, error in failed])
+    return [answers[one.token] for one in requests]
+
+
+def _settle_each(connection: Connection, rows: Sequence[Any], results: Sequence[WriteResult], now: int) -> Counter[str]:
+    """Commit the answers; one that our own code fails on is as if it had not come, and what it was is found out."""
+
+    def settle(some: Sequence[tuple[Any, WriteResult]]) -> Counter[str]:
+        return settle_answers(connection, [row for row, _ in some], [result for _, result in some], now)
+
+    done, failed = each_apart(list(zip(rows, results, strict=True)), in_savepoint(connection, settle))
+    for (row, _), error in failed:
+        done.append(settle_answers(connection, [row], [Deferred(defect_words(error), stuck=True)], now))
+    say_set_aside("some answers could not be kept; the others are", [(row.id, error) for (row, _), error in failed])
+    return sum(done, Counter())
 
 
 def _admitted(

@@ -23,27 +23,49 @@ Done = TypeVar("Done")
 
 
 def each_apart(
-    items: Sequence[Item], act: Callable[[Sequence[Item]], Done]
+    items: Sequence[Item], act: Callable[[Sequence[Item]], Done], but: type[Exception] = SQLAlchemyError
 ) -> tuple[list[Done], list[tuple[Item, Exception]]]:
     """Do it with all at once, or by halves where that fails; return what came of it, and who fails alone.
 
-    Trouble with the database is nobody's in particular and is raised.
+    `but`: trouble that is nobody's in particular, as that with the database is; it is raised.
     """
     try:
         return [act(items)], []
-    except SQLAlchemyError:
+    except but:
         raise
     except Exception as error:
+        if not items:
+            raise
         if len(items) == 1:
             return [], [(items[0], error)]
     middle = len(items) // 2
-    first, failed = each_apart(items[:middle], act)
-    second, more = each_apart(items[middle:], act)
+    first, failed = each_apart(items[:middle], act, but)
+    second, more = each_apart(items[middle:], act, but)
     return [*first, *second], [*failed, *more]
+
+
+def in_savepoint(connection: Connection, act: Callable[[Sequence[Item]], Done]) -> Callable[[Sequence[Item]], Done]:
+    """Return what does it and leaves nothing in the database where it fails."""
+
+    def acting(items: Sequence[Item]) -> Done:
+        savepoint = connection.begin_nested()
+        try:
+            done = act(items)
+        except SQLAlchemyError:
+            raise  # the database may have ended the transaction by itself, savepoint included
+        except Exception:
+            savepoint.rollback()
+            raise
+        savepoint.commit()
+        return done
+
+    return acting
 
 
 def set_aside(connection: Connection, failed: Sequence[tuple[str, Exception]], now: int) -> None:
     """Have these entities decided later, each time later still, unless something of them changes."""
+    if not failed:
+        return
     attempts = handoff.attempts_of(connection, [one for one, _ in failed])
     for one, error in failed:
         wait = _WAITS_MS[min(attempts.get(one, 0), len(_WAITS_MS) - 1)]
@@ -53,34 +75,38 @@ def set_aside(connection: Connection, failed: Sequence[tuple[str, Exception]], n
             key=f"{KIND}|{one}",
             kind=KIND,
             entity=one,
-            message=f"{one} cannot be decided: {_words(error)}. The others go on; nothing of it is lost or written, "
-            f"and it is tried again by itself, at least hourly, and when something of it changes",
+            message=f"{one} cannot be decided: {defect_words(error)}. The others go on; nothing of it is lost or "
+            f"written, and it is tried again by itself, at least hourly, and when something of it changes",
             now=now,
         )
-    _say("some could not be decided; the others go on", failed)
+    say_set_aside("some could not be decided; the others go on", failed)
 
 
 def take_in_each(connection: Connection, mappings: Mappings, system: str, page: Page, now: int) -> int:
     """Take a page in, without the records that our own code fails on; return how many entities became due."""
 
     def take(records: Sequence[Record]) -> int:
-        savepoint = connection.begin_nested()
-        try:
-            taken = take_in(connection, mappings, system, replace(page, records=records), now)
-        except SQLAlchemyError:
-            raise  # the database may have ended the transaction by itself, savepoint included
-        except Exception:
-            savepoint.rollback()
-            raise
-        savepoint.commit()
-        return taken
+        return take_in(connection, mappings, system, replace(page, records=records), now)
 
     if not page.records:
         return 0
-    news, failed = each_apart(page.records, take)
+    news, failed = each_apart(page.records, in_savepoint(connection, take))
     left = [(one.id, error) for one, error in failed]
     _leave_out(connection, system, page.kind, {one.id for one in page.records} - {*dict(left)}, left, now)
     return sum(news)
+
+
+def defect_words(error: Exception) -> str:
+    return f"a defect of syncd or of a setting it did not refuse, {type(error).__name__} at {own_place(error)}"
+
+
+def say_set_aside(event: str, failed: Sequence[tuple[str, Exception]]) -> None:
+    """Log each kind of failure once, with where it came about."""
+    seen: dict[tuple[str, str], list[tuple[str, Exception]]] = {}
+    for one, error in failed:
+        seen.setdefault((type(error).__name__, own_place(error)), []).append((one, error))
+    for found in seen.values():
+        logger().error(event, action="set aside", first=found[0][0], number=len(found), exc_info=found[0][1])
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -105,21 +131,8 @@ def _leave_out(
             kind=KIND,
             system=system,
             record=f"{system} {kind} {one}",
-            message=f"{system} {kind} {one} cannot be taken in: {_words(error)}. The others go on; what was known of "
-            f"it stays, and it is read again when it changes over there, and by the next sweep where it is new",
+            message=f"{system} {kind} {one} cannot be taken in: {defect_words(error)}. The others go on; what was "
+            f"known of it stays; it is read again when it changes over there, and by the next sweep where it is new",
             now=now,
         )
-    _say("some records could not be taken in; the others go on", failed)
-
-
-def _words(error: Exception) -> str:
-    return f"a defect of syncd or of a setting it did not refuse, {type(error).__name__} at {own_place(error)}"
-
-
-def _say(event: str, failed: Sequence[tuple[str, Exception]]) -> None:
-    """Log each kind of failure once, with where it came about."""
-    seen: dict[tuple[str, str], list[tuple[str, Exception]]] = {}
-    for one, error in failed:
-        seen.setdefault((type(error).__name__, own_place(error)), []).append((one, error))
-    for found in seen.values():
-        logger().error(event, action="set aside", first=found[0][0], number=len(found), exc_info=found[0][1])
+    say_set_aside("some records could not be taken in; the others go on", failed)

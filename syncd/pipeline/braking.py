@@ -48,6 +48,13 @@ class Brake:
                 self._spent[name] = self._spent.get(name, 0) + records
         return met
 
+    def spent(self) -> dict[str, int]:
+        return dict(self._spent)
+
+    def take_back(self, spent: Mapping[str, int]) -> None:
+        """Be as when so much was spent: what was counted since is not stored."""
+        self._spent = dict(spent)
+
 
 def hold_back(connection: Connection, brake: Brake, decisions: Sequence[Decision], now: int) -> set[str]:
     """Return the entities that must wait for a person; what was held before and is wanted no more is let go."""

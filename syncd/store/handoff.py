@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, func, insert, literal, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, func, literal, or_, select, update
 
 from syncd.lead.decision import EntityView, Related, SourceRecord, Touch
 from syncd.lead.definition import EntityKind
-from syncd.store.rows import chunks, execute_many, insert_rows, upsert
+from syncd.store.rows import chunks, execute_many, insert_rows, insert_selected, upsert
 from syncd.store.tables import (
     agreed,
     due,
@@ -61,7 +61,7 @@ def wake(connection: Connection, now: int, rank: int) -> None:
     listed = select(due.c.entity).where(due.c.entity == entity.c.id).exists()
     waits = select(held.c.entity).where(held.c.entity == entity.c.id, held.c.approved_at.is_(None)).exists()
     risen = select(entity.c.id, *told).where(entity.c.look_at <= now, ~listed, ~waits)
-    connection.execute(insert(due).from_select(["entity", "rank", "since", "why", "attempts", "not_before"], risen))
+    insert_selected(connection, due, ["entity", "rank", "since", "why", "attempts", "not_before"], risen)
 
 
 def count_records(connection: Connection, systems: Sequence[str]) -> int:
@@ -193,8 +193,13 @@ def planned_for(connection: Connection, one: str) -> bool:
     return connection.execute(query).first() is not None
 
 
+def count_planned(connection: Connection) -> int:
+    query = select(func.count()).select_from(intent).where(intent.c.state == "planned")
+    return int(connection.execute(query).scalar_one())
+
+
 def lapse_intents(connection: Connection, now: int) -> list[str]:
-    """Give up intents that a stopped process left unanswered; return their entities, which must be decided again.
+    """Give up intents that nobody will answer any more; return their entities, which must be decided again.
 
     Safe because every request is idempotent: an update names its record, a create our own key.
     """

@@ -16,7 +16,6 @@ from sqlalchemy import (
     delete,
     false,
     func,
-    insert,
     literal,
     select,
     true,
@@ -24,7 +23,7 @@ from sqlalchemy import (
 )
 
 from syncd.store.database import to_ms
-from syncd.store.rows import chunks, execute_many, insert_into, insert_missing, upsert
+from syncd.store.rows import chunks, execute_many, insert_into, insert_missing, insert_selected, upsert
 from syncd.store.tables import cursor, due, entity, link, match_key, record, touch
 
 # What stands where a record's digest would.
@@ -249,7 +248,7 @@ def mark_all_due(connection: Connection, kind: str, rank: int, now: int, why: st
     """Ask handoff to look at every account, branch or lead there is."""
     told = [literal(rank), literal(now), literal(why), literal(0), literal(0)]
     missing = select(entity.c.id, *told).where(entity.c.kind == kind, entity.c.id.not_in(select(due.c.entity)))
-    connection.execute(insert(due).from_select(["entity", "rank", "since", "why", "attempts", "not_before"], missing))
+    insert_selected(connection, due, ["entity", "rank", "since", "why", "attempts", "not_before"], missing)
 
 
 def mark_due(connection: Connection, entities: Mapping[str, int], now: int, why: str, not_before: int = 0) -> None:

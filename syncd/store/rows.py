@@ -8,7 +8,7 @@ from functools import lru_cache
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import Connection, Dialect, Table
+from sqlalchemy import Connection, Dialect, Select, Table
 from sqlalchemy.dialects import postgresql, sqlite
 
 # SQLite takes 32,766 bound values in a statement; a tenth of it keeps statements small enough to be cached.
@@ -44,6 +44,12 @@ def upsert(
 def insert_missing(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
     """Insert rows; leave those alone that are there."""
     execute_many(connection, _insert_missing(table, connection.dialect.name), rows)
+
+
+def insert_selected(connection: Connection, table: Table, columns: Sequence[str], query: Select[Any]) -> None:
+    """Insert what the query finds; leave rows alone that are there, or that another transaction brings just now."""
+    statement = insert_into(table, connection.dialect.name).from_select(list(columns), query)
+    connection.execute(statement.on_conflict_do_nothing())
 
 
 def chunks(values: Iterable[Any], size: int = MOST_KEYS) -> Iterator[list[Any]]:

@@ -75,7 +75,6 @@ def test_a_disk_that_fills_up_at_any_write_harms_nothing(somewhere: Place, disk:
         disk.empty()
         assert _is_sound(file)
         assert refused or room > 20
-        town.work.settle()  # as at the next start; what was sent without an answer stored is due again
         for act in (None, *ACTS[1:]):
             if act is not None:
                 town.play(act)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from seam import ANN, Seam
+from sqlalchemy import text, update
 from support.builders import polled
 from support.clock import MINUTE, NOW, SECOND
+from support.processes import wait_for
 
 from connectors.contract import Deferred, Policy, Rejected, WriteRequest, WriteResult, Written
 from connectors.errors import Unavailable
@@ -340,6 +343,33 @@ def test_an_entity_that_became_due_again_while_it_was_decided_stays_due(seam: Se
         decisions = decide_batch(connection, seam.mappings, list(looked_at), seam.now, [("crm", "Lead")])
         store_decisions(connection, seam.mappings, decisions, looked_at, seam.now, Brake())
     assert len(seam.due()) == 1
+
+
+def test_what_time_wakes_may_be_woken_by_two_polls_at_once(seam: Seam) -> None:
+    """On PostgreSQL the second waits for the first, finds the row there and goes on; SQLite has one writer."""
+    seam.contact("51")
+    seam.until_quiet()
+    with seam.engine.begin() as connection:
+        connection.execute(update(entity).values(look_at=seam.now))
+    with ThreadPoolExecutor(1) as second, seam.engine.connect() as first:
+        began = first.begin()
+        handoff.wake(first, seam.now, 12)
+        other = second.submit(wake, seam)
+        if seam.engine.dialect.name == "postgresql":
+            wait_for("the second waits for the first", lambda: blocked(seam))
+        began.commit()
+        other.result(60)
+    assert len(seam.due()) == 1
+
+
+def wake(seam: Seam) -> None:
+    with seam.engine.begin() as connection:
+        handoff.wake(connection, seam.now, 12)
+
+
+def blocked(seam: Seam) -> bool:
+    with seam.engine.connect() as connection:
+        return bool(connection.execute(text("select count(*) from pg_locks where not granted")).scalar_one())
 
 
 # --- problems

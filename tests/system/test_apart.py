@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Sequence
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,11 @@ from sqlalchemy.exc import OperationalError
 from support.commands import process_as_before  # noqa: F401 - a fixture
 from support.world import World, world
 
+from connectors.contract import Deferred, WriteRequest
 from syncd.log import set_up
-from syncd.pipeline import each_apart, intake, judging
-from syncd.store.database import now_ms
+from syncd.pipeline import acting, each_apart, intake, judging
+from syncd.store.database import new_id, now_ms
+from syncd.store.intake import mark_due
 from syncd.store.tables import due, intent, run
 
 pytestmark = pytest.mark.usefixtures("process_as_before")
@@ -47,6 +50,20 @@ def waits_until(made: World) -> int:
         return int(connection.execute(select(due.c.not_before).where(due.c.attempts > 0)).scalar_one())
 
 
+def puts_off(made: World, email: str) -> Callable[[Sequence[WriteRequest]], list[Any]]:
+    """Return a `write` that defers the record of this address."""
+    real = made.work.destinations["salesforce"].write
+
+    def write(requests: Sequence[WriteRequest]) -> list[Any]:
+        def is_it(one: WriteRequest) -> bool:
+            return one.fields.get("Email") == email
+
+        answers = iter(real([one for one in requests if not is_it(one)]))
+        return [Deferred("hold on") if is_it(one) else next(answers) for one in requests]
+
+    return write
+
+
 def test_a_lead_that_cannot_be_decided_holds_up_no_other(
     made: World, monkeypatch: pytest.MonkeyPatch, log: io.StringIO
 ) -> None:
@@ -75,6 +92,94 @@ def test_a_lead_that_cannot_be_decided_holds_up_no_other(
     made.wait_is_over()
     made.cycle()
     assert (len(made.leads()), made.problems()) == (5, [])
+
+
+@pytest.mark.parametrize("where", ["syncd.pipeline.acting.planned_intent", "syncd.pipeline.answered._wait_of"])
+def test_a_decision_or_an_answer_that_cannot_be_kept_holds_up_no_other(
+    made: World, monkeypatch: pytest.MonkeyPatch, log: io.StringIO, where: str
+) -> None:
+    """The others are written, the brake counts them once, and what fails comes by itself."""
+    module, name = where.rsplit(".", 1)
+    real = getattr(sys.modules[module], name)
+    made.work.creates = 5
+
+    def fails(*told: Any) -> Any:
+        if CANARY in str(told) or "hold on" in str(told):
+            raise KeyError(CANARY)
+        return real(*told)
+
+    monkeypatch.setattr(where, fails)
+    if name == "_wait_of":
+        monkeypatch.setattr(made.work.destinations["salesforce"], "write", puts_off(made, CANARY))
+    crowd(made)
+    made.cycle()
+    assert len(made.leads()) == 4
+    (told,) = made.problems()
+    assert "KeyError at syncd/pipeline/" in told
+    assert CANARY not in told + log.getvalue()
+    monkeypatch.undo()
+    made.wait_is_over()
+    made.cycle()
+    assert (len(made.leads()), made.problems()) == (5, [])
+
+
+def test_a_write_that_cannot_be_built_holds_up_no_other(
+    made: World, monkeypatch: pytest.MonkeyPatch, log: io.StringIO
+) -> None:
+    """The connector fails on one record: the rest of the batch goes out, the one is told and tried again."""
+    crm = made.work.destinations["salesforce"]
+    real = crm.write
+
+    def fails(requests: Sequence[WriteRequest]) -> Any:
+        if any(one.fields.get("Email") == CANARY for one in requests):
+            raise IndexError(CANARY)
+        return real(requests)
+
+    monkeypatch.setattr(crm, "write", fails)
+    crowd(made)
+    made.cycle()
+    assert len(made.leads()) == 4
+    (told,) = made.problems()
+    assert "is not written: a defect of syncd or of a setting it did not refuse, IndexError at " in told
+    assert CANARY not in told + log.getvalue()
+    monkeypatch.undo()
+    made.wait_is_over()
+    made.cycle()
+    assert (len(made.leads()), made.problems()) == (5, [])
+
+
+def test_a_handoff_that_the_database_fails_while_answers_are_kept_is_taken_up_by_the_next_poll(
+    made: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody is due and nobody starts anew: what was planned and never answered makes the next handoff by itself."""
+    real, failed = acting.settle_answers, []
+
+    def fails(*told: Any) -> Any:
+        if not failed:
+            failed.append(True)
+            raise OperationalError("update intent", {}, Exception("database is locked"))
+        return real(*told)
+
+    made.contact()
+    monkeypatch.setattr(acting, "settle_answers", fails)
+    with pytest.raises(OperationalError):
+        made.cycle()
+    assert made.work.due() == 1
+    assert made.work.health.ready() != []
+    made.cycle()
+    assert (len(made.leads()), made.problems(), made.work.health.ready(), made.work.due()) == (1, [], [], 0)
+    with made.app.engine.connect() as connection:
+        assert "planned" not in connection.execute(select(intent.c.state)).scalars().all()
+
+
+def test_whoever_is_due_and_is_nobody_any_more_holds_up_no_other(made: World) -> None:
+    """Two leads may become one between the moment that somebody asks for one of them and the handoff."""
+    with made.app.engine.begin() as connection:
+        mark_due(connection, {new_id(now_ms()): 1}, now_ms(), "a field of it is gone")
+    made.contact()
+    made.cycle()
+    assert len(made.leads()) == 1
+    assert made.work.due() == 0
 
 
 def test_a_record_that_cannot_be_taken_in_holds_up_no_other(
@@ -121,7 +226,7 @@ def test_a_handoff_that_fails_as_a_whole_makes_it_not_ready_until_one_does_not(
         raise RuntimeError(CANARY)
 
     made.contact()
-    monkeypatch.setattr("syncd.daemon.work.store_decisions", fails)
+    monkeypatch.setattr("syncd.daemon.work.known_owners", fails)
     with pytest.raises(RuntimeError):
         made.cycle()
     (told,) = made.work.health.ready()
