@@ -19,6 +19,7 @@ _STREET_WORDS = {
     "terrace": "ter", "trail": "trl", "turnpike": "tpke", "north": "n", "south": "s", "east": "e", "west": "w",
     "northeast": "ne", "northwest": "nw", "southeast": "se", "southwest": "sw",
 }  # fmt: skip
+LONGEST_KEY = 512  # characters of a key that is stored; what people paste into an address has no end
 _UNIT = re.compile(r"\b(?:suite|ste|unit|apt|floor|fl|bldg|building|room|rm|dock|gate)\b.*$")
 _LEGAL_TAIL = frozenset({
     "inc", "incorporated", "corp", "corporation", "co", "company", "llc", "lp", "llp", "ltd", "limited", "plc", "gmbh",
@@ -77,7 +78,7 @@ def _site_key(street: str, postcode: str) -> str | None:
     zone = re.sub(r"[^0-9a-z]", "", _plain(postcode))
     if zone[:5].isdigit() and len(zone) == 9:  # ZIP+4
         zone = zone[:5]
-    return f"{zone}|{' '.join(words)}" if zone else None
+    return f"{zone}|{' '.join(words)}"[:LONGEST_KEY] if zone else None
 
 
 @lru_cache(maxsize=65536)

@@ -375,7 +375,7 @@ class FieldMapSection(Section):
 
 
 class TouchSection(Section):
-    kind: str = Field(min_length=1)
+    kind: str = Field(min_length=1, max_length=32)
     watch: str = Field(min_length=1, description="a change of this field is a touch")
     at: str | None = None
     what: str | None = None

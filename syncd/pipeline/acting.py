@@ -32,6 +32,7 @@ from syncd.store.database import new_id, now_ms, serialise_intake
 from syncd.store.doubts import settle_doubts
 
 _ENDS = {"refused": Fate.REJECTED, "gone": Fate.GONE}  # state of an intent -> fate; any other is tried again
+_LONGEST_REASON = 64  # characters of a code; a mapping may take it from what people write as they like
 LONG_REST = 600.0  # seconds; a system that asks for so much is in trouble, a shorter one may be over by the next poll
 
 
@@ -283,7 +284,7 @@ def _move_rows(mappings: Mappings, one: Decision, now: int) -> list[dict[str, An
             "to_stage": move.to_stage,
             "at": now,
             "by": move.by,
-            "reason": move.reason,
+            "reason": move.reason[:_LONGEST_REASON] if move.reason else None,
             "reason_text": move.reason_text,
             "definition": mappings.definition.digest,
         }

@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from syncd.lead.branch import LONGEST_KEY
 from syncd.lead.decision import EntityView, SourceRecord
 from syncd.lead.definition import EntityKind
 from syncd.mapping.model import KindMap, Mappings
@@ -42,7 +43,7 @@ def key_rows(kind_map: KindMap, entity: str, keys: Iterable[Key], fields: Mappin
     found = list(keys)
     for line in kind_map.fields.values():
         if line.refers_to is not None and line.reads and (raw := fields.get(line.reads[0])):
-            found.append(("ref", f"{kind_map.system}|{line.refers_to[1]}|{raw}"))
+            found.append(("ref", f"{kind_map.system}|{line.refers_to[1]}|{raw}"[:LONGEST_KEY]))
     kind = kind_map.entity.value
     return [{"entity_kind": kind, "key": key, "value": value, "entity": entity} for key, value in found]
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
-from syncd.lead.branch import branch_numbers, mail_domain, name_key, person_key, site_key
+from syncd.lead.branch import LONGEST_KEY, branch_numbers, mail_domain, name_key, person_key, site_key
 from syncd.lead.definition import Definition, EntityKind
 from syncd.matching import Form, Named, Party, form_of, named
 
@@ -58,7 +58,9 @@ Match: TypeAlias = Linked | Unknown | Several
 def keys_of(definition: Definition, kind: EntityKind, values: Mapping[str, Any]) -> list[Key]:
     """Return the keys under which an entity with these values is found, the most certain first."""
     keys: list[Key] = [
-        (name, str(values[name])[:512]) for name in definition.identifying[kind] if values.get(name) not in (None, "")
+        (name, str(values[name])[:LONGEST_KEY])
+        for name in definition.identifying[kind]
+        if values.get(name) not in (None, "")
     ]
     if kind is EntityKind.LEAD:
         person = person_key(values.get("phone"), values.get("last_name"))
@@ -103,7 +105,7 @@ def is_that_person(mine: Mapping[str, Any], theirs: Iterable[Mapping[str, Any]])
 
 def nowhere(key: Key) -> Key:
     """Return the key under which an account without an address is found beside this one."""
-    return "nowhere", f"{key[0]} {key[1]}"[:512]
+    return "nowhere", f"{key[0]} {key[1]}"[:LONGEST_KEY]
 
 
 def match_record(
@@ -199,4 +201,4 @@ def _at_the_address(
 
 
 def _some(key: tuple[str, str | None]) -> list[Key]:
-    return [(key[0], key[1][:512])] if key[1] else []
+    return [(key[0], key[1][:LONGEST_KEY])] if key[1] else []

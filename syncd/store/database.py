@@ -138,6 +138,7 @@ def _open_sqlite(url: str, path: str | None) -> Engine:
         json_serializer=dumps,
         json_deserializer=orjson.loads,
         connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False},
+        hide_parameters=True,  # they are people's values, and an error is logged
     )
 
     @event.listens_for(engine, "connect")
@@ -199,6 +200,7 @@ def _open_postgresql(url: str) -> Engine:
         json_serializer=dumps,
         json_deserializer=orjson.loads,
         connect_args={"connect_timeout": 10},
+        hide_parameters=True,
     )
 
 

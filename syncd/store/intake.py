@@ -254,7 +254,7 @@ def mark_all_due(connection: Connection, kind: str, rank: int, now: int, why: st
 def mark_due(connection: Connection, entities: Mapping[str, int], now: int, why: str, not_before: int = 0) -> None:
     """Ask handoff to look at these entities. `entities`: id -> rank."""
     rows = [
-        {"entity": one, "rank": rank, "since": now, "why": why, "attempts": 0, "not_before": not_before}
+        {"entity": one, "rank": rank, "since": now, "why": why[:64], "attempts": 0, "not_before": not_before}
         for one, rank in entities.items()
     ]
     upsert(connection, due, rows)

@@ -13,6 +13,7 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Engine, func, inspect, select, text
+from sqlalchemy.exc import DBAPIError
 from support.clock import NOW
 
 from syncd.lead.decision import Origin
@@ -216,3 +217,10 @@ def test_all_who_join_a_snapshot_see_the_same_and_nothing_that_came_after(opened
         assert [one.execute(seen).scalar_one() for one in (first, second)] == [0, 0]
     with reading.connect() as third:
         assert third.execute(seen).scalar_one() == 1
+
+
+def test_an_error_of_the_database_tells_no_value(opened: Engine) -> None:
+    """It is logged as it is."""
+    with opened.connect() as connection, pytest.raises(DBAPIError) as caught:
+        connection.execute(text("select 1 from nowhere where email = :email"), {"email": "ann@plant.example"})
+    assert "ann@plant" not in str(caught.value)

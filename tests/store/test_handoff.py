@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import seam as usual
 from seam import ANN, Seam
 from sqlalchemy import text, update
 from support.builders import polled
@@ -17,7 +18,7 @@ from connectors.contract import Deferred, Policy, Rejected, WriteRequest, WriteR
 from connectors.errors import Unavailable
 from syncd.lead.decision import Fate
 from syncd.pipeline import Brake, acting, decide_batch, store_decisions
-from syncd.store import handoff, inbox, sent
+from syncd.store import handoff, inbox, intake, sent
 from syncd.store.tables import due, entity, ledger, problem, run, stage_event, verdict
 
 
@@ -221,6 +222,30 @@ def test_a_deferred_row_is_due_again_when_the_system_said(seam: Seam, told: floa
     seam.until_quiet()
     assert seam.intents()[:2] == ["deferred", "done"]
     assert len({one.key for one in created(seam)}) == 1
+
+
+def test_what_people_write_without_end_is_cut_and_stops_nobody(seam: Seam) -> None:
+    """A street, a reason, and what a lead refers to: each longer than what is kept of it in a key or a move."""
+    said = "{from: Decision}\n    sales_reason: {from: Reason}"
+    address = "  street: {type: text}\n  postcode: {type: text}\n"
+    place = "    street: {from: street}\n    postcode: {from: zip}\n    account: {from: firm, as: link companies}\n"
+    seam.edit(
+        definition=usual.DEFINITION.replace("account:\n  name", f"{address}account:\n  name"),
+        hub=usual.HUB + place + "company:\n  is: account\n  kind: companies\n  fields:\n    name: {from: name}\n",
+        crm=usual.CRM.replace("{from: Decision}", said),
+    )
+    long = "100 Main Street behind the hall " * 40
+    seam.contact("51", {"street": long, "zip": "60601", "firm": long})
+    seam.until_quiet()
+    seam.crm_lead("00Q0", {"Decision": "rejected", "Reason": long})
+    seam.contact("52", {"email": "bob@plant.example"})
+    seam.until_quiet()
+    assert len(created(seam)) == 2
+    assert [row.reason for row in seam.rows(stage_event) if row.reason] == [long[:64]]
+    known = dict.fromkeys(seam.entities(), 2)
+    with seam.engine.begin() as connection:
+        intake.mark_due(connection, known, seam.now, long)
+    assert {row.why for row in seam.rows(due)} == {long[:64]}
 
 
 def test_why_rows_were_put_off_is_said_once(seam: Seam, monkeypatch: pytest.MonkeyPatch) -> None:
