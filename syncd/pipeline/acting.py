@@ -27,6 +27,7 @@ from syncd.pipeline.doors import Doors, hangs_on
 from syncd.pipeline.kin import PARENT, read_tree
 from syncd.pipeline.resembling import keep_keys
 from syncd.pipeline.succession import RANK
+from syncd.pipeline.writes import only_opt_outs
 from syncd.store import handoff, inbox, intake
 from syncd.store.database import new_id, now_ms, serialise_intake
 from syncd.store.doubts import settle_doubts
@@ -185,12 +186,10 @@ def _store(
     fates: Counter[str] = Counter()
     held = hold_back(connection, brake, decisions, now)
     intents: list[dict[str, Any]] = []
-    decisions, turned_away = _admitted(connection, decisions, held, now)
+    decisions = [only_opt_outs(mappings, one) if one.entity in held else one for one in decisions]
+    decisions, turned_away = _admitted(connection, decisions, now)
     for decision in decisions:
-        fate = decision.fate
-        if decision.entity in held:
-            fates[Fate.HELD.value] += 1
-            continue
+        fate = Fate.HELD if decision.entity in held else decision.fate
         if not decision.looks_first:  # it has its fate after the look
             fates[fate.value] += 1
         intents += [
@@ -254,12 +253,10 @@ def _settle_each(connection: Connection, rows: Sequence[Any], results: Sequence[
     return sum(done, Counter())
 
 
-def _admitted(
-    connection: Connection, decisions: Sequence[Decision], held: Collection[str], now: int
-) -> tuple[list[Decision], dict[str, int]]:
+def _admitted(connection: Connection, decisions: Sequence[Decision], now: int) -> tuple[list[Decision], dict[str, int]]:
     """Return the decisions without the writes that would come to a shut door, and until when their entities wait."""
     doors = Doors(connection, now)
-    admitted = [(one, None) if one.entity in held else doors.admit(one) for one in decisions]
+    admitted = [doors.admit(one) for one in decisions]
     return [one for one, _ in admitted], {one.entity: until for one, until in admitted if until is not None}
 
 

@@ -107,8 +107,8 @@ def settle_brakes(connection: Connection, brake: Brake, now: int) -> None:
 
 
 def _has_no_say_yet(decision: Decision) -> bool:
-    """Whatever is held or approved of it stays so: what it wants to write is seen at a later try."""
-    return decision.looks_first or (decision.fate is Fate.DEFERRED and not decision.writes)
+    """Whatever is held or approved of it stays so: what it wants to write beside an opt-out is seen at a later try."""
+    return decision.looks_first or decision.fate is Fate.DEFERRED
 
 
 def _passes(kept: held.Kept | None) -> bool:
@@ -149,9 +149,9 @@ def _ask(connection: Connection, name: str, cap: int, now: int) -> None:
         key=KEY + name,
         kind="brake",
         message=f"the brake on {name} ({cap:,} in a run) is closed since {from_ms(told.since):%Y-%m-%d %H:%M} UTC: "
-        f"{kinds} wait, those that came since too; nothing of them is written, all else goes on. Look with `syncd "
-        f"explain` ({', '.join(told.examples)}), let them through with `syncd approve`; it opens by itself once no "
-        f"more of them want that than one run may do",
+        f"{kinds} wait, those that came since too; nothing of them but an opt-out is written, all else goes on. Look "
+        f"with `syncd explain` ({', '.join(told.examples)}), let them through with `syncd approve`; it opens by itself "
+        f"once no more of them want that than one run may do",
         now=now,
     )
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import Connection, Engine
 
@@ -15,7 +16,7 @@ from connectors.contract import Destination, Rejected, Written
 from connectors.errors import ConnectorError
 from syncd.lead.decision import Write
 from syncd.lead.definition import EntityKind
-from syncd.mapping.model import Conflict, Mappings
+from syncd.mapping.model import Conflict, FieldMap, Mappings
 from syncd.pipeline.acting import planned_intent, send_rows
 from syncd.store import handoff, replaced, sent
 from syncd.store.database import new_id, now_ms
@@ -41,11 +42,14 @@ def find_replaced(
         lines = [line for line in kind_map.fields.values() if line.writes == one.field] if kind_map is not None else []
         if fields and not {one.field, *(line.name for line in lines)} & set(fields):
             continue
+        no = next((line for line in lines if line.yes_holds and _reads(line, one) is True), None)
         ours = next((line for line in lines if line.conflict is Conflict.OURS), None)
         if one.gone:
             left.append((one, "the record is deleted there"))
         elif not one.stands:
             left.append((one, "it was changed there since"))
+        elif no is not None:
+            left.append((one, f"{no.place} says `merge: any` of {no.name}: an opt-out is never taken back"))
         elif ours is not None:
             left.append((one, f"{ours.place} says `conflict: ours` and would write it again: change that line first"))
         else:
@@ -93,6 +97,10 @@ def put_back(
 
 
 # ---------------------------------------------------------------------------------------------------------------------
+
+
+def _reads(line: FieldMap, one: Replaced) -> Any:
+    return line.read_back({one.field: one.ours}) if line.read_back is not None else None
 
 
 def _write(ones: Sequence[Replaced]) -> Write:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from syncd.lead.decision import Ask, Decision, EntityView, Fate, Provenance, Write
 from syncd.lead.definition import EntityKind, Merge
-from syncd.mapping.model import FieldMap, KindMap
+from syncd.mapping.model import FieldMap, KindMap, Mappings
 from syncd.pipeline.batch import Batch
 from syncd.pipeline.making import may_be_made
 from syncd.pipeline.placing import seen_from
@@ -40,7 +40,7 @@ def plan_writes(
     opt-out alone.
     """
     guarded = batch.crm if view.kind is EntityKind.LEAD else frozenset()
-    noes = _noes(batch, view, values)
+    noes = _noes(batch.mappings, view.kind, values)
     together = batch.mappings.definition.together[view.kind]
     writes: list[Write] = []
     reads: dict[tuple[str, str, str], Any] = {}
@@ -113,17 +113,28 @@ def sum_up(
     )
 
 
+def only_opt_outs(mappings: Mappings, decision: Decision) -> Decision:
+    """Return the decision with what is carried though all else of it waits."""
+    noes = _noes(mappings, decision.kind, decision.values)
+    kept = []
+    for write in decision.writes if noes else ():
+        kind_map = mappings.kind(write.system, write.kind)
+        left = _opt_outs(kind_map, write, noes) if kind_map is not None and not write.creates else None
+        kept += [left] if left is not None else []
+    return replace(decision, writes=tuple(kept))
+
+
 # ---------------------------------------------------------------------------------------------------------------------
 
 
-def _noes(batch: Batch, view: EntityView, values: Mapping[str, Any]) -> set[str]:
+def _noes(mappings: Mappings, kind: EntityKind, values: Mapping[str, Any]) -> set[str]:
     """Return the fields in which the lead said no: whatever else waits, that is carried at once."""
-    shared = batch.mappings.definition.fields[view.kind]
+    shared = mappings.definition.fields[kind]
     return {name for name, one in shared.items() if one.merge is Merge.ANY and values.get(name) is True}
 
 
 def _opt_outs(kind_map: KindMap, write: Write | None, noes: Collection[str]) -> Write | None:
-    """Return what is left of a write to a record that the gate, a question, or the handover itself holds."""
+    """Return what is left of a write to a record that the gate, a question, a brake or the handover itself holds."""
     names = {field: line.name for field, line in kind_map.writers.items()}
     kept = {field: raw for field, raw in (write.fields if write else {}).items() if names.get(field) in noes}
     if write is None or not kept:

@@ -78,7 +78,7 @@ def plan_update(
                 continue
             fields[field] = raw
             agrees[field] = ours
-            if theirs not in (None, "") and name not in SAID_BY_US:
+            if theirs not in (None, "") and name not in SAID_BY_US and not _says_no(line, ours):
                 was[field] = held.get(field)
     for line in kind_map.linked:
         link = _link(line, values.get(line.name), agreed.get(str(line.writes)), translate)
@@ -221,6 +221,11 @@ def _held(line: FieldMap, raw: Any, ours: Any) -> Any:
     return ours if held is None or held is ABSENT or type(held) is BadValue else held
 
 
+def _says_no(line: FieldMap, ours: Any) -> bool:
+    """Whether it is an opt-out: what it replaces is nobody's to keep, and no brake counts it."""
+    return line.yes_holds and ours is True
+
+
 def _is_frozen(base: Sequence[Any] | None) -> bool:
     return base is not None and len(base) > 2 and base[2] >= MOST_FLIPS
 
@@ -250,7 +255,7 @@ def _ours_wins(
     """The three-way rule. `base`: what both sides last held, None when they never agreed."""
     if name in SAID_BY_US:
         return True  # nobody else's to say
-    if line.yes_holds and ours is True:
+    if _says_no(line, ours):
         return True  # a checkbox that nobody touched says no as well
     if theirs in (None, ""):
         # Never filled, or emptied by a person since we agreed: the second is their say.

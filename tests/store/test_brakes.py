@@ -14,7 +14,7 @@ from connectors.contract import Deferred
 from syncd.lead.decision import Fate
 from syncd.pipeline import Brake, approve_held, settle_brakes
 from syncd.store import held, succession
-from syncd.store.tables import agreed, approval, ledger, problem
+from syncd.store.tables import agreed, approval, due, ledger, problem
 from syncd.store.tables import held as held_table
 
 
@@ -39,6 +39,16 @@ def run(seam: Seam, brake: Brake | None = None) -> int:
 def approve(seam: Seam) -> dict[str, int]:
     with seam.engine.begin() as connection:
         return approve_held(connection, "ann", seam.now)
+
+
+def says_no(seam: Seam) -> None:
+    """Let a contact be able to opt out, and both systems be told of it."""
+    no = "  opted_out: {type: boolean, merge: any}\naccount:\n  name"
+    seam.edit(
+        definition=usual.DEFINITION.replace("account:\n  name", no),
+        hub=usual.HUB + "    opted_out: {from: out, to: told, when: opted_out}\n",
+        crm=usual.CRM.replace("    sales_decision", "    opted_out: {to: Out}\n    sales_decision"),
+    )
 
 
 def waiting(seam: Seam) -> Collection[str]:
@@ -198,6 +208,42 @@ def test_an_approval_is_used_up_by_the_write(seam: Seam) -> None:
             approve(seam)
             run(seam, Brake(overwrites=1))
         assert len([one.id for one in seam.crm.requests if one.id]) == written
+
+
+def test_a_brake_holds_no_opt_out(seam: Seam) -> None:
+    """Neither that of a lead of which nothing else changed nor that of one that waits, whose rest goes with the
+    approval; put off by the system, it is tried again by itself."""
+    says_no(seam)
+    contacts(seam, 51, 52, 53)
+    seam.until_quiet()
+    for lead in list(seam.crm.held):
+        seam.crm_lead(lead, {"Out": False})
+    told = {one["Email"][:2]: one for one in seam.crm.held.values()}
+    contacts(seam, 51, 52, company="Plant Two")
+    closed = Brake(overwrites=0)
+    run(seam, closed)
+    contacts(seam, 51, 53, out="true")
+    seam.crm.answer = lambda _: Deferred("busy")
+    run(seam, closed)
+    seam.crm.answer = seam.crm.writes
+    seam.later(10 * MINUTE)
+    run(seam, closed)
+    assert [told[one]["Out"] for one in ("51", "52", "53")] == [True, False, True]
+    assert [told[one]["Company"] for one in ("51", "52")] == ["Plant", "Plant"]
+    assert (len(waiting(seam)), seam.rows(due)) == (2, [])
+    approve(seam)
+    run(seam, closed)
+    assert [told[one]["Company"] for one in ("51", "52")] == ["Plant Two", "Plant Two"]
+
+
+def test_an_opt_out_of_a_lead_that_is_held_leaves_it_held(seam: Seam) -> None:
+    """Also while the CRM cannot be asked whether it has the lead."""
+    says_no(seam)
+    contacts(seam, 51, told=None)
+    seam.turn(brake=Brake(creates=0))
+    contacts(seam, 51, out="true")
+    seam.turn(brake=Brake(creates=0), may_create=())
+    assert (len(waiting(seam)), seam.hub.held["51"]["told"]) == (1, "true")
 
 
 def test_a_refusal_that_is_over_costs_the_brake_on_clears_nothing(seam: Seam) -> None:

@@ -11,6 +11,8 @@ import pytest
 from support.commands import Said, process_as_before, say  # noqa: F401 - a fixture
 from support.world import World, world
 
+from syncd.store.tables import intent
+
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("process_as_before")]
 ANN = "ann.lee@works.example"
 
@@ -120,6 +122,24 @@ def test_what_a_line_would_write_again_is_not_put_back_but_named(
     left = do(made, capsys, "undo", ANN, "--yes")
     assert (left.code, "salesforce.yaml:10:5 says `conflict: ours`" in left.out) == (0, True), left
     assert made.writes() == before
+
+
+def test_an_opt_out_is_never_taken_back(made: World, capsys: pytest.CaptureFixture[str]) -> None:
+    """It counts as no value that was replaced; where a state of before kept one, it is left and named."""
+    contact = made.contact(firstname="Ann")
+    made.settle()
+    (lead,) = made.leads()
+    made.hubspot.edit("contacts", contact, {"firstname": "Anneliese", "hs_email_optout": "true"})
+    made.settle()
+    assert "HasOptedOutOfEmail" not in do(made, capsys, "undo", ANN).out
+    with made.app.engine.begin() as connection:
+        (row,) = [one for one in connection.execute(intent.select()) if one.request.get("was")]
+        request = {**row.request, "was": {**row.request["was"], "HasOptedOutOfEmail": False}}
+        connection.execute(intent.update().where(intent.c.id == row.id).values(request=request))
+    done = do(made, capsys, "undo", "--since", "1h", "--yes")
+    assert "`merge: any` of opted_out: an opt-out is never taken back" in done.out, done
+    told = made.salesforce.get("Lead", lead["Id"])
+    assert (told["FirstName"], told["HasOptedOutOfEmail"]) == ("Ann", True)
 
 
 def test_a_backup_is_whole_and_for_its_owner_only(
