@@ -62,10 +62,14 @@ class Page:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Roll:
-    """Part of the list of all ids of one kind: those alive, and those that the system still lists as deleted."""
+    """Part of the list of all ids of one kind: those alive, and those that the system still lists as deleted.
+
+    `modified`: when those alive were last changed, where the list tells it.
+    """
 
     alive: Sequence[str]
     deleted: Sequence[str] = ()
+    modified: Mapping[str, datetime] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

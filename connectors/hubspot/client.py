@@ -133,11 +133,13 @@ class HubSpotClient:
             return found
         return next(iter(self.read(kind, [str(found["id"])], properties).rows), None)
 
-    def listed(self, kind: str, after: str | None, *, archived: bool) -> tuple[list[str], str | None]:
-        """Return up to BATCH ids in ascending order, and where to go on; the list knows no index that could lag."""
+    def listed(
+        self, kind: str, after: str | None, properties: Sequence[str], *, archived: bool
+    ) -> tuple[Sequence[Mapping[str, Any]], str | None]:
+        """Return up to BATCH records by ascending ids, and where to go on; the list knows no index that could lag."""
         more = {"after": after} if after else {}
         scope = {str(one["operator"]) for one in self.scope(kind)}
-        names = ["hs_object_id", *([KEY] if scope else [])]
+        names = [*properties, *([KEY] if scope else [])]
         answer = self._asked(
             kind,
             lambda: self._basic_api.get_page(
@@ -149,7 +151,7 @@ class HubSpotClient:
         then = str(told.get("after") or "") if isinstance(told, dict) else ""
         if then and then == after:
             raise ContractBroken(f"HubSpot's list of {kind} does not go on", system=self.session.system)
-        return [str(row["id"]) for row in _rows(answer) if row.get("id") and _is_within(row, scope)], then or None
+        return [row for row in _rows(answer) if _is_within(row, scope)], then or None
 
     def update(self, kind: str, inputs: Sequence[Mapping[str, Any]]) -> Batch:
         """Update up to BATCH records by id; raise CallRefused when the whole call was refused."""

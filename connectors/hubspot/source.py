@@ -57,8 +57,9 @@ class HubSpotReader:
         for archived in (False, True):
             after: str | None = None
             while True:
-                found, after = self._client.listed(kind, after, archived=archived)
-                yield Roll(alive=(), deleted=found) if archived else Roll(alive=found)
+                listed, after = self._client.listed(kind, after, [modified_property(kind)], archived=archived)
+                found = {row.id: time_of(row.stamp) for row in rows_of(kind, listed)}
+                yield Roll(alive=(), deleted=list(found)) if archived else Roll(alive=list(found), modified=found)
                 if after is None:
                     break
 

@@ -18,7 +18,7 @@ from connectors.salesforce.verdicts import NARROWER, troubles
 _ALWAYS = ("Id", "SystemModstamp", "IsDeleted")
 _MERGEABLE = frozenset({"lead", "contact", "account"})
 _FEWEST = 100  # rows; a query that times out below this is not helped by asking for less
-_CONVERSION = ("IsConverted", "ConvertedContactId", "ConvertedAccountId", "ConvertedOpportunityId")
+_CONVERSION = ("IsConverted", "ConvertedContactId", "ConvertedAccountId")
 
 _TYPES = {
     "string": FieldType.TEXT,

@@ -17,6 +17,7 @@ from connectors.salesforce.records import (
     field_info,
     is_full,
     own_record_type,
+    parse_stamp,
     read_records,
     rows_of,
     type_name,
@@ -108,15 +109,14 @@ class Reader:
         last, more = "", True
         while more:
             where = f"Id > {soql.quote(last)}" if last else ""
-            text = soql.select(kind, ("Id", "IsDeleted"), where, "Id ASC", PAGE)
+            text = soql.select(kind, ("Id", "IsDeleted", "SystemModstamp"), where, "Id ASC", PAGE)
             (answer,), _ = self._client.queries([text], deleted_too=True)
             if not answer.ok:
                 raise refused_call(self._client.name, answer.status, answer.body, kind)
             rows = rows_of(answer)
-            yield Roll(
-                alive=[row["Id"] for row in rows if not row["IsDeleted"]],
-                deleted=[row["Id"] for row in rows if row["IsDeleted"]],
-            )
+            alive = {row["Id"]: parse_stamp(row["SystemModstamp"]) for row in rows if not row["IsDeleted"]}
+            deleted = [row["Id"] for row in rows if row["IsDeleted"]]
+            yield Roll(alive=list(alive), deleted=deleted, modified=alive)
             more = bool(rows) and is_full(answer)
             last = rows[-1]["Id"] if rows else ""
 

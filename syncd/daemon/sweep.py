@@ -25,6 +25,7 @@ from syncd.mapping.model import KindMap, Mappings
 from syncd.pipeline import forget_erased, link_again, take_in_each
 from syncd.pipeline.keys import let_go
 from syncd.pipeline.succession import RANK
+from syncd.stages.poll import LONGEST_LAG_MS
 from syncd.store import held, inbox, intake, sweep
 from syncd.store.database import new_id, now_ms, serialise_intake, to_ms
 from syncd.store.rows import chunks
@@ -122,11 +123,12 @@ class Sweeper:
     def _sweep(self, kind_map: KindMap, fields: Sequence[str]) -> Counter[str]:
         system, kind, source = kind_map.system, kind_map.kind, self._sources[kind_map.system]
         began = now_ms()
-        listed = self._list(source, kind_map)
+        with self._engine.begin() as connection:
+            newest = sweep.newest(connection, system, kind)
+        listed = self._list(source, kind_map, newest)
         missing, lapsed = self._missing(kind_map, listed)
         with self._engine.begin() as connection:
             known = sweep.count_alive(connection, system, kind)
-            newest = sweep.newest(connection, system, kind)
             if not self._believed(connection, kind_map, len(missing), listed.alive, known, began):
                 sweep.save_sweep(connection, system, kind, began, listed.alive, known)
                 return Counter(not_believed=1)
@@ -160,18 +162,22 @@ class Sweeper:
                 found.update(dict.fromkeys((one.id, *one.merged), to_ms(one.modified)))
         return found
 
-    def _list(self, source: Source, kind_map: KindMap) -> _Listed:
+    def _list(self, source: Source, kind_map: KindMap, newest: int) -> _Listed:
+        """List a kind; what was changed after `newest` (ms), the latest that is stored, is left to the next poll."""
         listed = _Listed()
         for roll in source.ids(kind_map.kind):
             if self._stopping.is_set():
                 raise _Stopped
             with self._engine.begin() as connection:
                 ids = [*roll.alive, *roll.deleted]
-                deleted = sweep.known_among(connection, kind_map.system, kind_map.kind, ids)
+                stored = sweep.known_among(connection, kind_map.system, kind_map.kind, ids)
             listed.alive += len(roll.alive)
-            listed.strange += [key for key in roll.alive if key not in deleted]
-            listed.back += [key for key in roll.alive if deleted.get(key)]
-            listed.gone += [key for key in roll.deleted if deleted.get(key) is False]
+            listed.strange += [key for key in roll.alive if key not in stored]
+            listed.back += [key for key in roll.alive if key in stored and stored[key].deleted]
+            listed.gone += [key for key in roll.deleted if key in stored and stored[key].deleted is False]
+            listed.strange += [
+                key for key, at in roll.modified.items() if key in stored and _is_stale(stored[key], to_ms(at), newest)
+            ]
             listed.register.add(ids)
         listed.register.close()
         return listed
@@ -267,8 +273,8 @@ class Sweeper:
 
     def _unread(self, connection: Connection, kind_map: KindMap, ids: Sequence[str]) -> list[str]:
         """Return those that are listed as alive over there and still are not alive here."""
-        deleted = sweep.known_among(connection, kind_map.system, kind_map.kind, ids)
-        return [key for key in ids if deleted.get(key, True)]
+        stored = sweep.known_among(connection, kind_map.system, kind_map.kind, ids)
+        return [key for key in ids if key not in stored or stored[key].deleted]
 
     def _tell_gap(
         self,
@@ -300,6 +306,13 @@ class Sweeper:
 # ---------------------------------------------------------------------------------------------------------------------
 
 
+def _is_stale(ours: sweep.Stored, theirs: int, newest: int) -> bool:
+    """Tell whether a record was changed without a poll seeing it; what an index shows a little older was not."""
+    if ours.deleted is not False or theirs > newest:
+        return False
+    return theirs > ours.modified or theirs < ours.modified - LONGEST_LAG_MS
+
+
 class _Stopped(Exception):
     """The worker stops; a list that was read in part says nothing."""
 
@@ -324,7 +337,10 @@ class _Register:
 
 @dataclass
 class _Listed:
-    """What the list showed: how many are alive, which of them are not stored, or stored as deleted; which are gone."""
+    """What the list showed: how many are alive, which of them are gone, or stored as deleted.
+
+    `strange` are not stored, or not as they are now.
+    """
 
     register: _Register = field(default_factory=_Register)
     alive: int = 0

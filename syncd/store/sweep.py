@@ -33,6 +33,14 @@ _STEP = 10_000
 
 
 @dataclass(frozen=True, slots=True)
+class Stored:
+    """A stored record that was listed; `deleted` is None of one that is shut out, `modified` in ms."""
+
+    deleted: bool | None
+    modified: int
+
+
+@dataclass(frozen=True, slots=True)
 class Known:
     """A stored record, as far as a sweep cares."""
 
@@ -66,13 +74,13 @@ def note_gone(connection: Connection, system: str, kind: str, gone: int, of: int
     connection.execute(update(sweep).where(*there).values(added))
 
 
-def known_among(connection: Connection, system: str, kind: str, ids: Iterable[str]) -> dict[str, bool | None]:
-    """Return id -> is it deleted, for those of `ids` that are stored; None of one that is shut out."""
-    found: dict[str, bool | None] = {}
+def known_among(connection: Connection, system: str, kind: str, ids: Iterable[str]) -> dict[str, Stored]:
+    """Return those of `ids` that are stored."""
+    found: dict[str, Stored] = {}
     for part in chunks(ids):
-        query = select(record.c.id, record.c.deleted, record.c.digest)
+        query = select(record.c.id, record.c.deleted, record.c.modified, record.c.digest)
         rows = connection.execute(query.where(*_of(system, kind), record.c.id.in_(part)))
-        found.update((key, None if digest == SHUT_OUT else deleted) for key, deleted, digest in rows)
+        found.update((key, Stored(None if mark == SHUT_OUT else gone, at)) for key, gone, at, mark in rows)
     return found
 
 

@@ -41,6 +41,14 @@ def test_a_conversion_names_the_contact() -> None:
         assert box.store.records["Lead"][lead].converted_to == ("Contact", contact)
 
 
+def test_leads_are_read_by_a_user_who_may_not_see_opportunities() -> None:
+    """A field that nobody mapped and syncd does not need must not be asked for: hidden, it would stop all Leads."""
+    with sandbox() as box:
+        box.org.hide_field("Lead", "ConvertedOpportunityId")
+        (lead,) = box.org.seed("Lead", people(1))
+        assert box.poll() == {"Lead": [lead]}
+
+
 def test_a_record_holds_the_fields_asked_for_and_no_other() -> None:
     """Parents' fields are flat, an empty field is None, and what the envelope needs stays out of the fields."""
     with sandbox() as box:
