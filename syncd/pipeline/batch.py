@@ -19,6 +19,7 @@ from syncd.mapping.model import Mappings
 from syncd.matching import Rules
 from syncd.pipeline.doubles import People, look_for_people
 from syncd.pipeline.kin import PARENT, Tree, read_tree
+from syncd.pipeline.namesakes import identifying_keys
 from syncd.pipeline.resembling import Near, look_around
 from syncd.stages.enrich import rules_of
 from syncd.stages.match import Key
@@ -129,6 +130,12 @@ def with_related(
             holders[(EntityKind.BRANCH, key)] = sorted(held)
             ids.update(held)
     values = {one: found[0] for one, found in merged.items()}
+    unmade = [view for view in views if view.kind is EntityKind.LEAD and not batch.is_there(view)]
+    own = {key for view in unmade for key in identifying_keys(batch.mappings, values[view.id])}
+    for key, held in intake.holders_of(connection, EntityKind.LEAD.value, own).items():
+        if len(held) > 1:
+            holders[(EntityKind.LEAD, key)] = sorted(held)
+            ids.update(held)
     near = look_around(connection, views, values, holders)
     people = People()
     if not shown_only or any(map(batch.may_wait, views)):

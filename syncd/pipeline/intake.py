@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -12,7 +12,7 @@ from connectors.contract import Page, Record
 from syncd.lead.definition import EntityKind
 from syncd.mapping.model import KindMap, Mappings
 from syncd.pipeline.keys import key_rows, keys_in, let_go, who_had
-from syncd.pipeline.succession import RANK, follow_conversions, follow_merges, tell_twins
+from syncd.pipeline.succession import RANK, follow_conversions, follow_keys, follow_merges, tell_twins
 from syncd.stages.match import LONE, RELATING, SHARED, Key, Linked, Several, match_record, nowhere
 from syncd.stages.poll import News, sift, survivor_of, touches_in
 from syncd.store import inbox, intake, succession, sweep
@@ -97,9 +97,10 @@ def _link(
     _save_keys(connection, kind_map, [one for one in fresh if one.record.id in added], links, keys)
     _retire_merged(connection, kind_map, news)
     converted = follow_conversions(connection, mappings, kind_map, news, links, now)
-    for waiting in dict.fromkeys((*followed.settled, *converted.settled, *freed)):
+    met = follow_keys(connection, mappings, kind_map, _told_anew(mappings, kind_map, known, added, keys, before), now)
+    for waiting in dict.fromkeys((*followed.settled, *converted.settled, *met.settled, *freed)):
         link_again(connection, mappings, waiting[0], waiting[1], [waiting[2]], now)
-    return intake.links_of(connection, system, kind, list(links)) if converted.joined else links
+    return intake.links_of(connection, system, kind, list(links)) if converted.joined or met.joined else links
 
 
 def _place(
@@ -168,6 +169,30 @@ def _let_go(
         told.setdefault(links[record.id], set()).update(keys.get(record.id, ()))
     lost = let_go(connection, mappings, kind_map.entity, told, now)
     return succession.waiting_records(connection, lost) if lost else []
+
+
+def _told_anew(
+    mappings: Mappings,
+    kind_map: KindMap,
+    known: Sequence[News],
+    added: Collection[str],
+    keys: Mapping[str, Sequence[Key]],
+    before: Mapping[str, intake.StoredRecord],
+) -> dict[str, set[Key]]:
+    """Return record id -> the identifying keys that it tells only now, of people's records whose place was known."""
+    if kind_map.entity is not EntityKind.LEAD:
+        return {}
+    names = mappings.definition.identifying[kind_map.entity]
+    raw = {field for name in names if name in kind_map.fields for field in kind_map.fields[name].reads}
+    told: dict[str, set[Key]] = {}
+    for one in known:
+        record, old = one.record, before.get(one.record.id)
+        if record.deleted or record.id in added or not (one.new or raw.intersection(one.changed)):
+            continue
+        former = keys_in(mappings, kind_map, old.fields) if old is not None else ()
+        if fresh := {key for key in keys[record.id] if key[0] in names and key not in former}:
+            told[record.id] = fresh
+    return told
 
 
 def _tells_otherwise(

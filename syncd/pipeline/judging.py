@@ -15,6 +15,7 @@ from syncd.pipeline.batch import Batch
 from syncd.pipeline.conversion import hear_conversion, settle_conversion
 from syncd.pipeline.doubles import ask_before_creating, find_doubles
 from syncd.pipeline.making import ASKED, ask_whether_to_make, why_not_made
+from syncd.pipeline.namesakes import ask_about_namesake
 from syncd.pipeline.placing import fill_from_account, place_lead
 from syncd.pipeline.writes import Planned, plan_writes, sum_up
 from syncd.stages.feedback import handoff_facts, moment
@@ -58,7 +59,9 @@ def decide_lead(
         facts["handoff_status"] = f"complete; not made: {unmade}"
     state = replace(stand.state, unmade=unmade)
     doubles = find_doubles(batch, view)
-    waits = ask_before_creating(batch, view, doubles) if passed and not batch.is_there(view) else None
+    waits = None
+    if passed and not batch.is_there(view):
+        waits = ask_about_namesake(batch, view, values) or ask_before_creating(batch, view, doubles)
     if waits is not None:
         view = replace(view, in_review=True)
     waiting = passed and state.handed_at is None and unmade is None

@@ -84,6 +84,10 @@ def let_go(
     intake.drop_keys(connection, [one for one in gone if not remembers(mappings.definition, kind, one[1])])
     if kind is EntityKind.ACCOUNT:
         _wake_members(connection, [one for one in gone if one[1][0] not in ("site", "nowhere")], now)
+    if kind is EntityKind.LEAD:  # who states it too may have waited
+        freed = {key for _, key in gone if key[0] in mappings.definition.identifying[kind]}
+        others = {one for held in intake.holders_of(connection, kind.value, freed).values() for one in held}
+        intake.mark_due(connection, dict.fromkeys(others, RANK[kind]), now, "another lead's address was corrected")
     return sorted({one for one, _ in gone})
 
 

@@ -1,11 +1,11 @@
-"""Merges and conversions: a record that lives on as another hands over its entity, unless two live CRM records differ.
+"""Merges, conversions, addresses that become one: two entities are joined, unless two live CRM records differ.
 
 Nobody is ever merged over there by us; who is who without such a sign is syncd.stages.match's.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,7 +15,7 @@ from syncd.lead.decision import LeadState
 from syncd.lead.definition import EntityKind
 from syncd.mapping.model import KindMap, Mappings
 from syncd.stages.map import map_keys
-from syncd.stages.match import keys_of
+from syncd.stages.match import Key, keys_of
 from syncd.stages.poll import News
 from syncd.store import handoff, inbox, intake, succession
 from syncd.store.succession import RecordKey
@@ -85,6 +85,34 @@ def follow_conversions(
         besides = {key, (kind_map.system, kind_map.kind, one.record.id)}
         claimed = {entity} if entity is not None else set()
         _settle(connection, mappings, heir, key, own, claimed, besides, now, followed, rule="converted")
+    return followed
+
+
+def follow_keys(
+    connection: Connection, mappings: Mappings, kind_map: KindMap, told: Mapping[str, Collection[Key]], now: int
+) -> Followed:
+    """Join a lead with the one other that states an identifying key which a record of it tells only now.
+
+    It is what linking at first sight would have done. Of two that live in one system nothing is joined; whether the one
+    is made in the CRM beside the other is then asked (syncd.pipeline.namesakes). `told`: record id -> such keys.
+    """
+    followed = Followed()
+    kind = kind_map.entity.value
+    holders = intake.holders_of(connection, kind, {key for keys in told.values() for key in keys}) if told else {}
+    if all(len(held) < 2 for held in holders.values()):
+        return followed
+    for record, keys in told.items():
+        # Joining may have moved links and keys since.
+        (own,) = intake.links_of(connection, kind_map.system, kind_map.kind, [record]).values() or (None,)
+        held = {one for found in intake.holders_of(connection, kind, keys).values() for one in found} - {own}
+        if own is None or len(held) != 1:
+            continue
+        both = sorted({own, *held})
+        keeper = _keeper(connection, mappings, both, own, set())
+        if keeper is not None:
+            followed.joined = True
+            followed.settled += succession.waiting_records(connection, both)
+            _join(connection, kind_map, keeper, [one for one in both if one != keeper], now)
     return followed
 
 

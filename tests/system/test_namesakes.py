@@ -1,0 +1,92 @@
+"""An address that a lead has only later: whoever is in the CRM by it is that person, and is not made a second time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from support.world import World, world
+
+ANN, BOB = "ann.lee@works.example", "bob.lee@works.example"
+
+
+@pytest.fixture
+def made(tmp_path: Path, sqlite_url: str) -> Iterator[World]:
+    with world(tmp_path, sqlite_url) as one:
+        yield one
+
+
+def rep_makes(made: World, kind: str = "Lead", email: str = BOB) -> str:
+    company = {"Company": "Works"} if kind == "Lead" else {}
+    (record,) = made.salesforce.seed(kind, [{"FirstName": "Bob", "LastName": "Lee", "Email": email, **company}])
+    return str(record)
+
+
+def test_a_contact_whose_address_is_filled_in_is_the_person_whom_a_rep_has(made: World) -> None:
+    """The everyday road of the gate: refused for want of an address, then released."""
+    contact = made.contact(email="", firstname="Bob", mobilephone="")
+    made.settle()
+    lead = rep_makes(made)
+    made.settle()
+    made.hubspot.edit("contacts", contact, {"email": BOB, "mobilephone": "(312) 555-0199"})
+    made.settle()
+    assert [row["Id"] for row in made.leads()] == [lead]
+    assert made.hubspot.get("contacts", contact)["syncd_crm_id"] == lead
+    assert made.problems() == []
+
+
+@pytest.mark.parametrize("kind", ["Lead", "Contact"])
+def test_a_corrected_address_finds_whoever_has_it_in_the_crm(made: World, kind: str) -> None:
+    contact = made.contact(email="bob.wrong@works.example", firstname="Bob", problem="")
+    made.settle()
+    record = rep_makes(made, kind)
+    made.settle()
+    made.hubspot.edit("contacts", contact, {"email": BOB})
+    made.settle()
+    made.hubspot.edit("contacts", contact, {"problem": "Downtime of the paint line"})
+    made.settle()
+    assert [row["Id"] for row in made.leads()] == [record] * (kind == "Lead")
+    assert made.hubspot.get("contacts", contact)["syncd_crm_id"] == record
+
+
+def test_a_rep_who_corrects_an_address_brings_the_contact_that_waited(made: World) -> None:
+    contact = made.contact(email=ANN, firstname="Bob", problem="")
+    lead = rep_makes(made, email="bob.wrong@works.example")
+    made.settle()
+    made.salesforce.edit("Lead", lead, {"Email": ANN})
+    made.settle()
+    made.hubspot.edit("contacts", contact, {"problem": "Downtime of the paint line"})
+    made.settle()
+    assert [row["Id"] for row in made.leads()] == [lead]
+
+
+def test_a_merge_that_brings_the_address_of_a_reps_lead(made: World) -> None:
+    kept = made.contact(email=ANN, firstname="Bob", problem="")
+    made.settle()
+    lead = rep_makes(made)
+    made.settle()
+    other = made.contact(email=BOB, firstname="Bob")
+    made.hubspot.merge("contacts", other, kept)
+    made.settle()
+    assert [row["Id"] for row in made.leads()] == [lead]
+
+
+def test_of_two_that_each_have_a_contact_the_second_waits_until_the_address_is_anothers(made: World) -> None:
+    """A rep gives her lead the address of somebody else: nothing is joined, nothing made, and what to do is said."""
+    first = made.contact(email=ANN)
+    second = made.contact(email=BOB, firstname="Bob", problem="", mobilephone="(312) 555-0199")
+    made.settle()
+    (lead,) = made.leads()
+    made.salesforce.edit("Lead", lead["Id"], {"Email": BOB})
+    made.settle()
+    made.hubspot.edit("contacts", second, {"problem": "Downtime of the paint line"})
+    made.settle()
+    assert [row["Id"] for row in made.leads()] == [lead["Id"]]
+    told = next(one for one in made.problems() if "is not made in salesforce" in one)
+    assert f"has the same email and is there already (Lead {lead['Id']})" in told
+    assert f"Merge hubspot contacts {second} and {first} over there, or correct the email of one of the two" in told
+    made.salesforce.edit("Lead", lead["Id"], {"Email": "other@works.example"})
+    made.settle()
+    assert len(made.leads()) == 2
+    assert not [one for one in made.problems() if "is not made" in one]
