@@ -31,6 +31,7 @@ from syncd.pipeline.writes import only_opt_outs
 from syncd.store import handoff, inbox, intake
 from syncd.store.database import new_id, now_ms, serialise_intake
 from syncd.store.doubts import settle_doubts
+from syncd.store.held import use_up
 
 _ENDS = {"refused": Fate.REJECTED, "gone": Fate.GONE}  # state of an intent -> fate; any other is tried again
 _LONGEST_REASON = 64  # characters of a code; a mapping may take it from what people write as they like
@@ -117,6 +118,8 @@ def send_batch(
         with engine.begin() as connection:
             serialise_intake(connection)
             outcomes += _settle_each(connection, handoff.as_they_stand(connection, rows), results, now_ms())
+    with engine.begin() as connection:
+        use_up(connection)
     return outcomes, troubles
 
 

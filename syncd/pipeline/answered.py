@@ -15,7 +15,7 @@ from syncd.lead.definition import EntityKind
 from syncd.mapping.model import BESIDE
 from syncd.pipeline.doors import REST_MS, Door, door_of, open_again, shut
 from syncd.pipeline.succession import RANK
-from syncd.store import handoff, held, inbox, intake, sent
+from syncd.store import handoff, inbox, intake, sent
 from syncd.store.database import to_ms
 from syncd.store.succession import RecordKey
 
@@ -63,7 +63,6 @@ def settle_answers(
     _remember_refused(connection, refused, now)
     _remember_put_off(connection, put_off, through, now)
     open_again(connection, through, now)
-    held.settle(connection, {row.entity for row in rows} - {row.entity for row, _, _ in put_off})
     return outcomes
 
 

@@ -71,7 +71,7 @@ def hold_back(connection: Connection, brake: Brake, decisions: Sequence[Decision
         met = brake.stops({name: count for name, count in wanted.items() if not _passes(kept.get(name))}, closed)
         closed |= met
         holds += [(one.entity, name, wanted[name]) for name in sorted(met)]
-        # An approval is used up by the answer to the write, which may not come at the first try.
+        # An approval is used up by the answers to all the writes, which may not come at the first try.
         drops += [(one.entity, name) for name, row in kept.items() if name not in (wanted if row.approved else met)]
     held.keep(connection, holds, now)
     held.drop(connection, drops)

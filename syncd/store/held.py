@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
 from syncd.store.rows import chunks, execute_many, upsert
-from syncd.store.tables import approval, entity, held
+from syncd.store.tables import approval, due, entity, held
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +64,17 @@ def drop(connection: Connection, rows: Collection[tuple[str, str]]) -> None:
     execute_many(connection, _DROP, [{"b_entity": one, "b_brake": name} for one, name in rows])
 
 
-def settle(connection: Connection, entities: Iterable[str]) -> None:
-    """Use up the approvals of entities whose writes were answered."""
+def use_up(connection: Connection) -> None:
+    """Forget the approvals of entities of which all was written that an approval let through.
+
+    Who is due, or is held for something else, still has something to write.
+    """
     if is_empty(connection):
         return
-    for part in chunks(entities):
-        connection.execute(delete(held).where(held.c.entity.in_(part), held.c.approved_at.is_not(None)))
+    other = held.alias()
+    waits = select(other.c.entity).where(other.c.entity == held.c.entity, other.c.approved_at.is_(None))
+    listed = select(due.c.entity).where(due.c.entity == held.c.entity)
+    connection.execute(delete(held).where(held.c.approved_at.is_not(None), ~listed.exists(), ~waits.exists()))
 
 
 def forget(connection: Connection, entities: Iterable[str]) -> None:

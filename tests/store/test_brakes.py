@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
+import pytest
 import seam as usual
 from seam import Seam
 from support.clock import DAY, MINUTE
@@ -12,7 +13,7 @@ from test_handoff import created
 
 from connectors.contract import Deferred
 from syncd.lead.decision import Fate
-from syncd.pipeline import Brake, approve_held, settle_brakes
+from syncd.pipeline import Brake, approve_held, doors, settle_brakes
 from syncd.store import held, succession
 from syncd.store.tables import agreed, approval, due, ledger, problem
 from syncd.store.tables import held as held_table
@@ -149,6 +150,45 @@ def test_an_approval_outlives_a_system_that_cannot_take_the_write(seam: Seam) ->
     before = len(created(seam))
     assert (run(seam) - before, waiting(seam)) == (4, [])
     assert seam.rows(held_table) == []
+
+
+@pytest.mark.parametrize("how", ["put off", "turned away"])
+def test_an_approval_lets_through_what_each_system_is_to_be_told(seam: Seam, how: str) -> None:
+    """One answers, the other is away or takes none of it for now: that takes it later, and nobody is asked again."""
+    family = "    surname: {to: family, value: last_name, conflict: ours}\n"
+    named = usual.DEFINITION.replace("account:\n  name", "  surname: {type: text}\naccount:\n  name")
+    seam.edit(definition=named, hub=usual.HUB + family)
+    contacts(seam, 51, 52, 53, family="Smith")
+    seam.until_quiet()
+    contacts(seam, 51, 52, 53, lastname="Jones")
+    closed = Brake(overwrites=0)
+    run(seam, closed)
+    approve(seam)
+    if how == "put off":
+        seam.crm.answer = lambda _: Deferred("busy")
+    else:
+        with seam.engine.begin() as connection:
+            doors.shut(connection, {("crm", "Lead", False): "no right"}, seam.now)
+    run(seam, closed)
+    assert [one["family"] for one in seam.hub.held.values()] == ["Jones"] * 3
+    assert [one["LastName"] for one in seam.crm.held.values()] == ["Smith"] * 3
+    seam.crm.answer = seam.crm.writes
+    seam.later(20 * MINUTE)
+    run(seam, closed)
+    assert [one["LastName"] for one in seam.crm.held.values()] == ["Jones"] * 3
+    assert (seam.rows(held_table), seam.problems()) == ([], [])
+
+
+def test_an_approval_waits_for_another_that_the_same_entity_needs(seam: Seam) -> None:
+    with seam.engine.begin() as connection:
+        held.keep(connection, [("one", "creates", 1)], seam.now)
+        held.approve(connection, "ann", seam.now)
+        held.keep(connection, [("one", "overwrites", 1)], seam.now)
+        held.use_up(connection)
+        assert len(held.rows_of(connection, ["one"])["one"]) == 2
+        held.approve(connection, "ann", seam.now)
+        held.use_up(connection)
+        assert held.is_empty(connection)
 
 
 def test_a_system_that_cannot_be_asked_opens_no_brake(seam: Seam) -> None:
