@@ -38,7 +38,7 @@ REMEDY = "create a new token in HubSpot (service key or private app), set access
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Found:
-    """One answer to a search. `total` counts every match, `end` says that none is left after these rows."""
+    """One answer to a search. `total` should count every match, `end` say that none is left after these rows."""
 
     total: int
     rows: Sequence[Mapping[str, Any]]

@@ -31,21 +31,26 @@ class Place:
     """Everything before `at` was read once.
 
     `top` is the digest of the newest records of the look-back, `gap` how many more the store counts there than the
-    index does (records that were archived since).
+    index does (records that were archived since). `since`: the look-back begins
+    there until the next change, if that is earlier.
     """
 
     at: int
+    since: int | None = None
     top: str = ""
     gap: int = 0
     again: Again | None = None
 
     def low(self, overlap: int) -> int:
         """Return where the look-back begins."""
-        return max(0, self.at - overlap)
+        usual = max(0, self.at - overlap)
+        return usual if self.since is None else min(usual, self.since)
 
     def cursor(self) -> dict[str, Any]:
         again = self.again
-        told = {"again": [again.since, again.until, again.due]} if again else {}
+        told: dict[str, Any] = {"again": [again.since, again.until, again.due]} if again else {}
+        if self.since is not None:
+            told["since"] = self.since
         return {"at": self.at, "top": self.top, "gap": self.gap, **told}
 
 
@@ -148,6 +153,7 @@ def place_of(cursor: Mapping[str, Any]) -> Place:
             at=int(cursor["at"]),
             top=str(cursor.get("top", "")),
             gap=int(cursor.get("gap", 0)),
+            since=int(cursor["since"]) if cursor.get("since") is not None else None,
             again=Again(since=again[0], until=again[1], due=again[2]) if again else None,
         )
     except (KeyError, TypeError, ValueError, IndexError) as error:

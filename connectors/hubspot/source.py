@@ -173,7 +173,9 @@ class _Poll:
 
     def _reached(self, place: Place, rows: Sequence[Row], deep: bool) -> Place:
         at = max([place.at, *(row.stamp + 1 for row in rows)])
-        place = replace(place, at=at, gap=place.gap if deep else 0)
+        # A page that seems to show all may not: the next one is asked for from where this one began.
+        since = None if deep else replace(place, since=None).low(self._overlap)
+        place = replace(place, at=at, since=since, gap=place.gap if deep else 0)
         low = place.low(self._overlap)
         top = top_of((row.stamp, row.id) for row in rows if row.stamp >= low)
         again = place.again
@@ -259,12 +261,19 @@ class _Poll:
 def keyset(
     client: HubSpotClient, reading: Reading, where: Sequence[Filter], after: str = "0"
 ) -> Iterator[tuple[Found, list[Row]]]:
-    """Search page by page in the order of ids, which no edit changes; offsets would skip a record per edit."""
+    """Search page by page in the order of ids, which no edit changes; offsets would skip a record per edit.
+
+    All signs of an end may fail together on one page. They are believed of a page that is as long as the page before
+    foretold; elsewhere a page without rows is asked for.
+    """
+    foretold: int | None = None
     while True:
         found, rows = search(client, reading, where, after)
+        found = replace(found, end=not found.rows or (found.end and len(found.rows) == foretold))
         yield found, rows
         if found.end:
             return
+        foretold = found.total - len(found.rows)
         beyond = last_id(rows, after)
         if beyond == after:
             raise ContractBroken("HubSpot's search answered with rows that have no id")

@@ -16,7 +16,7 @@ from sandbox.hubspot.values import iso
 
 Lag = float | Callable[[str, str], float]
 StageBackwards = Literal["silent", "refuse"]
-SearchSigns = Literal["true", "short_pages", "low_total"]
+SearchSigns = Literal["true", "short_pages", "low_total", "both"]
 
 
 @dataclass(frozen=True, kw_only=True)

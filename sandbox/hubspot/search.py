@@ -47,13 +47,14 @@ def search(portal: Portal, table: Table, call: Call) -> Response:
     sort, descending = _sort(table, body)
     table.index.settle(portal.clock())
     matches = _matches(table, groups, str(body.get("query") or ""))
-    if portal.search_signs == "short_pages":
+    short, low = (portal.search_signs in (sign, "both") for sign in ("short_pages", "low_total"))
+    if short:
         limit = -(-limit * 3 // 4)
     total, page = matches.page(table, sort, descending, after, limit)
     shown = [table.body(table.index.records[record_id], names) for record_id in page]
-    told = min(total, len(page)) if portal.search_signs == "low_total" else total
+    told = min(total, len(page)) if low else total
     answer: dict[str, Any] = {"total": told, "results": shown}
-    if after + limit < total and portal.search_signs != "short_pages":
+    if after + limit < total and not short:
         answer["paging"] = {"next": {"after": str(after + limit)}}
     return Response(200, answer)
 

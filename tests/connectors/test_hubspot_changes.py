@@ -24,6 +24,18 @@ def desk() -> Iterator[Bench]:
         yield made
 
 
+def misled(desk: Bench, page: int) -> None:
+    """Let one search from now on be short, have no paging and count too few, all at once."""
+    handle, pages = desk.sim.handle, iter(range(1, 100))
+
+    def odd(request: Any) -> Any:
+        portal = desk.sim.portal
+        portal.search_signs = "both" if request.path.endswith("/search") and next(pages) == page else "true"
+        return handle(request)
+
+    desk.sim.handle = odd  # type: ignore[method-assign]
+
+
 class Clock:
     """A clock that moves by a millisecond at each look, and by hand."""
 
@@ -76,6 +88,42 @@ def test_neither_a_short_page_nor_a_low_total_ends_a_reading(signs: Any) -> None
         for record_id in ids:
             desk.sim.edit("contacts", record_id, {"firstname": "changed"})
         desk.poll()
+        assert desk.wrong() == []
+
+
+@pytest.mark.parametrize("count", [150, 500])
+def test_nor_do_both_on_every_page_of_a_load(count: int) -> None:
+    with bench(search_signs="both") as desk:
+        desk.sim.seed("contacts", people(count), modified=old())
+        desk.poll()
+        assert len(desk.store.records) == count
+
+
+@pytest.mark.parametrize("page", [1, 2, 3])
+def test_both_on_one_page_of_600_changes_lose_none(page: int) -> None:
+    """Which took longer to be made than a look-back reaches."""
+    with bench(overlap=1.0, clock=Clock(step=0.05)) as desk:
+        ids = desk.sim.seed("contacts", people(600), modified=old())
+        desk.poll()
+        for record_id in ids:
+            desk.sim.edit("contacts", record_id, {"firstname": "changed"})
+        misled(desk, page)
+        desk.poll()
+        desk.poll()
+        assert desk.wrong() == []
+
+
+def test_a_page_of_news_that_seems_to_be_all_costs_nothing_more_and_loses_none() -> None:
+    """After a pause of hours, when what it left out lies before the next poll's look-back."""
+    with bench() as desk:
+        desk.sim.seed("contacts", people(1), modified=old(600))
+        desk.poll()
+        for number in range(1, 181):
+            desk.sim.seed("contacts", people(1, start=number), modified=old(200 - number))
+        misled(desk, 1)
+        assert desk.poll() == 1
+        assert len(desk.store.records) < 181
+        assert [desk.poll() for _ in range(3)] == [1, 1, 1]
         assert desk.wrong() == []
 
 
@@ -285,7 +333,7 @@ def test_properties_that_do_not_fit_a_search_are_read_in_batches(desk: Bench) ->
         desk.sim.define_property("contacts", f"a_rather_long_property_name_{number}")
         fields.append(f"a_rather_long_property_name_{number}")
     desk.sim.seed("contacts", [*people(150), {"email": "x@example.com", fields[5]: "kept"}], modified=old(1))
-    assert desk.poll(fields=tuple(fields)) == 3
+    assert desk.poll(fields=tuple(fields)) == 2 + 2  # nothing foretold that the first page is the last
     assert desk.server.board.total("POST contacts/batch/read") == 2
     assert desk.wrong() == []
     assert [r.fields[fields[5]] for r in desk.store.records.values() if r.fields[fields[5]]] == ["kept"]
@@ -409,8 +457,7 @@ def test_odd_rows_do_not_hold_up_the_page(desk: Bench, monkeypatch: pytest.Monke
 
     def odd(request: Any) -> Any:
         answer = handle(request)
-        if request.path.endswith("/search"):
-            rows = answer.body["results"]
+        if request.path.endswith("/search") and (rows := answer.body["results"]):
             rows[0]["properties"] = None
             rows[1]["properties"] |= {"lastmodifieddate": "no date", "firstname": 12.5}
             rows[2]["properties"] |= {"lastmodifieddate": None, "firstname": "\ud800"}
