@@ -35,6 +35,10 @@ def json_option(command: F) -> F:
     return click.option("--json", "as_json", is_flag=True, help="Print JSON for machines.")(command)
 
 
+def limit_option(default: int, words: str = "How many are listed.") -> Callable[[F], F]:
+    return click.option("--limit", type=click.IntRange(1), default=default, show_default=True, help=words)
+
+
 def open_app(config: Path, log_level: str | None = None) -> App:
     """Read everything and open the state; the log goes to stderr in the configured shape."""
     from syncd.log import set_up

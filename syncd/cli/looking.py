@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from syncd.cli.common import config_option, dump_json, json_option, moment, open_app
+from syncd.cli.common import config_option, dump_json, json_option, limit_option, moment, open_app
+
+if TYPE_CHECKING:
+    from syncd.lead.definition import Definition
 
 LATEST = 3  # of each kind, where nobody asked for more
 
@@ -61,26 +64,38 @@ def explain(config: Path, as_json: bool, lead: str, field: str | None) -> int:
 @config_option
 @json_option
 @click.option("--who", help="Only facts that this side can fill.")
-@click.option("--fact", help="Only leads that lack this field.")
-@click.option("--limit", default=50, show_default=True)
+@click.option("--fact", help="Only leads that lack this field, by its name or label.")
+@limit_option(50)
 def refusals(config: Path, as_json: bool, who: str | None, fact: str | None, limit: int) -> int:
     """List handoffs refused now, with the facts that are missing and who can fill each."""
-    from syncd.store.figures import count_unmade, open_refusals
+    from syncd.store.figures import count_unmade, open_refusals, records_of
 
     app = open_app(config)
+    who, fact = _named_in(app.mappings.definition, who, fact)
     with app.engine.execution_options(syncd_reads_only=True).connect() as connection:
-        found = open_refusals(connection, limit, who=who, fact=fact)
+        found, count = open_refusals(connection, limit, who=who, fact=fact)
+        records = records_of(connection, [row.lead for row in found])
         unmade = count_unmade(connection)
-    rows = [{"lead": row.lead, "cycle": row.cycle, "since": moment(row.at), "lacking": row.facts} for row in found]
+    rows = [
+        {
+            "lead": row.lead,
+            "records": records.get(row.lead, []),
+            "cycle": row.cycle,
+            "since": moment(row.at),
+            "lacking": row.facts,
+        }
+        for row in found
+    ]
     if as_json:
         click.echo(dump_json(rows))
         return 1 if rows else 0
     for row in rows:
         lacking = "; ".join(f"{f['label']}: {f['lack']} ({f['who']} can fill it)" for f in row["lacking"])
-        click.echo(f"{row['lead']}  since {row['since']}  {lacking}")
-    for why, count in unmade.items():
-        click.echo(f"{count} complete; not made: {why}")
-    click.echo(f"{len(rows)} refused" if rows else "nothing is refused")
+        click.echo(f"{', '.join(row['records']) or row['lead']}  since {row['since']}  {lacking}")
+    for why, number in unmade.items():
+        click.echo(f"{number:,} complete; not made: {why}")
+    shown = f", the first {len(rows):,} of them shown (--limit)" if len(rows) < count else ""
+    click.echo(f"{count:,} refused{shown}" if rows else "nothing is refused")
     return 1 if rows else 0
 
 
@@ -89,7 +104,7 @@ def refusals(config: Path, as_json: bool, who: str | None, fact: str | None, lim
 @json_option
 @click.argument("kind", nargs=-1)
 @click.option("--all", "whole", is_flag=True, help="List them all, of every kind.")
-@click.option("--limit", default=200, show_default=True, help="Of a list.")
+@limit_option(200, "Of a list.")
 def problems(config: Path, as_json: bool, kind: tuple[str, ...], whole: bool, limit: int) -> int:
     """Tell what needs a person: how many of each kind, with the latest; or all of one KIND."""
     from syncd.store.inbox import count_problems, list_problems
@@ -118,6 +133,21 @@ def problems(config: Path, as_json: bool, kind: tuple[str, ...], whole: bool, li
 
 
 # ---------------------------------------------------------------------------------------------------------------------
+
+
+def _named_in(definition: Definition, who: str | None, fact: str | None) -> tuple[str | None, str | None]:
+    """Return the side and the field's name that are meant; a name of nothing would read as nothing refused."""
+    from syncd.config.check import nearest
+    from syncd.lead.definition import EntityKind
+
+    fields = definition.fields[EntityKind.LEAD]
+    sides = {one.who for one in fields.values()}
+    if who is not None and who not in sides:
+        raise click.UsageError(f"--who {who}: nobody called so fills a field; {nearest(who, sides)}")
+    names = {one.label: name for name, one in fields.items()} | {name: name for name in fields}
+    if fact is not None and fact not in names:
+        raise click.UsageError(f"--fact {fact}: the definition has no such field; {nearest(fact, names)}")
+    return who, names[fact] if fact is not None else None
 
 
 def _print_problems(rows: Sequence[Mapping[str, Any]], counts: Mapping[str, int], *, listed: bool, of: int) -> None:

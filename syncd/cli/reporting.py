@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from syncd.cli.common import config_option, dump_json, json_option, open_app
+from syncd.cli.common import config_option, dump_json, json_option, limit_option, open_app
 
 if TYPE_CHECKING:
     from syncd.lead.definition import ReasonCode
@@ -32,7 +32,7 @@ def report() -> None:
 @click.option("--days", default=365, show_default=True, type=click.IntRange(1), help="Shipped to within so many days.")
 @click.option("--all", "everybody", is_flag=True, help="Also branches where somebody is known.")
 @click.option("--csv", "file", type=click.Path(path_type=Path, dir_okay=False), help="Write all of them to this file.")
-@click.option("--limit", default=50, show_default=True, help="Rows of the table.")
+@limit_option(50, "Rows of the table.")
 def branches(config: Path, as_json: bool, days: int, everybody: bool, file: Path | None, limit: int) -> int:
     """List accounts whose branches buy and where nobody is known: prospects that headquarters bought for."""
     from syncd.store.figures import reads_only

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from syncd.cli.common import config_option, dump_json, json_option, moment, open_app
+from syncd.cli.common import config_option, dump_json, json_option, limit_option, moment, open_app
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -30,7 +30,7 @@ _WIDEST = 34
 )
 @config_option
 @json_option
-@click.option("--limit", default=200, show_default=True)
+@limit_option(200)
 @click.pass_context
 def review(context: click.Context, config: Path, as_json: bool, limit: int) -> int:
     """Say who belongs where and who is who, where only a person can tell; on a terminal one key for each."""

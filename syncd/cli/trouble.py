@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+
 from connectors.errors import ConnectorError
 from syncd.config import Problems
 from syncd.daemon.workers import EngineUnusable
@@ -21,4 +23,14 @@ def explain_trouble(error: Exception) -> str | None:
     if isinstance(error, ConnectorError):
         reference = f" (their request id: {error.request_id})" if error.request_id else ""
         return f"syncd: {named(error.system, error.message) if error.system else error.message}{reference}"
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"syncd: {error.filename} cannot be read or written: {error.strerror}; correct the path or its rights"
+    if isinstance(error, OSError) and error.errno in _FULL:
+        return f"syncd: what was to be printed cannot be written: {error.strerror}"
     return None
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+
+# Of an output that a shell opened; other errors without a file's name are no fault of the output.
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})

@@ -5,13 +5,14 @@ They only read, on a connection with `reads_only`; putting the numbers into word
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import Connection, Engine, func, select
 
 from syncd.lead.definition import EntityKind
+from syncd.store.rows import chunks
 from syncd.store.tables import cursor, due, entity, link, problem, run, verdict
 
 
@@ -120,8 +121,10 @@ def open_facts(connection: Connection) -> Iterator[list[dict[str, str]]]:
         yield facts
 
 
-def open_refusals(connection: Connection, limit: int, *, who: str | None = None, fact: str | None = None) -> list[Any]:
-    """Return (lead, cycle, at, facts) of refusals in force, the oldest first.
+def open_refusals(
+    connection: Connection, limit: int, *, who: str | None = None, fact: str | None = None
+) -> tuple[list[Any], int]:
+    """Return (lead, cycle, at, facts) of the first refusals in force, the oldest first, and how many there are.
 
     `who` and `fact` keep those that one fact of that filler, of that field, or of that filler's field stands in.
     """
@@ -132,12 +135,23 @@ def open_refusals(connection: Connection, limit: int, *, who: str | None = None,
         .execution_options(yield_per=1000)
     )
     found: list[Any] = []
+    count = 0
     with connection.execute(query) as rows:
         for row in rows:
-            if len(found) == limit:
-                break
             if any(_wanted(one, who, fact) for one in row.facts) or (who is None and fact is None):
-                found.append(row)
+                count += 1
+                if count <= limit:
+                    found.append(row)
+    return found, count
+
+
+def records_of(connection: Connection, entities: Sequence[str]) -> dict[str, list[str]]:
+    """Return entity -> the records it stands on, as "system kind id"."""
+    found: dict[str, list[str]] = {}
+    for some in chunks(entities):
+        query = select(link.c.entity, link.c.system, link.c.kind, link.c.record_id).where(link.c.entity.in_(some))
+        for row in connection.execute(query.order_by(link.c.system, link.c.kind, link.c.record_id)):
+            found.setdefault(row.entity, []).append(f"{row.system} {row.kind} {row.record_id}")
     return found
 
 

@@ -45,7 +45,7 @@ def alive(made: World, kind: str) -> set[str]:
 
 def refused(made: World) -> list[Any]:
     with made.app.engine.connect() as connection:
-        return open_refusals(connection, 10)
+        return open_refusals(connection, 10)[0]
 
 
 def sweeps(made: World, system: str = "hubspot") -> dict[str, int]:

@@ -119,15 +119,15 @@ def test_open_refusals_come_oldest_first_and_by_who_and_fact(engine: Engine) -> 
     with store.reads_only(engine) as connection:
 
         def leads(limit: int = 10, **filters: str) -> list[str]:
-            return [row.lead for row in store.open_refusals(connection, limit, **filters)]
+            return [row.lead for row in store.open_refusals(connection, limit, **filters)[0]]
 
         assert leads() == ["L3", "L4", "L5"]
         assert leads(2) == ["L3", "L4"]
         assert leads(who="the <rep>") == ["L3"]
         assert leads(fact="budget") == ["L3", "L4", "L5"]
         assert leads(fact="budget", who="the <rep>") == []
-        first = store.open_refusals(connection, 1)[0]
-    assert (first.cycle, first.at, first.facts) == (1, NOW - 3 * MINUTE, [BUDGET, AUTHORITY])
+        (first,), count = store.open_refusals(connection, 1)
+    assert (count, first.cycle, first.at, first.facts) == (3, 1, NOW - 3 * MINUTE, [BUDGET, AUTHORITY])
 
 
 def test_figures_are_read_while_another_process_writes(engine: Engine) -> None:

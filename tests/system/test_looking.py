@@ -1,0 +1,74 @@
+"""What the commands that only look say: the whole number, the records by their own ids, and no comfort by a slip."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from support.commands import process_as_before, say
+from support.world import World, world
+
+__all__ = ["process_as_before"]
+pytestmark = pytest.mark.usefixtures("process_as_before")
+
+
+@pytest.fixture
+def made(tmp_path: Path, sqlite_url: str) -> Iterator[World]:
+    with world(tmp_path, sqlite_url) as one:
+        yield one
+
+
+def test_refusals_tell_all_of_them_and_whom_in_the_systems_own_ids(
+    made: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    contacts = [made.contact(email=f"ann{n}@works{n}.example", firstname=f"A{n}", budget_amount="") for n in range(3)]
+    made.settle()
+    some = say(capsys, "refusals", "-c", str(made.config), "--limit", "2")
+    assert some.out.splitlines()[-1] == "3 refused, the first 2 of them shown (--limit)"
+    whole = say(capsys, "refusals", "-c", str(made.config), "--fact", "budget")
+    assert whole.out.splitlines()[-1] == "3 refused"
+    assert all(f"hubspot contacts {one}  since" in whole.out for one in contacts)
+    machines = json.loads(say(capsys, "refusals", "-c", str(made.config), "--json").out)
+    assert {record for row in machines for record in row["records"]} == {f"hubspot contacts {one}" for one in contacts}
+    by_label = say(capsys, "refusals", "-c", str(made.config), "--fact", "buying group")
+    assert (by_label.code, by_label.out) == (0, "nothing is refused\n")
+
+
+@pytest.mark.parametrize(
+    ("slip", "says"),
+    [
+        (["--fact", "budgett"], "--fact budgett: the definition has no such field; did you mean 'budget'?"),
+        (["--who", "nobody"], "--who nobody: nobody called so fills a field; known: "),
+        (["--limit", "0"], "0 is not in the range x>=1"),
+    ],
+)
+def test_a_slip_is_no_silence(made: World, capsys: pytest.CaptureFixture[str], slip: list[str], says: str) -> None:
+    """An alarm by exit code goes off, where it read that nothing is refused."""
+    said = say(capsys, "refusals", "-c", str(made.config), *slip)
+    assert said.code == 2
+    assert says in said.err
+
+
+def test_what_cannot_be_written_is_said_and_ends_with_2(made: World, capsys: pytest.CaptureFixture[str]) -> None:
+    said = say(capsys, "report", "branches", "-c", str(made.config), "--csv", "/nonexistent/x.csv")
+    assert said.code == 2
+    assert said.err.startswith("syncd: /nonexistent/x.csv cannot be read or written: No such file or directory; ")
+
+
+def test_a_full_disk_behind_the_output_is_said_and_ends_with_2() -> None:
+    with Path("/dev/full").open("w") as full:
+        said = subprocess.run(
+            [sys.executable, "-m", "syncd", "schema", "config"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=os.environ,
+            check=False,
+        )
+    assert said.stderr == "syncd: what was to be printed cannot be written: No space left on device\n"
+    assert said.returncode == 2
