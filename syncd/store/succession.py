@@ -29,7 +29,7 @@ from syncd.store.tables import (
 )
 
 RecordKey = tuple[str, str, str]  # (system, kind, id)
-_NAMING_AN_ENTITY = ("account", "asked", "double")  # keys whose value is an entity's id
+_NAMING_AN_ENTITY = ("account", "parent", "asked", "double")  # keys whose value is an entity's id
 
 
 def survivors_of(connection: Connection, system: str, kind: str, ids: Iterable[str]) -> dict[str, str]:

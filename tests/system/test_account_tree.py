@@ -69,6 +69,22 @@ def test_a_tree_that_is_known_later_places_the_lead_and_one_that_ends_takes_it_a
     assert contacts_there(made) == 0
 
 
+def test_the_brands_of_an_account_that_is_merged_away_keep_its_branches(made: World) -> None:
+    """Headquarters stands twice in the CRM; marketing's company is the other one, which goes."""
+    (gone,) = made.salesforce.seed("Account", [{"Name": "Works Group", "Website": "https://group.example"}])
+    made.hubspot.seed("companies", [{"name": "Works Group", "domain": "group.example"}])
+    brand(made, ParentId=made.headquarters)  # type: ignore[attr-defined]
+    made.contact(**ANN)
+    made.settle()
+    assert made.leads()[0]["At_Branch__c"] is True
+    made.salesforce.merge("Account", made.headquarters, gone)  # type: ignore[attr-defined]
+    made.settle(6)
+    assert made.leads()[0]["At_Branch__c"] is True
+    made.salesforce.edit("Account", made.headquarters, {"AccountNumber": "C9"})  # type: ignore[attr-defined]
+    made.settle(6)
+    assert made.leads()[0]["At_Branch__c"] is False
+
+
 def test_a_new_branch_of_headquarters_is_seen_by_the_brands_leads(made: World) -> None:
     brand(made, ParentId=made.headquarters)  # type: ignore[attr-defined]
     made.contact(**{**ANN, "address": "1 Elm St", "city": "Peoria", "zip": "61602"})
