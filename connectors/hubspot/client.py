@@ -290,13 +290,15 @@ class HubSpotClient:
         except CallRefused as refused:
             raise self._as_problem(refused, kind) from refused
 
-    def _as_problem(self, refused: CallRefused, kind: str) -> ConfigProblem | ContractBroken:
+    def _as_problem(self, refused: CallRefused, kind: str) -> ConfigProblem | ContractBroken | Unavailable:
         """Say what a refused read means: no record is to blame for it."""
         trouble, system, call = refused.trouble, self.session.system, refused.request_id
         if trouble.code == "HTTP_404":  # HubSpot's own 404 has a body that says more
             return WrongAddress(
                 f"{self._base} does not answer like HubSpot (HTTP 404); correct base_url", system=system
             )
+        if refused.status == 409:
+            return Unavailable(f"HubSpot could not read {kind} now ({trouble.code})", system=system, request_id=call)
         if refused.status == 404 or trouble.field is not None or trouble.code == "UNKNOWN_OBJECT_TYPE":
             what = f"property {trouble.field}" if trouble.field else "object"
             return ConfigProblem(

@@ -100,7 +100,7 @@ class HubSpotWriter:
         answers = self._send(lines)
         back = [line for line in lines if isinstance(answers[line.place], _HeldBack)]
         if back:
-            answers |= self._set_back(back)
+            answers |= self._set_back(list(self._by_id(back, answers)))
         made = [line for line in lines if _may_be_made(line, answers[line.place])]
         if made:
             answers |= self._adopt([(line, answers[line.place].matches[0][1]) for line in made])
@@ -155,6 +155,21 @@ class HubSpotWriter:
             return self._send(ours) if ours else {}
         except ConnectorError as error:
             return {line.place: put_off(error) for line, _ in existing}
+
+    def _by_id(self, lines: Sequence[_Line], answers: dict[int, Any]) -> Iterator[_Line]:
+        """Yield lines as updates; the record that has the key of one that creates first gets all but the stage."""
+        creates = [line for line in lines if line.request.id is None]
+        again = [_without_stage(line) for line in creates if isinstance(answers[line.place].result, Rejected)]
+        try:
+            answers |= self._send(again)
+        except ConnectorError as error:
+            answers |= {line.place: put_off(error) for line in again}
+        for line in lines:
+            told = answers[line.place].result if isinstance(answers[line.place], _HeldBack) else answers[line.place]
+            if line.request.id is not None:
+                yield line
+            elif isinstance(told, Written):
+                yield _Line(line.place, replace(line.request, policy=Policy.UPDATE, id=told.id, key=None))
 
     def _set_back(self, lines: Sequence[_Line]) -> dict[int, Any]:
         """Move lifecyclestage back: HubSpot lets it only go forward, unless it was emptied in a call of its own.
@@ -237,22 +252,28 @@ class _Sending:
         return None
 
     def _narrow(self, suspects: Sequence[_Line], trouble: Trouble) -> None:
-        """Find what is to blame for the refusal of `suspects`; the others wait to be sent."""
+        """Find what is to blame for the refusal of `suspects`; the others wait to be sent.
+
+        Where all but the last go through, the refusal may have passed: the last is sent by itself.
+        """
+        lasts = len(suspects) == 1
         while True:
-            bad = [line for line in suspects if len(suspects) == 1 or _concerns_all(line, trouble)]
+            bad = [line for line in suspects if (lasts and len(suspects) == 1) or _concerns_all(line, trouble)]
             if bad:
                 self._answers |= {line.place: _refused(line, trouble) for line in bad}
                 self._waiting += [line for line in suspects if line not in bad]
                 return
             if self._calls >= SPLIT_CALLS:
                 return
-            half, others = suspects[: len(suspects) // 2], suspects[len(suspects) // 2 :]
+            half, others = suspects[: max(1, len(suspects) // 2)], suspects[max(1, len(suspects) // 2) :]
             again = self._try(half)
-            if again is None:
+            if again is not None:
+                self._waiting += others
+                suspects, trouble, lasts = half, again, True
+            elif others:
                 suspects = others
             else:
-                self._waiting += others
-                suspects, trouble = half, again
+                return
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -381,10 +402,11 @@ def _concerns_all(line: _Line, trouble: Trouble) -> bool:
     return trouble.code in _ABOUT_THE_PROPERTY and trouble.field in line.request.fields
 
 
-def _refused(line: _Line, trouble: Trouble) -> Rejected | _HeldBack:
+def _refused(line: _Line, trouble: Trouble) -> Rejected | Deferred | _HeldBack:
+    if trouble.code == "CONFLICT" and trouble.existing is None:  # with nobody, so with another write
+        return Deferred(f"HubSpot could not write {line.subject} now: {trouble.code}")
     answer = _rejected(line, trouble)
-    stage_alone = line.request.id is not None and trouble.fields == (STAGE,)
-    return _HeldBack(answer) if stage_alone and trouble.code not in _NO_STAGE else answer
+    return _HeldBack(answer) if trouble.fields == (STAGE,) and trouble.code not in _NO_STAGE else answer
 
 
 def _left_empty(answer: Rejected | Deferred) -> Rejected | Deferred:
@@ -392,6 +414,10 @@ def _left_empty(answer: Rejected | Deferred) -> Rejected | Deferred:
     if isinstance(answer, Rejected):
         return replace(answer, message=answer.message + words)
     return replace(answer, reason=answer.reason + words)
+
+
+def _without_stage(line: _Line) -> _Line:
+    return _with(line, {name: value for name, value in line.request.fields.items() if name != STAGE})
 
 
 def _with(line: _Line, fields: Mapping[str, RawValue]) -> _Line:

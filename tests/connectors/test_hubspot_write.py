@@ -110,6 +110,31 @@ def test_one_bad_row_that_refuses_its_batch_is_isolated_in_9_calls_per_100(
     assert "canary" not in repr(results)
 
 
+NONSENSE = {"status": "error", "message": "it passes", "category": "VALIDATION_ERROR"}
+
+
+@pytest.mark.parametrize("count", [2, 3, 100])
+def test_a_refusal_of_a_whole_batch_that_passes_is_held_against_no_row(desk: Bench, count: int) -> None:
+    """Nobody is to blame who was never refused alone; it would wait until a value of it changes."""
+    ids = desk.sim.seed("contacts", people(count))
+    desk.server.board.add(Fault(kind="status", status=400, body=NONSENSE, match=UPDATE))
+    results = desk.connector.write([update(i, {"firstname": "x"}) for i in ids])
+    assert [type(result) for result in results] == [Written] * count
+    assert desk.server.board.total() <= 9
+
+
+@pytest.mark.parametrize("count", [1, 5])
+def test_a_conflict_with_nobody_puts_off_and_refuses_nobody(desk: Bench, count: int) -> None:
+    """A real one names the record that has the value."""
+    ids = desk.sim.seed("contacts", people(count))
+    conflict = {"status": "error", "message": "conflict", "category": "CONFLICT"}
+    desk.server.board.add(Fault(kind="status", status=409, body=conflict, match=UPDATE, times=30))
+    requests = [update(i, {"firstname": "x"}) for i in ids]
+    assert {type(result) for result in desk.connector.write(requests)} == {Deferred}
+    desk.server.board.faults.clear()
+    assert {type(result) for result in desk.connector.write(requests)} == {Written}
+
+
 def test_a_property_that_does_not_exist_refuses_its_rows_in_two_calls(
     desk: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -265,6 +290,23 @@ def test_a_lifecycle_stage_is_moved_back_by_emptying_it_first(backwards: Any) ->
         assert [desk.sim.get("contacts", i)["lifecyclestage"] for i in ids] == stages
         assert {desk.sim.get("contacts", i)["firstname"] for i in ids} == {"x"}
         assert desk.server.board.total(UPDATE) == 3
+
+
+@pytest.mark.parametrize(("backwards", "calls"), [("silent", 4), ("refuse", 5)])
+def test_a_stage_that_is_held_back_where_a_create_met_its_record_is_moved_back_too(backwards: Any, calls: int) -> None:
+    """What else it sets is written, and no call asks for a record without an id."""
+    with bench(stage_backwards=backwards) as desk:
+        desk.sim.define_property("companies", "syncd_key", unique=True)
+        (there,) = desk.sim.seed("companies", [{"name": "A", "syncd_key": "K1", "lifecyclestage": "customer"}])
+        fields = {"name": "B", "lifecyclestage": "lead"}
+        key = ("syncd_key", "K1")
+        request = WriteRequest(token="t", kind="companies", policy=Policy.CREATE, fields=fields, key=key)
+        (result,) = desk.connector.write([request])
+        assert isinstance(result, Written)
+        assert result.id == there
+        now = desk.sim.get("companies", there)
+        assert (now["name"], now["lifecyclestage"]) == ("B", "lead")
+        assert desk.server.board.total() == calls
 
 
 VALIDATION = {"category": "VALIDATION_ERROR", "message": "a rule of the account"}
