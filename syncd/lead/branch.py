@@ -52,9 +52,19 @@ def person_key(phone: str | None, last_name: str | None) -> str | None:
     return f"{phone}|{_plain(last_name)}"
 
 
-def branch_numbers(customer: str | None, ship_to: str | None) -> str | None:
-    """Return a key of customer and ship-to number, which together name a branch within one ERP."""
-    return f"{customer}|{ship_to}" if customer and ship_to else None
+def number_keys(number: object) -> tuple[str, ...]:
+    """Return the keys of a number: as it stands, and without the zeros to which ERPs pad it and people do not."""
+    text = "" if number is None else str(number)
+    bare = text.lstrip("0") if text.isascii() and text.isdigit() else ""
+    return tuple(dict.fromkeys(filter(None, (text, bare))))
+
+
+def branch_numbers(customer: str | None, ship_to: str | None) -> tuple[str, ...]:
+    """Return keys of customer and ship-to number, which together name a branch within one ERP; likewise."""
+    customers, ship_tos = number_keys(customer), number_keys(ship_to)
+    if not customers or not ship_tos:
+        return ()
+    return tuple(dict.fromkeys((f"{customer}|{ship_to}", f"{customers[-1]}|{ship_tos[-1]}")))
 
 
 def mail_domain(email: str | None) -> str | None:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from sqlalchemy import Connection
 
+from syncd.lead.branch import number_keys
 from syncd.lead.decision import Decision, Doubles, Likely, Merge, Question, Related
 from syncd.lead.definition import EntityKind
 from syncd.pipeline.succession import RANK
@@ -160,4 +161,4 @@ def _exact_keys(kind: EntityKind, changed: Iterable[Decision]) -> Iterable[tuple
     for one in changed:
         fresh = one.values.get(name) and any(change.field == name for change in one.changes)
         if one.kind is EntityKind.ACCOUNT and fresh:
-            yield key, str(one.values[name])
+            yield from ((key, spelled) for spelled in number_keys(one.values[name]))

@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from syncd.lead.branch import mail_domain, name_key, site_key
+from syncd.lead.branch import mail_domain, name_key, number_keys, site_key
 from syncd.lead.decision import EntityView, Related, Waiver
 from syncd.lead.definition import EntityKind
 from syncd.mapping.model import Mappings
@@ -151,7 +151,8 @@ def with_related(
 def _account_keys(kind: EntityKind, values: Mapping[str, Any]) -> set[Key]:
     if kind is EntityKind.BRANCH:
         numbers = (values.get("customer"), values.get("parent_customer"))
-        pairs = (*(("erp_customer", one) for one in numbers), ("name", name_key(values.get("customer_name"))))
+        keys = (key for one in numbers for key in number_keys(one))
+        pairs = (*(("erp_customer", one) for one in keys), ("name", name_key(values.get("customer_name"))))
     else:
         pairs = (("domain", mail_domain(values.get("email"))), ("name", name_key(values.get("company"))))
     return {(key, value) for key, value in pairs if value}

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from syncd.lead.branch import mail_domain, name_key, site_key
+from syncd.lead.branch import mail_domain, name_key, number_keys, site_key
 from syncd.lead.decision import EntityView, Origin, Question, Related
 from syncd.lead.definition import EntityKind
 from syncd.mapping.model import KindMap, Method
@@ -73,7 +73,7 @@ def place_branch(batch: Batch, view: EntityView, values: dict[str, Any], provena
         return None
     found = batch.said(view, EntityKind.ACCOUNT) or account_of_branch(
         values,
-        batch.possible(view, batch.find(EntityKind.ACCOUNT, "erp_customer", values.get("customer"))),
+        batch.possible(view, _of_number(batch, values.get("customer"))),
         batch.possible(view, batch.find(EntityKind.ACCOUNT, "name", name_key(values.get("customer_name")))),
         batch.alike(view, EntityKind.ACCOUNT),
         batch.rules[EntityKind.ACCOUNT],
@@ -86,8 +86,14 @@ def place_branch(batch: Batch, view: EntityView, values: dict[str, Any], provena
 
 def _of_parent(batch: Batch, view: EntityView, values: Mapping[str, Any]) -> tuple[str, str] | None:
     """Return the account of the customer above, for a branch whose own customer nobody knows."""
-    above = batch.possible(view, batch.find(EntityKind.ACCOUNT, "erp_customer", values.get("parent_customer")))
+    above = batch.possible(view, _of_number(batch, values.get("parent_customer")))
     return (above[0].id, "ERP customer number of the parent") if len(above) == 1 else None
+
+
+def _of_number(batch: Batch, number: str | None) -> list[Related]:
+    """Return the accounts with this ERP number; those that spell it alike come before those that pad it otherwise."""
+    found = (batch.find(EntityKind.ACCOUNT, "erp_customer", key) for key in number_keys(number))
+    return next(filter(None, found), [])
 
 
 def _find_branch(

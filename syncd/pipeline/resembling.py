@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from syncd.lead.branch import mail_domain, name_key
+from syncd.lead.branch import mail_domain, name_key, number_keys
 from syncd.lead.decision import Decision, EntityView
 from syncd.lead.definition import EntityKind
 from syncd.matching import MOST_PER_KEY, Purpose, shortlist
@@ -97,10 +97,12 @@ def _is_placed(
     kind: EntityKind, values: Mapping[str, Any], holders: Mapping[tuple[EntityKind, Key], Sequence[str]]
 ) -> bool:
     """Whether an exact key finds an account, or several to choose from."""
+    keys: tuple[tuple[str, str | None], ...]
     if kind is EntityKind.LEAD:
         keys = (("domain", mail_domain(values.get("email"))), ("name", name_key(values.get("company"))))
     else:
-        keys = (("erp_customer", values.get("customer")), ("name", name_key(values.get("customer_name"))))
+        keys = (("name", name_key(values.get("customer_name"))),)
+        keys += tuple(("erp_customer", one) for one in number_keys(values.get("customer")))
     return any((EntityKind.ACCOUNT, (key, value)) in holders for key, value in keys if value)
 
 

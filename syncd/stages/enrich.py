@@ -10,7 +10,7 @@ from dataclasses import replace
 from math import inf
 from typing import Any, TypeAlias
 
-from syncd.lead.branch import mail_domain, name_key, site_key
+from syncd.lead.branch import mail_domain, name_key, number_keys, site_key
 from syncd.lead.decision import Likely, Question, Related
 from syncd.lead.definition import Definition, EntityKind, Matching
 from syncd.matching import (
@@ -427,8 +427,10 @@ def _shares_key(kind: EntityKind, values: Mapping[str, Any], account: Mapping[st
     if kind is EntityKind.LEAD:
         pairs = ((mail_domain(values.get("email")), "domain"), (name_key(values.get("company")), "name"))
     else:
-        pairs = ((values.get("customer"), "erp_customer"), (name_key(values.get("customer_name")), "name"))
-    told = {**account, "name": name_key(account.get("name"))}
+        number = "".join(number_keys(values.get("customer"))[-1:])
+        pairs = ((number or None, "erp_customer"), (name_key(values.get("customer_name")), "name"))
+    number = "".join(number_keys(account.get("erp_customer"))[-1:])
+    told = {**account, "name": name_key(account.get("name")), "erp_customer": number}
     return any(value is not None and value == told.get(name) for value, name in pairs)
 
 

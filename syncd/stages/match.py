@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
-from syncd.lead.branch import LONGEST_KEY, branch_numbers, mail_domain, name_key, person_key, site_key
+from syncd.lead.branch import LONGEST_KEY, branch_numbers, mail_domain, name_key, number_keys, person_key, site_key
 from syncd.lead.definition import Definition, EntityKind
 from syncd.matching import Form, Named, Party, form_of, named
 
@@ -58,9 +58,7 @@ Match: TypeAlias = Linked | Unknown | Several
 def keys_of(definition: Definition, kind: EntityKind, values: Mapping[str, Any]) -> list[Key]:
     """Return the keys under which an entity with these values is found, the most certain first."""
     keys: list[Key] = [
-        (name, str(values[name])[:LONGEST_KEY])
-        for name in definition.identifying[kind]
-        if values.get(name) not in (None, "")
+        (name, key[:LONGEST_KEY]) for name in definition.identifying[kind] for key in number_keys(values.get(name))
     ]
     if kind is EntityKind.LEAD:
         person = person_key(values.get("phone"), values.get("last_name"))
@@ -75,11 +73,10 @@ def keys_of(definition: Definition, kind: EntityKind, values: Mapping[str, Any])
         site = _some(("site", site_key(values.get("street"), values.get("postcode"))))
         return keys + (site or [nowhere(key) for key in keys if key[0] in SHARED])
     numbers = branch_numbers(values.get("customer"), values.get("ship_to"))
-    if not keys:
-        keys += _some(("lone ship_to", numbers))
-    keys += _some(("ship_to", numbers))
+    for name in ("ship_to",) if keys else ("lone ship_to", "ship_to"):
+        keys += [(name, one[:LONGEST_KEY]) for one in numbers]
     keys += _some(("account", values.get("account")))
-    keys += _some(("customer", values.get("customer")))
+    keys += [("customer", one[:LONGEST_KEY]) for one in number_keys(values.get("customer"))]
     keys += _some(("site", site_key(values.get("street"), values.get("postcode"))))
     return keys
 

@@ -53,6 +53,22 @@ def test_a_branch_is_known_by_its_numbers_where_its_own_key_is_lacking() -> None
     assert match_record([own, numbers], {numbers: ["A"]}, {}, "1") == Unknown()
 
 
+def test_a_number_is_found_as_it_stands_and_without_leading_zeros() -> None:
+    """ERPs pad numbers and people do not; the spelling that is the same comes first, and only digits are padded."""
+    known = definition(field("tax_id", identifies=True))
+    assert keys_of(known, EntityKind.LEAD, {"tax_id": "0000104711"}) == [("tax_id", "0000104711"), ("tax_id", "104711")]
+    assert keys_of(known, EntityKind.LEAD, {"tax_id": "000"}) == [("tax_id", "000")]
+    assert keys_of(known, EntityKind.LEAD, {"tax_id": "00C1"}) == [("tax_id", "00C1")]
+    assert keys(EntityKind.BRANCH, customer="007", ship_to="02") == [
+        ("lone ship_to", "007|02"),
+        ("lone ship_to", "7|2"),
+        ("ship_to", "007|02"),
+        ("ship_to", "7|2"),
+        ("customer", "007"),
+        ("customer", "7"),
+    ]
+
+
 def test_every_identifying_field_is_a_key_in_the_order_of_the_definition() -> None:
     known = definition(field("tax_id", identifies=True))
     assert keys_of(known, EntityKind.LEAD, {"tax_id": 7, "email": "a@b.example"})[:2] == [

@@ -81,3 +81,17 @@ def test_a_corrected_domain_is_the_companys_whose_it_is(made: World) -> None:
     with made.app.engine.connect() as connection:
         links = connection.exec_driver_sql("select entity from link where kind in ('companies', 'Account')").all()
     assert len(set(links)) == 2
+
+
+def test_a_number_that_the_erp_pads_with_zeros_finds_the_account(made: World) -> None:
+    """SAP's 0000104711 is what people type as 104711; whichever comes first, and where both stand the same spelling."""
+    (works,) = made.salesforce.seed("Account", [{"Name": "Works Inc", "AccountNumber": "104711"}])
+    there = {"street": "9 Nowhere Rd", "city": "Elgin", "postcode": "60120", "phone": ""}
+    add_branch(made, "0000104712", "Zorro Depot", customer="0000104711", **there)
+    add_branch(made, "0000104714", "Alder Mill", customer="0000104713", **there)
+    made.settle()
+    assert owners(made)["0000104712"] == works
+    (alder,) = made.salesforce.seed("Account", [{"Name": "Alder Mills", "AccountNumber": "104713"}])
+    made.settle()
+    assert owners(made) == {"0000104712": works, "0000104714": alder}
+    assert made.problems() == []
