@@ -240,6 +240,8 @@ class Write:
     agrees: Mapping[str, Any]  # their field -> canonical value
     key: tuple[str, str] | None = None
     was: Mapping[str, Any] = field(default_factory=dict)  # field -> the raw value that is lost; own facts left out
+    noes: tuple[str, ...] = ()  # fields by which somebody says no: carried though all else is refused
+    groups: tuple[tuple[str, ...], ...] = ()  # fields of which none is written without the others, as of an address
 
     @property
     def creates(self) -> bool:

@@ -81,6 +81,8 @@ def planned_intent(
             "fields": dict(write.fields),
             "agrees": dict(write.agrees),
             **({"was": dict(write.was)} if write.was else {}),
+            **({"noes": list(write.noes)} if write.noes else {}),
+            **({"groups": [list(one) for one in write.groups]} if write.groups else {}),
             "key": list(write.key) if write.key else None,
             "of": of.value,
             "fate": fate.value if fate is not None and hangs_on(write, fate) else None,
@@ -110,14 +112,18 @@ def send_batch(
     for (system, _), rows in sorted(by_target.items()):
         by_system.setdefault(system, []).extend(rows)
     for system, rows in by_system.items():
-        results, trouble = send_rows(destinations.get(system), system, rows)
-        if trouble is not None:
-            troubles.append(trouble)
-        else:
-            _say_put_off(system, results)
-        with engine.begin() as connection:
-            serialise_intake(connection)
-            outcomes += _settle_each(connection, handoff.as_they_stand(connection, rows), results, now_ms())
+        while rows:
+            results, trouble = send_rows(destinations.get(system), system, rows)
+            if trouble is not None:
+                troubles.append(trouble)
+            else:
+                _say_put_off(system, results)
+            with engine.begin() as connection:
+                serialise_intake(connection)
+                outcomes += _settle_each(connection, handoff.as_they_stand(connection, rows), results, now_ms())
+                # Of what was refused, the part that may go without the rest is planned now.
+                left = handoff.planned_intents(connection, batch)
+                rows = [row for row in left if row.system == system]
     with engine.begin() as connection:
         use_up(connection)
     return outcomes, troubles

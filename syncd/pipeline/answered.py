@@ -16,7 +16,7 @@ from syncd.mapping.model import BESIDE
 from syncd.pipeline.doors import REST_MS, Door, door_of, open_again, shut
 from syncd.pipeline.succession import RANK
 from syncd.store import handoff, inbox, intake, sent
-from syncd.store.database import to_ms
+from syncd.store.database import new_id, to_ms
 from syncd.store.succession import RecordKey
 
 RETRY_MS = 30_000  # for what is put off and names no time
@@ -26,6 +26,7 @@ _WAITS_MS = (RETRY_MS, 120_000, 600_000, LONGEST_RETRY_MS)
 _STUCK_WAITS_MS = (900_000, 1_800_000, LONGEST_RETRY_MS)
 _TOLD_AFTER = 5
 FLIP_WINDOW_MS = 86_400_000
+_MOST_LEFT_OUT = 6  # fields that one record may be written without; each costs a further call
 
 
 def settle_answers(
@@ -61,6 +62,7 @@ def settle_answers(
     sent.answer_intents(connection, answers)
     _remember_written(connection, written, now)
     _remember_refused(connection, refused, now)
+    _plan_what_is_left(connection, refused, now)
     _remember_put_off(connection, put_off, through, now)
     open_again(connection, through, now)
     return outcomes
@@ -185,9 +187,10 @@ def _remember_written(connection: Connection, written: Sequence[tuple[Any, Writt
     branches = [row.entity for row, _ in created if row.request["of"] == EntityKind.BRANCH.value]
     accounts = {one.values.get("account") for one in handoff.load_related(connection, branches).values()}
     wake_leads(connection, {str(one) for one in accounts if one}, now)
-    settled = handoff.with_problems(connection, [row.entity for row, _ in written])
-    for system in {row.system for row, _ in written}:
-        theirs = {row.entity for row, _ in written if row.system == system} & settled
+    whole = [row for row, _ in written if "without" not in row.request]
+    settled = handoff.with_problems(connection, [row.entity for row in whole])
+    for system in {row.system for row in whole}:
+        theirs = {row.entity for row in whole if row.system == system} & settled
         inbox.close_problems(connection, entities=sorted(theirs), kinds=("rejected", "put off"), system=system)
 
 
@@ -200,6 +203,51 @@ def _hand_over(connection: Connection, leads: Mapping[str, int], now: int) -> No
     handed = {lead: replace(LeadState.load(state), handed_at=leads[lead]).dump() for lead, state in states.items()}
     handoff.save_states(connection, handed, now)
     intake.mark_due(connection, dict.fromkeys(leads, RANK[EntityKind.LEAD]), now, "handed over")
+
+
+def _plan_what_is_left(connection: Connection, refused: Sequence[tuple[Any, Rejected]], now: int) -> None:
+    """Plan anew what may go without the part that was refused; it is sent in the same handoff."""
+    rows = []
+    for row, result in refused:
+        left = _left_of(row, result)
+        if not left:
+            continue
+        told = ((name, row.request.get(name, {})) for name in ("fields", "agrees", "was"))
+        parts = {name: {field: value for field, value in of.items() if field in left} for name, of in told}
+        without = sorted({*row.request.get("without", ()), *row.request["fields"]} - set(left))
+        request = {**row.request, **parts, "without": without, "fate": None}
+        rows.append(
+            {
+                "id": new_id(now),
+                "batch": row.batch,
+                "entity": row.entity,
+                "system": row.system,
+                "kind": row.kind,
+                "record_id": row.record_id,
+                "request": request,
+                "state": "planned",
+                "answer": None,
+                "at": now,
+                "answered_at": None,
+            }
+        )
+    sent.plan_intents(connection, rows)
+
+
+def _left_of(row: Any, result: Rejected) -> set[str]:
+    """Return the fields of a record that may be written though the request was refused; empty for none.
+
+    Where the system names a field, those are all the others, but no part of an address without the rest of it. Else it
+    is what must arrive in any case, that somebody said no.
+    """
+    request = row.request
+    if row.record_id is None or result.gone:
+        return set()
+    fields = set(request["fields"])
+    left = fields & set(request.get("noes", ()))
+    if result.field in fields and len(request.get("without", ())) < _MOST_LEFT_OUT:
+        left = fields.difference({result.field}, *(one for one in request.get("groups", ()) if result.field in one))
+    return left if left != fields else set()
 
 
 def _why_refused(result: Rejected) -> str:
@@ -221,6 +269,7 @@ def _remember_refused(connection: Connection, refused: Sequence[tuple[Any, Rejec
             record=name,
             message=f"{name} of {row.request['of']} {row.entity}{where}: {_why_refused(result)}"
             + (f"; it is said to duplicate {twins}" if twins else "")
+            + (". What else was to be written goes without it" if _left_of(row, result) else "")
             + ". What is known of it is kept; it is tried again when a value of it changes",
             now=now,
         )

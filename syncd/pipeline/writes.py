@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
 from syncd.lead.decision import Ask, Decision, EntityView, Fate, Provenance, Write
 from syncd.lead.definition import EntityKind, Merge
+from syncd.lead.together import Together
 from syncd.mapping.model import FieldMap, KindMap, Mappings
 from syncd.pipeline.batch import Batch
 from syncd.pipeline.making import may_be_made
@@ -61,6 +62,8 @@ def plan_writes(
         )
         if held:
             write, equal, asked = _opt_outs(kind_map, write, noes), {}, []
+        elif write is not None and (noes or together):
+            write = _in_parts(kind_map, write, noes, together)
         writes += [write] if write is not None else []
         asks += asked
         if equal:
@@ -141,6 +144,14 @@ def _opt_outs(kind_map: KindMap, write: Write | None, noes: Collection[str]) -> 
         return None
     was = {field: value for field, value in write.was.items() if field in kept}
     return replace(write, fields=kept, agrees={field: write.agrees[field] for field in kept}, was=was)
+
+
+def _in_parts(kind_map: KindMap, write: Write, noes: Collection[str], together: Sequence[Together]) -> Write:
+    """Return the write with what must be known to send a part of it, where another part is refused."""
+    names = {field: line.name for field, line in kind_map.writers.items() if field in write.fields}
+    groups = [tuple(field for field, name in names.items() if name in one.names) for one in together]
+    told = tuple(field for field, name in names.items() if name in noes)
+    return replace(write, noes=told, groups=tuple(one for one in groups if len(one) > 1))
 
 
 def _plan_creates(batch: Batch, view: EntityView, values: Mapping[str, Any]) -> tuple[list[Write], list[Ask]]:

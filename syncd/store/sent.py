@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, TypeAlias
 from sqlalchemy import Connection, bindparam, delete, func, select, update
 
 from syncd.store.handoff import agreed_with
-from syncd.store.rows import chunks, execute_many, upsert
+from syncd.store.rows import chunks, execute_many, insert_rows, upsert
 from syncd.store.succession import RecordKey
 from syncd.store.tables import agreed, intent, record
 
@@ -29,6 +29,10 @@ NOTHING_HELD = Held({}, 0, {})
 def forget_written(connection: Connection, before: int) -> None:
     """Drop the writes that were done before then (ms)."""
     connection.execute(delete(intent).where(intent.c.state == "done", intent.c.answered_at < before))
+
+
+def plan_intents(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+    insert_rows(connection, intent, rows)
 
 
 def answer_intents(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:

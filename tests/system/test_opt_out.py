@@ -29,3 +29,48 @@ def test_an_opt_out_told_in_salesforce_stands_on_the_contact_and_is_never_turned
     made.salesforce.edit("Lead", made.leads()[0]["Id"], {"HasOptedOutOfEmail": False})
     made.settle()
     assert made.told(ann)["syncd_opted_out"] == "true"
+
+
+@pytest.mark.parametrize("field", ["Title", None])
+def test_an_opt_out_passes_beside_a_value_that_salesforce_refuses(made: World, field: str | None) -> None:
+    """A rule that names its field holds that field alone; one that names none holds all but the opt-out."""
+    made.salesforce.add_validation_rule("Lead", lambda row: row.get("Title") == "CFO", "No CFOs", field=field)
+    ann = made.contact()
+    made.settle()
+    made.hubspot.edit("contacts", ann, {"jobtitle": "CFO", "hs_email_optout": "true", "city": "Gary"})
+    made.settle()
+    (lead,) = made.leads()
+    assert (lead["HasOptedOutOfEmail"], lead["Title"]) == (True, "VP Operations")
+    assert (lead.get("City") == "Gary") is (field is not None)
+    (told,) = made.problems()
+    assert "What else was to be written goes without it. What is known of it is kept" in told
+    made.calls()
+    made.settle()
+    assert not any(n for label, n in made.calls()["salesforce"].items() if "PATCH" in label or "collections" in label)
+    made.hubspot.edit("contacts", ann, {"jobtitle": "VP Sales"})
+    made.settle()
+    assert (made.leads()[0]["Title"], made.problems()) == ("VP Sales", [])
+
+
+def test_an_address_goes_whole_or_not_at_all_where_a_part_of_it_is_refused(made: World) -> None:
+    made.salesforce.add_validation_rule("Lead", lambda row: row.get("City") == "Nowhere", "No such town", field="City")
+    place = {"address": "1 Main St", "city": "Gary", "zip": "46402", "state": "IN"}
+    ann = made.contact(**place)
+    made.settle()
+    made.hubspot.edit("contacts", ann, {"address": "2 Oak St", "city": "Nowhere", "zip": "46403", "jobtitle": "VP"})
+    made.settle()
+    (lead,) = made.leads()
+    assert (lead["Street"], lead["City"], lead["PostalCode"], lead["Title"]) == ("1 Main St", "Gary", "46402", "VP")
+
+
+def test_what_sales_answered_reaches_marketing_beside_a_value_that_hubspot_refuses(made: World) -> None:
+    """Its portal takes no such budget; the answer, and an opt-out, do not wait for it."""
+    ann = made.contact()
+    made.settle()
+    (lead,) = made.leads()
+    made.hubspot.define_property("contacts", "budget_amount", "enumeration", "select", options=["50000"])
+    answer = {"Budget__c": "777", "Syncd_Decision__c": "accepted", "HasOptedOutOfEmail": True}
+    made.salesforce.edit("Lead", lead["Id"], answer)
+    made.settle()
+    assert made.told(ann)["syncd_handoff_status"].startswith("accepted")
+    assert made.told(ann)["syncd_opted_out"] == "true"
