@@ -24,6 +24,7 @@ from connectors.table.drop import Drop, Folder, Found, Sftp, SftpSettings
 from connectors.table.groups import Disagreement, check_rules, joined_row
 from connectors.table.rows import (
     NoId,
+    OddId,
     Row,
     Seconds,
     TableKind,
@@ -300,6 +301,9 @@ class _Rows:
             except NoId as error:
                 self.unfit.lacking(f"{at} has no value in the id column {error}", [found.name, line, *cells])
                 continue
+            except OddId as error:
+                self.unfit.unreadable(f"{at}: {error}: give it as text", [found.name, line, *cells])
+                continue
             except _NoTime:
                 what = f"{at}: {self._kind.modified} is no ISO 8601 time"
                 self.unfit.unreadable(what, [found.name, line, *cells])
@@ -321,8 +325,8 @@ class _Rows:
         for cells, line in sheet.rows():
             if len(cells) != len(sheet.header):
                 continue
-            with suppress(NoId):
-                id = join_id(self._source.name, self._kind, [cells[place] for place in places])
+            with suppress(NoId, OddId):
+                id = join_id(self._kind, [cells[place] for place in places])
                 if id in lines:
                     times[id] = times.get(id, 1) + 1
                 if id in lines and self._kind.group is None:
@@ -351,7 +355,7 @@ class _Rows:
                     raise _NoTime
                 at = found
         fields = {name: None if cells[places[name]] == "" else cells[places[name]] for name in self._fields}
-        return make_row(self._source.name, self._kind, ids, at, fields)
+        return make_row(self._kind, ids, at, fields)
 
 
 def _lines(found: Found, rows: Sequence[tuple[Row, int]]) -> str:

@@ -43,6 +43,10 @@ class NoId(Exception):
     """A row has no value in an id column; the argument is its name."""
 
 
+class OddId(Exception):
+    """An id column holds what has no one written form, a date or a fraction; the argument says which and what."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TableKind:
     """One kind of record: where its rows come from, which columns are its id, and which holds the time of change."""
@@ -137,11 +141,9 @@ def did_you_mean(name: str, known: Sequence[str]) -> str:
     return f" (did you mean {near[0]}?)" if near else ""
 
 
-def make_row(system: str, kind: TableKind, ids: Sequence[Any], modified: datetime, fields: Mapping[str, Any]) -> Row:
-    """Build a row from raw values; raise NoId, or ConfigProblem for an id of a type that has no one written form."""
-    record = Record(
-        id=join_id(system, kind, ids), modified=modified, fields={n: json_value(v) for n, v in fields.items()}
-    )
+def make_row(kind: TableKind, ids: Sequence[Any], modified: datetime, fields: Mapping[str, Any]) -> Row:
+    """Build a row from raw values; raise NoId or OddId."""
+    record = Record(id=join_id(kind, ids), modified=modified, fields={n: json_value(v) for n, v in fields.items()})
     return row_of(record)
 
 
@@ -151,18 +153,14 @@ def row_of(record: Record) -> Row:
     return Row(record=record, bucket=key[0], digest=int.from_bytes(blake2b(body, digest_size=8).digest(), "big"))
 
 
-def join_id(system: str, kind: TableKind, parts: Sequence[Any]) -> str:
+def join_id(kind: TableKind, parts: Sequence[Any]) -> str:
     """Return one text for the id columns: parts joined by "/", and "/" or "%" inside a part percent-encoded."""
     texts = []
     for column, part in zip(kind.ids, parts, strict=True):
         if isinstance(part, bool | float | bytes | date | time) or not isinstance(
             part, str | int | Decimal | UUID | None
         ):
-            raise ConfigProblem(
-                f"{system}, kind {kind.kind}: the id column {column} holds a {type(part).__name__}, which has no one "
-                f"written form; cast it to text. Nothing of this page was stored",
-                system=system,
-            )
+            raise OddId(f"the id column {column} holds a {type(part).__name__}, which has no one written form")
         text = "" if part is None else str(part).strip()
         if not text:
             raise NoId(column)

@@ -5,6 +5,7 @@ Which columns mean what is left to connectors.table.files.
 
 from __future__ import annotations
 
+import codecs
 import csv
 import re
 from collections.abc import Iterator, Sequence
@@ -18,6 +19,13 @@ from connectors.errors import ConfigProblem, ConnectorError, Unavailable
 from connectors.table.rows import did_you_mean
 
 csv.field_size_limit(64 * 1024 * 1024)  # characters; the module's own limit of 128 KB refuses long notes
+_MARKS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),  # begins as UTF-16's does
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+_SEPARATOR = re.compile("sep=.?", re.IGNORECASE)  # Excel's own first line, for Excel
 _TITLES = 50  # lines of an Excel sheet in which its column names may stand, below titles and notes
 
 
@@ -106,13 +114,13 @@ class _Csv(_File):
 
     def __init__(self, path: Path, where: str, system: str, encoding: str, delimiter: str) -> None:
         super().__init__(path, where, system)
-        self._encoding = encoding
+        self._encoding = self._marked() or encoding
         self._delimiter = delimiter
         for cells, line in self._lines():
             self._all = len(cells)
-            self.header = cells[: _filled(cells)]
+            self.header = [name.strip() for name in cells[: _filled(cells)]]
             for place, name in enumerate(self.header):
-                if not name.strip():
+                if not name:
                     raise self.wrong(f"line {line}: column {place + 1} has no name")
             self._check_names(self.header, line)
             return
@@ -125,19 +133,19 @@ class _Csv(_File):
 
     def _lines(self) -> Iterator[tuple[list[str], int]]:
         """Yield the cells and the number of each line that is not blank."""
-        encoding = "utf-8-sig" if self._encoding.lower().replace("_", "-") in ("utf-8", "utf8") else self._encoding
         line = 0
         try:
-            with self._path.open(encoding=encoding, newline="") as file:
+            with self._path.open(encoding=self._encoding, newline="") as file:
                 reader = csv.reader(file, delimiter=self._delimiter, strict=True)
                 for cells in reader:
                     line = reader.line_num
-                    if _filled(cells):
+                    if _filled(cells) and not (line == 1 and _SEPARATOR.fullmatch(self._delimiter.join(cells))):
                         yield cells, line
         except UnicodeError as error:
+            encoding = self._encoding.removesuffix("-sig")
             raise self.wrong(
-                f"line {self._bad_line()} is not {self._encoding} text; save the file as UTF-8, or set `encoding` "
-                f"(cp1252 for one from Windows)"
+                f"line {self._bad_line()} is not {encoding} text; save the file as UTF-8, or set `encoding` (cp1252 for "
+                f"one from Windows)"
             ) from error
         except csv.Error as error:
             raise self.wrong(
@@ -145,6 +153,15 @@ class _Csv(_File):
             ) from error
         except OSError as error:
             raise self._unreadable(error) from error
+
+    def _marked(self) -> str | None:
+        """Return the encoding that a mark at the beginning says, which is surer than the one that is set."""
+        try:
+            with self._path.open("rb") as file:
+                head = file.read(4)
+        except OSError as error:
+            raise self._unreadable(error) from error
+        return next((name for mark, name in _MARKS if head.startswith(mark)), None)
 
     def _bad_line(self) -> int:
         """Return the number of the first line that does not decode."""

@@ -26,6 +26,7 @@ from connectors.table.groups import Disagreement, check_rules, folded, joined_ro
 from connectors.table.query import single_select
 from connectors.table.rows import (
     NoId,
+    OddId,
     Row,
     Seconds,
     TableKind,
@@ -355,7 +356,13 @@ class _Scan:
         ids = tuple(values[self._column(name)] for name in self._kind.ids)
         fields = {name: _unpadded(values[self._column(name)]) for name in self._fields}
         try:
-            row = make_row(self._source.name, self._kind, ids, at or now, fields)
+            row = make_row(self._kind, ids, at or now, fields)
+        except OddId as error:
+            raise ConfigProblem(
+                f"{self._source.name}, kind {self._kind.kind}: {error}; cast it to text. Nothing of this page was "
+                f"stored",
+                system=self._source.name,
+            ) from error
         except NoId as error:
             known = [
                 f"{name} {value}" for name, value in zip(self._kind.ids, ids, strict=True) if str(value or "").strip()

@@ -60,9 +60,21 @@ def test_cells_are_texts_and_an_empty_cell_is_none(tmp_path: Path) -> None:
     assert rows(poll(source(tmp_path))[0]) == [("007", None), ("8", long), ("9", odd)]
 
 
-def test_a_byte_order_mark_is_no_part_of_the_first_column(tmp_path: Path) -> None:
-    write(tmp_path / "plants.csv", b"\xef\xbb\xbfno,name\n1,\xc3\x85\n")
-    assert rows(poll(source(tmp_path))[0]) == [("1", "Å")]
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-16-le", "cp1252"])
+@pytest.mark.parametrize(("mark", "written"), [(b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16-le")])
+def test_a_byte_order_mark_says_the_encoding_whatever_is_set(
+    tmp_path: Path, mark: bytes, written: str, encoding: str
+) -> None:
+    write(tmp_path / "plants.csv", mark + "no,name\n1,Å\n".encode(written))
+    assert rows(poll(source(tmp_path, encoding=encoding))[0]) == [("1", "Å")]
+
+
+@pytest.mark.parametrize(
+    "text", ["sep=;\r\nno;name\r\n007;X\r\n", "no  ;name      \n007;X\n", "no\u00a0; name\n007;X\n"]
+)
+def test_what_excel_and_lists_of_sap_put_around_names_is_passed_over(tmp_path: Path, text: str) -> None:
+    write(tmp_path / "plants.csv", text)
+    assert rows(poll(source(tmp_path, delimiter=";"))[0]) == [("007", "X")]
 
 
 def test_a_file_that_is_not_utf8_is_refused_with_the_line_and_read_when_its_encoding_is_named(tmp_path: Path) -> None:
@@ -319,6 +331,19 @@ def test_an_excel_sheet_below_a_title_is_read_as_a_person_sees_it(tmp_path: Path
                   "open": True, "odd": None},
         "7": dict.fromkeys(fields),
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(("odd", "named"), [(datetime(2026, 1, 2), "date"), (10.5, "float"), (True, "bool")])
+def test_a_row_whose_id_excel_made_another_thing_waits_and_the_others_come(
+    tmp_path: Path, odd: object, named: str
+) -> None:
+    """Excel takes "1-2" for a day."""
+    book(tmp_path / "plants.xlsx", [["no", "name"], [odd, "a"], ["5", "b"]])
+    pages, _ = poll(excel(tmp_path))
+    assert rows(pages) == [("5", "b")]
+    (told,) = pages[-1].unfit or ()
+    assert f"plants.xlsx, line 2: the id column no holds a {named}, which has no one written form" in told.message
+    assert "The other rows go on" in told.message
 
 
 def test_a_sheet_is_taken_by_its_name(tmp_path: Path) -> None:
