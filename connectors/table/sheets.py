@@ -144,8 +144,8 @@ class _Csv(_File):
         except UnicodeError as error:
             encoding = self._encoding.removesuffix("-sig")
             raise self.wrong(
-                f"line {self._bad_line()} is not {encoding} text; save the file as UTF-8, or set `encoding` (cp1252 for "
-                f"one from Windows)"
+                f"line {self._bad_line()} is not {encoding} text; save the file as UTF-8, or set `encoding` "
+                f"(cp1252 for one from Windows)"
             ) from error
         except csv.Error as error:
             raise self.wrong(
