@@ -6,6 +6,7 @@ Reading files is left to syncd.mapping.loader, the single field lines to syncd.m
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from syncd.config.check import nearest
 from syncd.config.yaml import Document, Path_, Place, Problem
@@ -79,6 +80,7 @@ class KindCompiler:
             ],
             table=self._table(section),
         )
+        kind_map = replace(kind_map, places=self._places(kind_map, path))
         self._check_group(section, kind_map, path)
         return kind_map
 
@@ -163,6 +165,18 @@ class KindCompiler:
                     "keep one of the two",
                 )
             taken[one.writes] = one.name
+
+    def _places(self, kind_map: KindMap, path: Path_) -> dict[str, Place]:
+        """Return where the fields of theirs stand that are named beside the lines."""
+        named = [(name, "only") for name in (kind_map.only.references if kind_map.only is not None else ())]
+        named += [(kind_map.key, "key")] if kind_map.key is not None else []
+        places = {name: self.document.place((*path, key)) for name, key in named}
+        for i, touch in enumerate(kind_map.touches):
+            for key in ("watch", "at", "what", "campaign"):
+                name = getattr(touch, key)
+                if name is not None:
+                    places.setdefault(name, self.document.place((*path, "touches", i, key)))
+        return places
 
     def told(self, problems: Sequence[Problem]) -> None:
         self.problems += problems

@@ -5,10 +5,10 @@ What a line does with them is left to syncd.mapping.lines.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 
 from syncd.config.yaml import Document, Path_, Place, Problem, Problems
-from syncd.lead.definition import Condition, SharedField
+from syncd.lead.definition import Condition, FieldType, SharedField
 from syncd.mapping.definition_file import NEVER, condition_types, none_answers
 from syncd.mapping.expr import Formula, compile_condition, compile_formula, compile_raw_condition, compile_raw_formula
 
@@ -55,6 +55,10 @@ class Formulas:
         except Problems as error:
             self._tell(error)
             return NEVER
+
+    def takes_text(self, formula: Formula, but: Set[str]) -> bool:
+        """Whether any text of ours, but for these facts, goes into it."""
+        return any(self._types[name] is FieldType.TEXT for name in formula.references - but)
 
     def _placer(self, path: Path_) -> Callable[[int], Place]:
         known = self._document.known(path)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from syncd.mapping.model import ABSENT, FieldMap, KindMap, Mappings, WriteField
+from syncd.mapping.model import ABSENT, FieldMap, KindMap, Mappings, WriteField, as_choice
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,6 +90,6 @@ def _without(write: WriteField, refused: frozenset[str]) -> WriteField:
     def narrowed(value: Any) -> Any:
         raw = write(value)
         values = raw if isinstance(raw, list) else [raw]
-        return ABSENT if refused & {str(one) for one in values} else raw
+        return ABSENT if refused & {as_choice(one) for one in values} else raw
 
     return narrowed

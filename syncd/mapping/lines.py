@@ -14,7 +14,6 @@ from syncd.config.check import nearest
 from syncd.config.yaml import Path_
 from syncd.lead.definition import (
     HANDOFF_FACTS,
-    SAID_BY_US,
     SALES_DECISIONS,
     SALES_FACTS,
     EntityKind,
@@ -24,7 +23,7 @@ from syncd.lead.definition import (
 )
 from syncd.mapping import readers, transforms
 from syncd.mapping.formulas import Formulas
-from syncd.mapping.model import BESIDE, Conflict, FieldMap, Method, ReadField
+from syncd.mapping.model import BESIDE, Conflict, FieldMap, Method, ReadField, as_choice
 from syncd.mapping.owners import OWNER, unbound
 from syncd.mapping.schema import NAME, FieldMapSection
 from syncd.mapping.transforms import KINDS, REGIONAL, Wanted
@@ -128,10 +127,10 @@ class Lines:
             truncate=section.truncate,
             needs=(*self._raw_region(section), *needs),
             holds=transforms.held_type(wanted),
-            choices=() if target.said_by_sales else _raw_choices(wanted),
+            choices=() if target.said_by_sales else self._choices(name, section, wanted, fixed),
             longest=transforms.longest(wanted),
             plain=section.from_ is not None and section.values is None and field.type is not FieldType.CHOICE,
-            free=field.type is FieldType.TEXT and name not in SAID_BY_US and _is_free(section),
+            free=field.type is FieldType.TEXT and self._is_free(name, section),
             identifies=field.identifies or name == "key",
             yes_holds=field.merge is Merge.ANY,
             when=self.formulas.condition(section.when, (*self._spot.path, name, "when")) if section.to else None,
@@ -235,6 +234,24 @@ class Lines:
                 (name, "only"), "'only' on a field that is never read", "for what is written say 'when'", key=True
             )
         return True
+
+    def _choices(self, name: str, section: FieldMapSection, wanted: Wanted, fixed: Any) -> tuple[str, ...]:
+        """Return the values that a line is sure to write some day, as a choice of theirs would be called."""
+        if fixed is not None and wanted.type in (FieldType.TEXT, FieldType.BOOLEAN):
+            return (as_choice(transforms.writer(wanted)(fixed)),)
+        if section.values is None and section.value is None and name in ("stage", "market"):
+            named = self.context.definition.stages if name == "stage" else self.context.definition.markets
+            return tuple(one.name for one in named)
+        return _raw_choices(wanted)
+
+    def _is_free(self, name: str, section: FieldMapSection) -> bool:
+        """Whether the line may write any text. Of a formula that chooses between texts nobody knows."""
+        if section.values is not None or section.constant is not None:
+            return False
+        if section.value is None:
+            return name not in _FEW_WORDS
+        formula = self.formulas.of_ours(section.value, (*self._spot.path, name, "value")) if section.to else None
+        return formula is not None and "?" not in section.value and self.formulas.takes_text(formula, _FEW_WORDS)
 
     def _reference(self, name: str, section: FieldMapSection, field: SharedField) -> FieldMap | None:
         given = section.as_ or []
@@ -343,18 +360,20 @@ def _rule(section: FieldMapSection) -> str:
     return ", ".join(parts)
 
 
-def _is_free(section: FieldMapSection) -> bool:
-    return section.values is None and section.constant is None and section.value is None
-
-
 def _type_of(constant: Any) -> FieldType:
     if isinstance(constant, bool):
         return FieldType.BOOLEAN
     return FieldType.NUMBER if isinstance(constant, (int, float)) else FieldType.TEXT
 
 
+# Facts of which few words are written.
+_FEW_WORDS = frozenset({"stage", "market", "handoff_status"}) | SALES_FACTS.keys()
+
+
 def _raw_choices(wanted: Wanted) -> tuple[str, ...]:
-    """Return the values that a line is sure to write some day: its choices, of a text what its table has rows for."""
+    """Return a line's choices, yes and no, of a text what its table has rows for, each as it is written."""
+    if wanted.type is FieldType.BOOLEAN:
+        return tuple(map(as_choice, map(transforms.writer(wanted), (True, False))))
     choices, type_ = wanted.choices, FieldType.CHOICE
     if not choices and wanted.table is not None and wanted.type is FieldType.TEXT:
         choices, type_ = tuple(dict.fromkeys(ours for _, ours in wanted.table.rows)), wanted.type

@@ -98,6 +98,11 @@ ReadField = Callable[[Fields], Any]  # -> canonical value, None when empty, ABSE
 WriteField = Callable[[Any], Any]  # canonical value -> raw value for the system; or BadValue when it cannot be held
 
 
+def as_choice(raw: Any) -> str:
+    """Return a written value as an option of theirs is called."""
+    return str(raw).lower() if isinstance(raw, bool) else str(raw)
+
+
 @dataclass(frozen=True, kw_only=True)
 class FieldMap:
     """How one shared field travels between an entity and one kind of record.
@@ -208,6 +213,7 @@ class KindMap:
     fields: Mapping[str, FieldMap] = field(default_factory=dict)
     touches: Sequence[TouchMap] = ()
     table: Mapping[str, Any] = field(default_factory=dict)  # sql and files: query or file, id, modified, ...
+    places: Mapping[str, Place] = field(default_factory=dict)  # their fields that it names beside its lines -> where
 
     @property
     def makes(self) -> bool:

@@ -77,6 +77,8 @@ MOST_OPTIONS = 1000
 # A field that syncd's user may not read is described by no system.
 _NOT_THERE = "create it (`syncd setup`), give syncd's user the right to read it, or correct the name"
 
+_REFERS = "it takes an id: say 'as: owner' of an e-mail address or 'as: link KIND', or choose another field"
+
 # What a field of ours can be written into without being refused.
 _TEXTS = frozenset({"text", "choice", "other"})
 _FITS: Mapping[FieldType, frozenset[str]] = {
@@ -192,13 +194,14 @@ def advise(system: SystemMap, infos: Mapping[str, Sequence[LiveField]]) -> list[
 def _missing(kind: KindMap, live: Mapping[str, LiveField]) -> Iterable[Finding]:
     told: set[str] = set()
     for line in kind.fields.values():
-        for name in dict.fromkeys((*line.reads, *((line.writes,) if line.writes else ()))):
+        for name in dict.fromkeys((*line.reads, *line.needs, *((line.writes,) if line.writes else ()))):
             if name not in live:
                 told.add(name)
                 yield _finding(kind, line.place, Lack.FIELD, name, f"has no field {name!r}", _near(name, live))
     for name in kind.read_fields():
         if name not in live and name not in told:
-            yield _finding(kind, kind.place, Lack.FIELD, name, f"has no field {name!r}", _near(name, live))
+            place = kind.places.get(name, kind.place)
+            yield _finding(kind, place, Lack.FIELD, name, f"has no field {name!r}", _near(name, live))
 
 
 def _unfit(kind: KindMap, live: Mapping[str, LiveField]) -> Iterable[Finding]:
@@ -210,7 +213,7 @@ def _unfit(kind: KindMap, live: Mapping[str, LiveField]) -> Iterable[Finding]:
             words = "is calculated over there and cannot be written"
             yield _finding(kind, line.place, Lack.RIGHT, info.name, words, "use 'from' only", of_field=True)
         elif not info.writable:
-            remedy = "give syncd's user the right, or use 'from' only"
+            remedy = "give syncd's user the right, where anybody can have it, or use 'from' only"
             yield _finding(kind, line.place, Lack.RIGHT, info.name, "cannot be written", remedy, of_field=True)
         else:
             options, whose = _options(kind, info)
@@ -231,7 +234,7 @@ def _unfit_for(kind: KindMap, line: FieldMap, info: LiveField, options: Sequence
         return  # HubSpot's owner field: its options are the owners
     if held not in _FITS.get(line.holds, _TEXTS):
         words = f"holds {held}, and {line.name} writes {line.holds.value}"
-        remedy = "write it 'as: text' into a text field, or choose another field"
+        remedy = _REFERS if held == "reference" else "write it 'as: text' into a text field, or choose another field"
         yield _finding(kind, line.place, Lack.TYPE, name, words, remedy, of_field=True)
     if info.coded_by and _writes_codes(line):
         words = f"takes only the org's own names, and {line.name} writes a code"

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from mapping_folder import SYSTEMS, write
 
+from syncd.mapping.gaps import Gap, narrow
 from syncd.mapping.loader import load
-from syncd.mapping.model import Create, SystemMap
+from syncd.mapping.model import ABSENT, Create, SystemMap
 from syncd.mapping.reality import SeenField, advise, as_json, compare
 
 MAPPING = """\
@@ -109,14 +110,14 @@ def test_a_mapping_that_fits_has_no_problems(system: SystemMap) -> None:
         (
             (),
             "Syncd_Key__c",
-            "salesforce.yaml:2:1: salesforce Lead has no field 'Syncd_Key__c'; "
+            "salesforce.yaml:5:8: salesforce Lead has no field 'Syncd_Key__c'; "
             "create it (`syncd setup`), give syncd's user the right to read it, or correct the name",
         ),
         (
             (Info("LastName", writable=False),),
             "",
             "salesforce.yaml:8:5: salesforce Lead.LastName cannot be written; "
-            "give syncd's user the right, or use 'from' only",
+            "give syncd's user the right, where anybody can have it, or use 'from' only",
         ),
         (
             (Info("Industry", Type.CHOICE, choices=("Manufacturing", "Oil & Gas"), restricted=True),),
@@ -197,6 +198,51 @@ def test_the_rows_of_a_text_s_table_are_compared_with_the_options(tmp_path: Path
     assert "does not allow the choice 'L'" in problem.message
 
 
+RATING = Info("Rating", Type.CHOICE, choices=("Hot", "Cold"), restricted=True)
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("opted_out: {to: Rating}", "does not allow the choice 'true'"),
+        ("overdue: {to: Rating}", "does not allow the choice 'false'"),
+        ("zz: {to: Rating, constant: Warm}", "does not allow the choice 'Warm'"),
+        ("stage: {to: Rating}", "does not allow the choice 'mql'"),
+        ("progress: {to: Rating}", "takes only its 2 options, and progress writes any text"),
+        ("zz: {to: Rating, value: crm_id}", "takes only its 2 options, and zz writes any text"),
+        ("zz: {to: Rating, value: 'name + \" \" + country'}", "takes only its 2 options, and zz writes any text"),
+        ("zz: {to: Rating, constant: Hot}", ""),
+        ("opted_out: {to: Rating, values: {Hot: true, Cold: false}}", ""),
+        ('zz: {to: Rating, value: \'name == "Lee" ? "Hot" : "Cold"\'}', ""),
+        ("zz: {to: Rating, value: industry}", ""),
+    ],
+)
+def test_what_a_line_writes_is_compared_with_the_only_options(tmp_path: Path, line: str, words: str) -> None:
+    """Of a yes and a no, a constant, a computed text and syncd's own words too; a choice between texts passes."""
+    text = f"system: salesforce\nLead:\n  is: lead\n  fields:\n    {line}\n"
+    system = load(write(tmp_path, salesforce=text), SYSTEMS).systems["salesforce"]
+    found = [one.message for one in compare(system, {"Lead": [RATING]})]
+    assert any(words in one for one in found) if words else found == []
+
+
+def test_a_field_that_only_a_condition_names_is_told_where_it_stands(tmp_path: Path) -> None:
+    """So are the key and what a touch watches: a section has sixty lines."""
+    lines = """\
+system: hubspot
+contact:
+  is: lead
+  only: 'lifecycle == "lead"'
+  key: syncd_key
+  fields:
+    email: {from: email, only: 'stge == "mql"'}
+  touches:
+    - {kind: form, watch: recent, at: recent_at}
+"""
+    system = load(write(tmp_path, hubspot=lines), SYSTEMS).systems["hubspot"]
+    found = {one.message.split("'")[1]: one.place.line for one in compare(system, {"contacts": [Info("email")]})}
+    assert found == {"lifecycle": 4, "syncd_key": 5, "stge": 7, "recent": 9, "recent_at": 9}
+
+
 def test_what_a_record_type_leaves_counts_where_records_are_made(system: SystemMap) -> None:
     """Records that are only updated may be of any type; and what was stored of it says the same offline."""
     live = {**LIVE, "Industry": PLANT}
@@ -254,3 +300,12 @@ def test_yes_and_no_may_stand_as_one_and_nought(tmp_path: Path) -> None:
     system = load(write(tmp_path, erp=text), SYSTEMS).systems["erp"]
     assert compare(system, {"row": [Info("flag", Type.NUMBER), Info("k")]}) == []
     assert len(compare(system, {"row": [Info("flag", Type.DATE), Info("k")]})) == 1
+
+
+def test_an_option_that_is_gone_holds_back_the_yes_that_needs_it(tmp_path: Path) -> None:
+    text = "system: salesforce\nLead:\n  is: lead\n  fields:\n    opted_out: {to: Rating}\n"
+    mappings = load(write(tmp_path, salesforce=text), SYSTEMS)
+    gap = Gap(choices={"Rating": frozenset({"true"})})
+    line = narrow(mappings, {("salesforce", "Lead"): gap}).systems["salesforce"].kinds["Lead"].fields["opted_out"]
+    assert line.write is not None
+    assert (line.write(True), line.write(False)) == (ABSENT, False)
