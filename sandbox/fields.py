@@ -105,6 +105,8 @@ _TEXTS: dict[str, dict[str, tuple[str, int]]] = {
     "Contact": {
         "At_Branch__c": ("boolean", 0),
         "Branch_Last_Shipment__c": ("date", 0),
+        "Syncd_Cycle__c": ("double", 0),
+        "Syncd_Handed_Over_At__c": ("datetime", 0),
         "Syncd_Reason_Text__c": ("textarea", 32_768),
     },
     "Branch__c": {

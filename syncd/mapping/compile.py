@@ -200,5 +200,16 @@ def _finds_people(kind_map: KindMap | None, names: Sequence[str]) -> bool:
     return bool(told.intersection(names)) or {"phone", "last_name"} <= told
 
 
+def answers_left(compiled: Mapping[str, KindMap]) -> list[Problem]:
+    """Return where sales answers and its answer is never emptied."""
+    lines = [one.fields["sales_decision"] for one in compiled.values() if "sales_decision" in one.fields]
+    message = (
+        "sales_decision is read here and never emptied: on a lead that is handed over again the last answer still "
+        "stands, and the same words said again are not heard"
+    )
+    hint = "name the field in `to` as well; so too for sales_reason and sales_reason_text"
+    return [Problem(one.place, message, hint) for one in lines if one.writes is None]
+
+
 def unknown_system(document: Document, name: str, systems: Mapping[str, str]) -> Problem:
     return Problem(document.place(("system",)), f"no system {name!r} in the config", nearest(name, systems))

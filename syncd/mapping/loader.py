@@ -12,7 +12,7 @@ from pathlib import Path
 from syncd.config.check import check
 from syncd.config.yaml import Document, Place, Problem, Problems, parse
 from syncd.lead.definition import Definition
-from syncd.mapping.compile import KindCompiler, unknown_system
+from syncd.mapping.compile import KindCompiler, answers_left, unknown_system
 from syncd.mapping.definition_file import digest_of, read_definition
 from syncd.mapping.files import DEFINITION, FileSet, read_files
 from syncd.mapping.model import KindMap, Mappings, SystemMap
@@ -107,7 +107,7 @@ def _mapping(
             source=document.data,
             tables=dict(compiler.tables),
             kinds=compiled,
-            notes=compiler.lacking_look_ups(compiled),
+            notes=(*compiler.lacking_look_ups(compiled), *answers_left(compiled)),
         ),
         problems,
     )

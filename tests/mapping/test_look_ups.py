@@ -1,4 +1,4 @@
-"""Whoever may be made in Salesforce should be looked for among Leads and among Contacts: else a note says so."""
+"""What a mapping leaves out is noted: people who are not looked for, an answer that is never emptied."""
 
 from __future__ import annotations
 
@@ -70,3 +70,11 @@ def test_both_kinds_read_or_nobody_made_is_no_note(tmp_path: Path, crm: str) -> 
 def test_those_who_are_made_are_looked_for_among_their_own_kind_too(tmp_path: Path) -> None:
     (told,) = said(tmp_path, LEAD.replace("    email: {to: Email}\n", "") + CONTACT)
     assert "among the Leads" in told
+
+
+def test_an_answer_of_sales_that_is_never_emptied_is_noted_at_its_line(tmp_path: Path) -> None:
+    """Also on the kind that a lead lives on as once it is converted."""
+    emptied = "    sales_decision: {from: Decision, to: Decision}\n"
+    assert said(tmp_path, LEAD + emptied + CONTACT + emptied) == []
+    (note,) = said(tmp_path, LEAD + emptied + CONTACT + "    sales_decision: {from: Decision}\n")
+    assert note.startswith("14:5 sales_decision is read here and never emptied")
