@@ -233,6 +233,13 @@ class Definition:
         return {kind: [name for name, one in fields.items() if one.identifies] for kind, fields in self.fields.items()}
 
     @cached_property
+    def noes(self) -> Mapping[EntityKind, Sequence[str]]:
+        """The fields of each kind that are yes as soon as anybody says so, as an opt-out is."""
+        return {
+            kind: [n for n, one in fields.items() if one.merge is Merge.ANY] for kind, fields in self.fields.items()
+        }
+
+    @cached_property
     def names_now(self) -> bool:
         """Whether a condition asks for the time."""
         conditions = [one.when for part in (self.markets, self.fit, self.stages, self.requires) for one in part]

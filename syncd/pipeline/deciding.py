@@ -17,7 +17,7 @@ from syncd.pipeline.placing import place_branch
 from syncd.pipeline.unanswered import keep, own_up
 from syncd.pipeline.writes import plan_writes, sum_up
 from syncd.stages.map import map_record
-from syncd.stages.merge import Said, merge_values
+from syncd.stages.merge import Said, keep_noes, merge_values
 from syncd.store import handoff
 from syncd.store.doubts import Doubt, load_doubts
 from syncd.store.waivers import in_force
@@ -110,7 +110,9 @@ def _merge(
     batch: Batch, view: EntityView, said: Sequence[Said]
 ) -> tuple[dict[str, Any], dict[str, Sequence[Any]], dict[str, str]]:
     resolved = [_resolve(batch, one) for one in said]
-    return merge_values(batch.mappings.definition, view.kind, resolved, view.provenance)
+    values, provenance, bad = merge_values(batch.mappings.definition, view.kind, resolved, view.provenance)
+    keep_noes(batch.mappings.definition, view, said, values, provenance)
+    return values, provenance, bad
 
 
 def _resolve(batch: Batch, one: Said) -> Said:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from syncd.lead.decision import Ask, Decision, EntityView, Fate, Provenance, Write
-from syncd.lead.definition import EntityKind, Merge
+from syncd.lead.definition import EntityKind
 from syncd.lead.together import Together
 from syncd.mapping.model import FieldMap, KindMap, Mappings
 from syncd.pipeline.batch import Batch
@@ -132,8 +132,7 @@ def only_opt_outs(mappings: Mappings, decision: Decision) -> Decision:
 
 def _noes(mappings: Mappings, kind: EntityKind, values: Mapping[str, Any]) -> set[str]:
     """Return the fields in which the lead said no: whatever else waits, that is carried at once."""
-    shared = mappings.definition.fields[kind]
-    return {name for name, one in shared.items() if one.merge is Merge.ANY and values.get(name) is True}
+    return {name for name in mappings.definition.noes[kind] if values.get(name) is True}
 
 
 def _opt_outs(kind_map: KindMap, write: Write | None, noes: Collection[str]) -> Write | None:

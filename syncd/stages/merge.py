@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from syncd.lead.decision import Change, Origin, Provenance, SourceRecord
+from syncd.lead.decision import Change, EntityView, Origin, Provenance, SourceRecord
 from syncd.lead.definition import Definition, EntityKind, Merge, SharedField
 from syncd.lead.together import Together, agree
 from syncd.mapping.model import KindMap
@@ -82,6 +82,26 @@ def merge_values(
     return values, provenance, {name: why for name, why in bad.items() if name not in values} if bad else bad
 
 
+def keep_noes(
+    definition: Definition,
+    view: EntityView,
+    said: Sequence[Said],
+    values: dict[str, Any],
+    provenance: dict[str, Sequence[Any]],
+) -> None:
+    """Let an opt-out stand that was said by a record which is gone, or lives on as another that was never asked.
+
+    Whoever takes it back does so on a living record, once that bears it.
+    """
+    for name in definition.noes[view.kind]:
+        if view.values.get(name) is not True or values.get(name) is True or name not in view.provenance:
+            continue
+        who = tuple(view.provenance[name][:3])
+        living = {(one.system, one.kind, one.id) for one in view.records if not one.deleted and one.survivor is None}
+        if who not in living and not any(_took_back(one, name) for one in said):
+            values[name], provenance[name] = True, view.provenance[name]
+
+
 def sales_facts(said: Sequence[Said], names: Mapping[str, Any]) -> tuple[dict[str, Any], int]:
     """Return what sales entered, the latest entry of each, and when the decision was entered (ms).
 
@@ -120,6 +140,15 @@ def changes_between(before: Mapping[str, Any], after: Mapping[str, Any], provena
 
 
 # ---------------------------------------------------------------------------------------------------------------------
+
+
+def _took_back(one: Said, name: str) -> bool:
+    """Whether a record that bore a yes says no now."""
+    line = one.kind_map.fields.get(name)
+    if line is None or line.writes not in line.reads:
+        return False
+    base = one.record.agreed.get(str(line.writes))
+    return base is not None and base[0] is True and one.values.get(name) is not True
 
 
 def _collect(one: Said, offers: dict[str, list[Candidate]], new: Any = tuple.__new__) -> None:

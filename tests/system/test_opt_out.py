@@ -74,3 +74,26 @@ def test_what_sales_answered_reaches_marketing_beside_a_value_that_hubspot_refus
     made.settle()
     assert made.told(ann)["syncd_handoff_status"].startswith("accepted")
     assert made.told(ann)["syncd_opted_out"] == "true"
+
+
+@pytest.mark.parametrize("how", ["merged", "deleted"])
+def test_an_opt_out_outlives_the_record_that_said_it(made: World, how: str) -> None:
+    """The rep's Lead that said so loses a merge, or is deleted and typed in anew; the one that lives on is told."""
+    made.contact()
+    made.settle()
+    (lead,) = made.leads()
+    made.salesforce.edit("Lead", lead["Id"], {"HasOptedOutOfEmail": True})
+    made.settle()
+    if how == "deleted":
+        made.salesforce.delete("Lead", lead["Id"])
+        made.settle()
+    twin = {"FirstName": "Ann", "LastName": "Lee", "Email": lead["Email"], "Company": "Works"}
+    (double,) = made.salesforce.seed("Lead", [twin])
+    if how == "merged":
+        made.salesforce.merge("Lead", double, lead["Id"])
+    made.settle()
+    (left,) = made.leads()
+    assert (left["Id"], left["HasOptedOutOfEmail"]) == (double, True)
+    made.salesforce.edit("Lead", double, {"HasOptedOutOfEmail": False})
+    made.settle()
+    assert made.leads()[0]["HasOptedOutOfEmail"] is False
