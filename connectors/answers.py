@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -55,6 +56,15 @@ def parse_json(data: bytes | str) -> Any:
         return _cleaned(json.loads(text, parse_constant=str, parse_int=_number, parse_float=_number))
     except RecursionError as error:
         raise ValueError("the document is nested too deep") from error
+
+
+@contextmanager
+def understood(what: str) -> Iterator[None]:
+    """Take an answer apart; one whose JSON has another form than the contract's is Unavailable, as an error page is."""
+    try:
+        yield
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+        raise Unavailable(f"{what} was answered in a form that is not known ({type(error).__name__})") from error
 
 
 def retry_after(answer: requests.Response) -> float | None:

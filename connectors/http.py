@@ -31,6 +31,7 @@ from connectors.answers import (
     read_json,
     request_id,
     retry_after,
+    understood,
 )
 from connectors.errors import (
     AuthExpired,
@@ -56,6 +57,7 @@ __all__ = [
     "refuse_plain_http",
     "request_id",
     "retry_after",
+    "understood",
 ]
 
 # A limit is counted where calls arrive: one that was sent a second after another may arrive sooner after it.

@@ -129,7 +129,9 @@ class HubSpotClient:
                 return None
             raise self._as_problem(refused, kind) from refused
         found = self._json(raw)
-        if fits or "id" not in found:
+        if not isinstance(found.get("id"), (str, int)):
+            raise Unavailable(f"HubSpot answered for one of {kind} with no record", system=self.session.system)
+        if fits:
             return found
         return next(iter(self.read(kind, [str(found["id"])], properties).rows), None)
 
@@ -402,8 +404,12 @@ def _is_within(row: Mapping[str, Any], scope: set[str]) -> bool:
 
 
 def _rows(answer: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
-    rows = answer.get("results")
-    return [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
+    """Return the rows of an answer; raise Unavailable for one without: nothing is gone because of it."""
+    told = answer.get("results")
+    rows = [row for row in told if isinstance(row, dict)] if isinstance(told, list) else []
+    if not rows and told != []:
+        raise Unavailable("HubSpot answered in a form that is not known (no results)")
+    return rows
 
 
 def _batch(answer: Mapping[str, Any]) -> Batch:

@@ -158,7 +158,7 @@ def _create(client: HubSpotClient, kind: str, missing: Sequence[FieldWanted]) ->
         except CallRefused as refused:
             yield f"{kind}: HubSpot refused {', '.join(each.name for each in part)}: {refused.message}"
             continue
-        made = {row.get("name") for row in batch.rows}
+        made = [row.get("name") for row in batch.rows]
         codes = ", ".join(sorted({error.code for error in batch.errors})) or "no reason given"
         for each in part:
             done = each.name in made

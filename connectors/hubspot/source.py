@@ -19,6 +19,7 @@ from typing import Any
 
 from connectors.contract import Page, Person, Reading, Record, Roll, Seen
 from connectors.errors import ConfigProblem, ConnectorError, ContractBroken, joined
+from connectors.http import understood
 from connectors.hubspot.client import BATCH, IN_VALUES, PAGE, SEARCH_BODY, Found, HubSpotClient, body_length
 from connectors.hubspot.place import END, Loading, Pass, Place, Range, last_id, look_again, place_of, top_of
 from connectors.hubspot.records import EPOCH, Row, modified_property, properties_to_read, record, rows_of, time_of
@@ -73,7 +74,8 @@ class HubSpotReader:
                 for row in rows:
                     person = row.get("type", "PERSON") == "PERSON"
                     email = str(row.get("email") or "").lower() or None
-                    one = Person(id=str(row["id"]), email=email if person else None, active=not archived and person)
+                    with understood("the list of owners"):
+                        one = Person(id=str(row["id"]), email=email if person else None, active=not archived and person)
                     found[one.id] = one
                 if after is None:
                     break

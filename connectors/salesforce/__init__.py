@@ -27,7 +27,7 @@ from connectors.contract import (
     WriteResult,
 )
 from connectors.errors import AuthExpired, ConfigProblem
-from connectors.http import Session
+from connectors.http import Session, understood
 from connectors.salesforce.client import Client
 from connectors.salesforce.destination import CALL_ROWS, Writer
 from connectors.salesforce.extract import Extractor
@@ -98,8 +98,10 @@ class SalesforceConnector:
                 f"{self.name}: syncd's user may not read the org's limits (View Setup and Configuration); the figures "
                 f"that come with every answer are used instead"
             )
-        elif calls["Remaining"] < calls["Max"] * _FEW_CALLS:
-            notes.append(f"{self.name}: only {calls['Remaining']} of {calls['Max']} API calls are left today")
+        else:
+            with understood("the org's limits"):
+                if calls["Remaining"] < calls["Max"] * _FEW_CALLS:
+                    notes.append(f"{self.name}: only {calls['Remaining']} of {calls['Max']} API calls are left today")
         return Readiness(notes=tuple(notes), account=account)
 
     def define(self, kind: str, table: Mapping[str, Any]) -> None:
@@ -134,7 +136,8 @@ class SalesforceConnector:
         return self._writer.write(self._parts.typed(requests, self._record_types))
 
     def prepare(self, wanted: Sequence[FieldWanted], *, apply: bool) -> Sequence[str]:
-        return Preparer(self._client, self._reader).prepare(self._parts.wanted(wanted), apply=apply)
+        with understood("setup"):
+            return Preparer(self._client, self._reader).prepare(self._parts.wanted(wanted), apply=apply)
 
     def write_package(self, wanted: Sequence[FieldWanted], directory: Path) -> Sequence[Path]:
         """Write an SFDX source package that an admin deploys instead of `prepare`; return its files."""

@@ -184,11 +184,16 @@ class Client:
             joined.append(call)
         whole = {"allOrNone": False, "collateSubrequests": False, "compositeRequest": joined}
         told = self.call("POST", "composite", whole, what="composite")
-        answers = {str(part.get("referenceId")): part for part in told.get("compositeResponse") or ()}
+        parts_told = told.get("compositeResponse") if isinstance(told, dict) else None
+        answers = {
+            str(part.get("referenceId")): part
+            for part in (parts_told if isinstance(parts_told, list) else ())
+            if isinstance(part, dict) and isinstance(part.get("httpStatusCode"), int)
+        }
         found = {}
         for number in numbers:
-            part_told = answers.get(f"p{number}") or {}
-            found[number] = Answer(int(part_told.get("httpStatusCode") or 0), part_told.get("body"))
+            part_told = answers.get(f"p{number}", {})
+            found[number] = Answer(part_told.get("httpStatusCode", 0), part_told.get("body"))
         return found
 
     def _answer_apart(self, parts: Sequence[Part], numbers: Sequence[int], answers: dict[int, Answer]) -> None:

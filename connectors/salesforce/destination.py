@@ -217,7 +217,8 @@ def _settle(batch: _Batch, answer: Answer, work: Work, again: list[Row], broken:
     One that came to nothing is put on `broken` where one of its rows may be the cause, else they are put on `again`.
     """
     work.answered = True
-    if answer.ok and isinstance(answer.body, list) and len(answer.body) == len(batch.rows):
+    rows_told = answer.body if isinstance(answer.body, list) else []
+    if answer.ok and len(rows_told) == len(batch.rows) and all(isinstance(told, dict) for told in rows_told):
         for row, told in zip(batch.rows, answer.body, strict=True):
             settle_row(row, told, work, again)
         return []

@@ -13,6 +13,7 @@ from typing import Any
 
 from connectors.contract import Cursor, Reading, Record
 from connectors.errors import Unavailable
+from connectors.http import understood
 from connectors.salesforce import soql
 from connectors.salesforce.cells import Unfit, column_types, read_table
 from connectors.salesforce.client import Client
@@ -172,7 +173,8 @@ class Extractor:
                 known[kind] = self._client.call("GET", f"sobjects/{kind}/describe", what=f"object {kind}")
             return known[kind]
 
-        return column_types(describe, soql.object_of(reading.kind), columns(reading.kind, reading.fields))
+        with understood(f"object {reading.kind}"):
+            return column_types(describe, soql.object_of(reading.kind), columns(reading.kind, reading.fields))
 
 
 # ---------------------------------------------------------------------------------------------------------------------

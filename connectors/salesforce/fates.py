@@ -47,9 +47,7 @@ def settle_row(row: Row, told: Mapping[str, Any], work: Work, again: list[Row]) 
     if told.get("success"):
         work.answers[row.index] = Written(str(told.get("id") or row.id), bool(told.get("created")))
         return
-    found = [trouble for error in told.get("errors") or () for trouble in troubles(error)] or [
-        Trouble("NO_REASON_GIVEN")
-    ]
+    found = troubles(told.get("errors")) or [Trouble("NO_REASON_GIVEN")]
     first = found[0]
     if is_spent(first):
         work.answers[row.index] = spent()

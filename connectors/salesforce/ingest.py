@@ -14,6 +14,7 @@ from typing import Any
 
 from connectors.contract import Deferred
 from connectors.errors import ConnectorError, Unavailable
+from connectors.http import understood
 from connectors.salesforce import soql
 from connectors.salesforce.cells import Unfit, cell_of
 from connectors.salesforce.client import Client
@@ -52,7 +53,8 @@ class Ingester:
         if self._large is None:
             return
         if self._left is None:
-            self._left = {str(told["id"]): False for told in self._running()}
+            with understood("the list of bulk jobs"):
+                self._left = {str(told["id"]): False for told in self._running()}
         for job, ours in list(self._left.items()):
             try:
                 self._settle_job(job, ours)
@@ -175,7 +177,8 @@ class Ingester:
 
     def _settle(self, part: _Part, job: str, told: Mapping[str, Any], work: Work, again: list[Row]) -> None:
         """Note the fate of each row that a result names by its key; results come in no order."""
-        failed, processed = int(told.get("numberRecordsFailed") or 0), int(told.get("numberRecordsProcessed") or 0)
+        with understood(f"bulk job {job}"):
+            failed, processed = int(told.get("numberRecordsFailed") or 0), int(told.get("numberRecordsProcessed") or 0)
         if processed > failed:
             for result in self._results(job, "successfulResults"):
                 self._note(part, result, {"success": True, **_success(result)}, work, again)

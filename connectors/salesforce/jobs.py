@@ -18,7 +18,7 @@ import orjson
 import requests
 
 from connectors.errors import ConnectorError, Unavailable
-from connectors.http import read_json
+from connectors.http import read_json, understood
 from connectors.salesforce.client import Client
 from connectors.salesforce.verdicts import Trouble, troubles
 
@@ -82,12 +82,14 @@ class Jobs:
 
     def open(self, direction: Direction, body: Mapping[str, Any]) -> str:
         """Make a job and return its id."""
-        return str(self._told("POST", direction.value, body)["id"])
+        told = self._told("POST", direction.value, body)
+        with understood("a new bulk job"):
+            return str(told["id"])
 
     def look(self, direction: Direction, job: str) -> Mapping[str, Any]:
         """Return what a job says of itself, its `state` a known one; raise Refused when there is no such job."""
         told = self._told("GET", f"{direction.value}/{job}")
-        if told.get("state") not in _STATES:
+        if str(told.get("state")) not in _STATES:
             raise Unavailable(
                 f"{self._client.name} told no state of a bulk job that syncd knows", system=self._client.name
             )

@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from connectors.contract import Reading, Record, Seen
+from connectors.http import understood
 from connectors.salesforce import soql
 from connectors.salesforce.client import Answer, Client
-from connectors.salesforce.records import columns, fewer, is_full, parse_stamp, read_records, rows_of
+from connectors.salesforce.records import columns, fewer, is_full, parse_stamp, read_records, rows_of, total_of
 from connectors.salesforce.soql import ORDER, PAGE, Position
 from connectors.salesforce.verdicts import refused_call
 
@@ -50,9 +51,10 @@ class Window:
         """Note a page of ids and stamps."""
         rows = rows_of(answer)
         if self.last is None:
-            self.total = int(answer.body["totalSize"])
-        self.note([(row["Id"], parse_stamp(row["SystemModstamp"])) for row in rows])
-        self.more = bool(rows) and (is_full(answer, self.limit) if self.limit else not answer.body["done"])
+            self.total = total_of(answer)
+        with understood("a query"):
+            self.note([(row["Id"], parse_stamp(row["SystemModstamp"])) for row in rows])
+            self.more = bool(rows) and (is_full(answer, self.limit) if self.limit else not answer.body["done"])
 
     def note(self, rows: Sequence[tuple[str, datetime]]) -> None:
         for id, stamp in rows:

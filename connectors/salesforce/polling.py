@@ -20,7 +20,7 @@ from connectors.salesforce.client import LISTS, Answer, Client
 from connectors.salesforce.extract import Extract, Extractor, Lost
 from connectors.salesforce.jobs import StillRunning
 from connectors.salesforce.lookback import LookBack, Window
-from connectors.salesforce.records import columns, fewer, is_full, read_records, rows_of
+from connectors.salesforce.records import columns, fewer, is_full, read_records, rows_of, total_of
 from connectors.salesforce.soql import ORDER, PAGE, Position
 from connectors.salesforce.verdicts import NARROWER, refused_call, troubles
 
@@ -134,7 +134,7 @@ class Poller:
     def _is_large(self, lane: _Lane, answer: Answer) -> bool:
         lane.counted = True
         if answer.ok:
-            return self._large is not None and int(answer.body["totalSize"]) >= self._large
+            return self._large is not None and total_of(answer) >= self._large
         # too many to be counted in time
         return any(trouble.code in NARROWER for trouble in troubles(answer.body))
 
@@ -182,11 +182,15 @@ class Poller:
         if not answer.ok:
             lane.narrow_or_give_up(self._client.name, answer)
             return None
-        rows = rows_of(answer)
+        try:
+            rows = rows_of(answer)
+            records = read_records(rows, lane.reading.fields)
+        except ConnectorError as error:
+            lane.trouble, lane.more = error, False
+            return None
         lane.more = is_full(answer, lane.limit) and bool(rows)
         if not rows:
             return None
-        records = read_records(rows, lane.reading.fields)
         lane.rows += len(rows)
         lane.began = lane.began or settled
         lane.move(Position(records[-1].modified, records[-1].id), settled)
@@ -195,7 +199,10 @@ class Poller:
     def _list(self, lane: _Lane, answer: Answer) -> None:
         assert lane.window is not None
         if answer.ok:
-            lane.window.take(answer)
+            try:
+                lane.window.take(answer)
+            except ConnectorError as error:
+                lane.trouble = error
         elif not lane.window.narrow(answer):
             lane.trouble = refused_call(self._client.name, answer.status, answer.body, lane.reading.kind)
 

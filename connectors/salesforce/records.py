@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from connectors.contract import FieldInfo, FieldType, RawValue, Record
+from connectors.http import understood
 from connectors.salesforce.client import Answer
 from connectors.salesforce.soql import PAGE, object_of
 from connectors.salesforce.verdicts import NARROWER, troubles
@@ -55,9 +56,18 @@ def columns(kind: str, fields: Iterable[str]) -> list[str]:
 
 
 def rows_of(answer: Answer) -> list[dict[str, Any]]:
-    """Return the rows of a query's answer."""
-    rows: list[dict[str, Any]] = answer.body["records"]
+    """Return the rows of a query's answer; raise Unavailable where it has none in the form that is known."""
+    with understood("a query"):
+        rows: list[dict[str, Any]] = answer.body["records"]
+        if not isinstance(rows, list) or not all(isinstance(row, dict) and isinstance(row["Id"], str) for row in rows):
+            raise TypeError
     return rows
+
+
+def total_of(answer: Answer) -> int:
+    """Return how many rows a query has found; raise Unavailable where it does not tell."""
+    with understood("a query"):
+        return int(answer.body["totalSize"])
 
 
 def is_full(answer: Answer, limit: int = PAGE) -> bool:
@@ -79,7 +89,8 @@ def read_records(rows: Sequence[Mapping[str, Any]], fields: Sequence[str]) -> li
     if not rows:
         return []
     places = _places(rows[0], fields)
-    return [_record(row, places) for row in rows]
+    with understood("a query"):
+        return [_record(row, places) for row in rows]
 
 
 def parse_stamp(text: str) -> datetime:

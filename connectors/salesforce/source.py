@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from connectors.contract import FieldInfo, Person, Record, Roll
+from connectors.http import understood
 from connectors.salesforce import soql
 from connectors.salesforce.client import LISTS, Client
 from connectors.salesforce.records import (
@@ -41,10 +42,11 @@ class Reader:
         `record_type`: API name of the one that records of ours get; without it they get the user's own.
         """
         told = self._describe(kind)
-        infos = with_codes([field_info(field) for field in told["fields"]])
-        own = own_record_type(told, record_type)
-        offered = self._offered(kind, str(own["recordTypeId"])) if own is not None else {}
-        name = f"the record type {type_name(own)}" if own is not None else ""
+        with understood(f"object {kind}"):
+            infos = with_codes([field_info(field) for field in told["fields"]])
+            own = own_record_type(told, record_type)
+            offered = self._offered(kind, str(own["recordTypeId"])) if own is not None else {}
+            name = f"the record type {type_name(own)}" if own is not None else ""
         return [
             replace(one, offered=tuple(offered[one.name]), offered_by=name)
             if one.restricted and one.name in offered and set(offered[one.name]) != set(one.choices)
@@ -54,8 +56,10 @@ class Reader:
 
     def record_types(self, kind: str) -> dict[str, str]:
         """Return the record types that the user may give to records of a kind: API name -> id."""
-        infos = self._describe(kind).get("recordTypeInfos") or ()
-        return {type_name(one): str(one["recordTypeId"]) for one in infos if one.get("available")}
+        told = self._describe(kind)
+        with understood(f"object {kind}"):
+            infos = told.get("recordTypeInfos") or ()
+            return {type_name(one): str(one["recordTypeId"]) for one in infos if one.get("available")}
 
     def _describe(self, kind: str) -> Mapping[str, Any]:
         told: Mapping[str, Any] = self._client.call(
@@ -82,7 +86,8 @@ class Reader:
         for start in range(0, len(wanted), PAGE):
             body = {"ids": wanted[start : start + PAGE], "fields": _once(asked)}
             rows = self._client.call("POST", f"composite/sobjects/{soql.object_of(kind)}", body, what=kind)
-            found += read_records([row for row in rows if row is not None], fields)
+            with understood(kind):
+                found += read_records([row for row in rows if row is not None], fields)
         return found
 
     def people(self) -> list[Person]:
@@ -114,8 +119,9 @@ class Reader:
             if not answer.ok:
                 raise refused_call(self._client.name, answer.status, answer.body, kind)
             rows = rows_of(answer)
-            alive = {row["Id"]: parse_stamp(row["SystemModstamp"]) for row in rows if not row["IsDeleted"]}
-            deleted = [row["Id"] for row in rows if row["IsDeleted"]]
+            with understood(kind):
+                alive = {row["Id"]: parse_stamp(row["SystemModstamp"]) for row in rows if not row["IsDeleted"]}
+                deleted = [row["Id"] for row in rows if row["IsDeleted"]]
             yield Roll(alive=list(alive), deleted=deleted, modified=alive)
             more = bool(rows) and is_full(answer)
             last = rows[-1]["Id"] if rows else ""

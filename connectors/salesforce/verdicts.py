@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -132,7 +133,8 @@ def troubles(body: Any) -> list[Trouble]:
     for item in body if isinstance(body, list) else [body]:
         if isinstance(item, dict) and ("errorCode" in item or "statusCode" in item):
             code = str(item.get("errorCode") or item.get("statusCode"))
-            names = [str(name) for name in item.get("fields") or () if _NAME.fullmatch(str(name))]
+            fields = item.get("fields")
+            names = [str(name) for name in (fields if isinstance(fields, list) else ()) if _NAME.fullmatch(str(name))]
             text = str(item.get("message") or "")
             found.append(Trouble(code, text, tuple(names), _rule_matches(item), _only_alerts(item)))
     return found
@@ -341,10 +343,11 @@ def _only_alerts(item: dict[str, Any]) -> bool:
 def _rule_matches(item: dict[str, Any]) -> tuple[tuple[str, str], ...]:
     """Read the records that a duplicate rule found."""
     found = []
-    for result in _rule_told(item).get("matchResults") or ():
-        for match in result.get("matchRecords") or ():
-            record = match.get("record") or {}
-            kind = (record.get("attributes") or {}).get("type") or result.get("entityType")
-            if kind and record.get("Id"):
-                found.append((str(kind), str(record["Id"])))
+    with suppress(AttributeError, TypeError):  # in another form they are not told, and the refusal stands
+        for result in _rule_told(item).get("matchResults") or ():
+            for match in result.get("matchRecords") or ():
+                record = match.get("record") or {}
+                kind = (record.get("attributes") or {}).get("type") or result.get("entityType")
+                if kind and record.get("Id"):
+                    found.append((str(kind), str(record["Id"])))
     return tuple(dict.fromkeys(found))

@@ -1,10 +1,20 @@
-"""Answers of Salesforce that are JSON and still odd: one value that strict readers refuse."""
+"""Answers of Salesforce that are JSON and still odd: one value that strict readers refuse, or another form."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
 
+import pytest
 from salesforce_sandbox import people, sandbox
+from salesforce_wire import Stored, connector_to, lead, reading, scripted, update
+
+from connectors.contract import Deferred
+from connectors.errors import Unavailable
+from connectors.salesforce import SalesforceConnector
+from sandbox.wire import Response
 
 HALF, HUGE = "half a character \ud83d", "1" + "0" * 400
 
@@ -27,3 +37,39 @@ def test_half_a_character_or_a_huge_number_does_not_hold_up_a_page() -> None:
         fetched = box.sf.fetch("Lead", leads, ["LastName", "Company"])
         for one in (box.store.records["Lead"][leads[2]], fetched[2]):
             assert one.fields == {"LastName": "half a character ?", "Company": HUGE}
+
+
+FORMS: list[Any] = [[], {}, None, 1, "text", [None], [1], [[]], {"fields": [None]}, {"fields": None}]
+PARTS = [*FORMS, *({"records": rows} for rows in (None, {}, [None], [{}], [{"Id": 1}]))]
+PARTS += [{"records": [{"Id": "00Q000000000001AAA", "SystemModstamp": None, "IsDeleted": False}], "totalSize": None}]
+WHOLES = [*FORMS, *({"compositeResponse": parts} for parts in ([], {}, 1, [None], [[]], [{"httpStatusCode": "200"}]))]
+BEFORE = {"stamp": "2026-01-01T00:00:00+00:00", "id": "00Q"}
+READS: list[Callable[[SalesforceConnector], Any]] = [
+    lambda sf: list(sf.changes([reading()], Stored())),
+    lambda sf: list(sf.changes([reading(after=BEFORE)], Stored())),
+    lambda sf: sf.fetch("Lead", ["00Q000000000001AAA"], ["Email"]),
+    lambda sf: sf.fetch("Lead", ["00Q000000000001AAA"], ["Owner.Name"]),
+    lambda sf: list(sf.ids("Lead")),
+    lambda sf: sf.people(),
+    lambda sf: sf.fields("Lead"),
+    lambda sf: sf.check(),
+]
+
+
+@pytest.mark.parametrize("form", [*(("part", one) for one in PARTS), *(("whole", one) for one in WHOLES)], ids=str)
+def test_an_answer_in_another_form_is_no_usable_answer_wherever_it_comes(form: tuple[str, Any]) -> None:
+    """As a gateway gives. Reads are Unavailable, or as if there were nothing; no row is lost or refused."""
+    with scripted() as (org, _, server):
+        handle = org.handle
+        if form[0] == "part":
+            org.part = lambda part: (200, form[1])
+        else:
+            org.handle = lambda one: handle(one) if "oauth" in one.path else Response(200, form[1])  # type: ignore[method-assign]
+        org.plain = lambda one: Response(200, form[1])
+        for read in READS:
+            with suppress(Unavailable):
+                read(connector_to(server))
+        for settings in ({}, {"bulk_from": {"writes": 1}}):
+            with suppress(Unavailable):  # nothing was tried
+                answers = connector_to(server, **settings).write([lead(1), update(2, "00Q000000000002AAA")])
+                assert [type(one) for one in answers] == [Deferred, Deferred]
