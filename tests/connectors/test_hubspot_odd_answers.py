@@ -13,8 +13,9 @@ from connectors.contract import Deferred, FieldType, FieldWanted, Policy, Readin
 from connectors.errors import ContractBroken, Unavailable
 from sandbox.wire import Response
 
-FORMS: list[Any] = [[], {}, None, 1, "text", [None], {"status": "ok"}]
-FORMS += [{"results": rows} for rows in (None, {}, [None], [[]], [{}], [{"id": None}], [{"name": []}])]
+NO_RESULTS: list[Any] = [[], {}, None, 1, "text", [None], {"status": "ok"}]
+NO_RESULTS += [{"results": rows} for rows in (None, {}, [None], [[]])]
+FORMS = [*NO_RESULTS, *({"results": rows} for rows in ([{}], [{"id": None}], [{"name": []}]))]
 KNOWN = {"at": 1_000_000, "top": "", "gap": 0}
 CONTACT = {"firstname": "x", "lifecyclestage": "lead"}
 READS: list[Callable[[Bench], Any]] = [
@@ -44,3 +45,12 @@ def test_an_answer_in_another_form_is_no_usable_answer_wherever_it_comes(form: A
         key = ("syncd_key", "K1")
         requests.append(WriteRequest(token="3", kind="contacts", policy=Policy.CREATE, key=key, fields=CONTACT))
         assert {type(one) for one in desk.connector.write(requests)} == {Deferred}
+
+
+@pytest.mark.parametrize("form", NO_RESULTS, ids=str)
+def test_a_list_without_results_is_no_empty_list(form: Any) -> None:
+    """An empty one says that all that is known is gone."""
+    with bench() as desk:
+        desk.sim.handle = lambda _: Response(200, form)  # type: ignore[method-assign]
+        with pytest.raises(Unavailable):
+            list(desk.connector.ids("contacts"))
