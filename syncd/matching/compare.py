@@ -5,17 +5,19 @@ Which pairs are worth weighing, and which of several is the one, is the index's 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from math import log2
 
 from rapidfuzz.distance import OSA
 
 from syncd.matching.alike import Overlap, overlap
-from syncd.matching.evidence import SITE, Band, Comparison, Hold, Purpose, Rules, Sign
+from syncd.matching.birth import YEAR, are_generations, compare_born
+from syncd.matching.evidence import SITE, Comparison, Hold, Purpose, Rules, Sign
 from syncd.matching.frequency import Frequencies
 from syncd.matching.party import Form, Party, form_of
 from syncd.matching.person import may_be_one
 from syncd.matching.place import NOWHERE, SHORT, WAYS, Place
+from syncd.matching.tally import Tally
 
 ANYWHERE = Frequencies()
 _OWN = 2  # a telephone that more records share is no one site's
@@ -23,11 +25,10 @@ _AGREES = 0.55  # share of a name's bits that must be common for it to speak for
 _HALF = 0.35  # enough when street, house number and town all agree: "Vogel Bakery" and "Vogel Foods" at one door
 _HALF_LEAST = -6.0
 _SAME = 0.75
+_SAME_YEAR = 4.0  # bits: one of some sixty years, most people being of some thirty
 _STREET_AGREES_FROM = 0.35
 _SHORT = 0.8  # of what two first names say that are the same: the short one stands for several
 _STREET_AGREES = frozenset({Sign.STREET_SAME, Sign.STREET_CLOSE})
-# Kinds of evidence that outweigh two addresses which contradict each other: people and firms move.
-_WHEREVER = frozenset({"number", "email", "phone", "born"})
 
 
 def compare(left: Party, right: Party, rules: Rules = SITE, frequencies: Frequencies = ANYWHERE) -> Comparison:
@@ -36,7 +37,7 @@ def compare(left: Party, right: Party, rules: Rules = SITE, frequencies: Frequen
 
 
 def weigh(left: Form, right: Form, rules: Rules, frequencies: Frequencies) -> Comparison:
-    tally = _Tally(rules=rules, frequencies=frequencies)
+    tally = Tally(rules=rules, frequencies=frequencies)
     if rules.purpose is Purpose.PERSON:
         _person(left, right, tally)
     else:
@@ -50,62 +51,7 @@ def weigh(left: Form, right: Form, rules: Rules, frequencies: Frequencies) -> Co
 # ---------------------------------------------------------------------------------------------------------------------
 
 
-@dataclass(slots=True)
-class _Tally:
-    rules: Rules
-    frequencies: Frequencies
-    signs: list[tuple[Sign, float]] = field(default_factory=list)
-    kinds: set[str] = field(default_factory=set)
-    holds: list[Hold] = field(default_factory=list)
-    half: bool = False  # a name that would do at a place that agrees in every part
-    headed: bool = False  # one of them begins with a word of the other
-    conflict: bool = False  # each name has words that the other lacks
-    switchboard: bool = False  # the telephone is that of several
-    elsewhere: bool = False
-
-    def add(self, sign: Sign, weight: float, kind: str = "") -> None:
-        self.signs.append((sign, weight))
-        if kind:
-            self.kinds.add(kind)
-
-    def verdict(self) -> Comparison:
-        rules = self.rules
-        self.signs.append((Sign.CHANCE, -self.frequencies.prior))
-        weight = 0.0
-        for _, one in self.signs:
-            weight += one
-        band = Band.LINK if weight >= rules.link else Band.REVIEW if weight >= rules.review else Band.NO
-        hold = self._hold() if band is Band.LINK else None
-        return Comparison(
-            band=Band.REVIEW if hold else band, weight=round(weight, 3), signs=tuple(self.signs), hold=hold
-        )
-
-    def said(self, sign: Sign) -> bool:
-        return any(one is sign for one, _ in self.signs)
-
-    def _hold(self) -> Hold | None:
-        rules = self.rules
-        if self.holds:
-            return self.holds[0]
-        if len(self.kinds) < rules.kinds:
-            return Hold.ONE_KIND
-        if rules.purpose is Purpose.PERSON and self.kinds.isdisjoint({"name", "email", "born"}):
-            return Hold.NOBODY
-        if rules.purpose is Purpose.SITE and not self.kinds & {"place", "phone", "number"}:
-            return Hold.NOT_THE_PLACE
-        return Hold.OTHER_PLACE if self._is_elsewhere() else None
-
-    def _is_elsewhere(self) -> bool:
-        wherever = self.kinds & _WHEREVER
-        if self.rules.purpose is not Purpose.SITE:
-            return self.elsewhere and not wherever
-        if self.conflict or self.switchboard:  # the headquarters' number, given for every one of its sites
-            wherever = wherever - {"phone"}
-        neighbour = self.said(Sign.HOUSE_OTHER) and self.said(Sign.PHONE_OTHER)
-        return (self.elsewhere or neighbour) and not wherever
-
-
-def _company_name(left: Form, right: Form, tally: _Tally) -> None:
+def _company_name(left: Form, right: Form, tally: Tally) -> None:
     if not left.words or not right.words:
         return
     bits, rarest = tally.frequencies.of("name")
@@ -161,7 +107,7 @@ def _name_weight(both: Overlap, rules: Rules) -> float:
     return max(rules.name_least, min(rules.name_most, both.agreed) - against)
 
 
-def _person(left: Form, right: Form, tally: _Tally) -> None:
+def _person(left: Form, right: Form, tally: Tally) -> None:
     straight = _names_of(left, right, tally, swapped=False)
     swapped = _names_of(left, right, tally, swapped=True)
     signs = max(straight, swapped, key=lambda signs: sum(weight for _, weight in signs))
@@ -170,6 +116,9 @@ def _person(left: Form, right: Form, tally: _Tally) -> None:
         tally.add(sign, weight, "name" if weight > 0 else "")
     if said & {Sign.FIRST_OTHER, Sign.LAST_OTHER} and not _surely_one(left, right):
         tally.holds.append(Hold.HOUSEHOLD if Sign.FIRST_OTHER in said else Hold.NAMES_DIFFER)
+    elif left.generation != right.generation and not _surely_one(left, right):
+        tally.add(Sign.GENERATION_OTHER, -5.0)
+        tally.holds.append(Hold.GENERATIONS)
     if left.words and right.words:
         bits, rarest = tally.frequencies.of("name")
         both = overlap(left.words, right.words, bits, rarest)
@@ -182,10 +131,11 @@ def _person(left: Form, right: Form, tally: _Tally) -> None:
 
 def _surely_one(left: Form, right: Form) -> bool:
     """Whether something only one person has agrees; twins share a birthday, but seldom a record's whole address too."""
-    return any(mine and mine == theirs for mine, theirs in ((left.born, right.born), (left.email, right.email)))
+    born = any(len(one) > YEAR for one in {*left.born}.intersection(right.born))
+    return born or bool(left.email and left.email == right.email)
 
 
-def _names_of(left: Form, right: Form, tally: _Tally, *, swapped: bool) -> list[tuple[Sign, float]]:
+def _names_of(left: Form, right: Form, tally: Tally, *, swapped: bool) -> list[tuple[Sign, float]]:
     """Compare first with first and last with last name or, as imports mix them up, across; across it says less."""
     firsts = (Sign.FIRST_SAME, Sign.FIRST_CLOSE, Sign.FIRST_OTHER, 9.0)
     lasts = (Sign.LAST_SAME, Sign.LAST_CLOSE, Sign.LAST_OTHER, 13.0)
@@ -210,7 +160,7 @@ def _names_of(left: Form, right: Form, tally: _Tally, *, swapped: bool) -> list[
     return signs
 
 
-def _identifiers(left: Form, right: Form, tally: _Tally) -> None:
+def _identifiers(left: Form, right: Form, tally: Tally) -> None:
     rules, shared = tally.rules, tally.frequencies.shared
     if left.number and right.number:
         same = left.number == right.number
@@ -238,17 +188,19 @@ def _identifiers(left: Form, right: Form, tally: _Tally) -> None:
         _born(left.born, right.born, tally)
 
 
-def _born(left: str, right: str, tally: _Tally) -> None:
+def _born(left: Sequence[str], right: Sequence[str], tally: Tally) -> None:
     same, close, other = tally.rules.born
-    if left == right:
-        tally.add(Sign.BORN_SAME, same, "born")
-    elif OSA.distance(left, right) == 1 or sorted(left) == sorted(right):
-        tally.add(Sign.BORN_CLOSE, close, "born")
-    else:
-        tally.add(Sign.BORN_OTHER, other)
+    said = compare_born(left, right)
+    if said is Sign.BORN_YEAR:
+        tally.add(said, _SAME_YEAR)
+    elif said is Sign.BORN_OTHER:
+        tally.add(said, other)
+        tally.generations = are_generations(left, right)
+    elif said is not None:
+        tally.add(said, same if said is Sign.BORN_SAME else close, "born")
 
 
-def _place(left: Place, right: Place, tally: _Tally) -> None:
+def _place(left: Place, right: Place, tally: Tally) -> None:
     before = len(tally.signs)
     street = _street(left, right, tally)
     house = _house(left, right, street, tally)
@@ -296,7 +248,7 @@ def _contradict(street: float, house: float, zone: float, city: float, rules: Ru
     return zone <= 0 and (house <= rules.house[1] or street < 0)
 
 
-def _street(left: Place, right: Place, tally: _Tally) -> float:
+def _street(left: Place, right: Place, tally: Tally) -> float:
     one = _naming(left, right)
     other = _naming(right, left)
     if not one or not other or bool(left.naming) is not bool(right.naming):  # "5 W St" does not say which street
@@ -342,7 +294,7 @@ def _naming(place: Place, other: Place) -> tuple[str, ...]:
     return tuple(word for word in named if word not in around)
 
 
-def _house(left: Place, right: Place, street: float, tally: _Tally) -> float:
+def _house(left: Place, right: Place, street: float, tally: Tally) -> float:
     if left.box and right.box:
         same = left.box == right.box
         tally.add(Sign.BOX_SAME if same else Sign.BOX_OTHER, 5.0 if same else -3.0)
@@ -368,7 +320,7 @@ def _house(left: Place, right: Place, street: float, tally: _Tally) -> float:
     return weight
 
 
-def _postcode(left: Place, right: Place, tally: _Tally) -> float:
+def _postcode(left: Place, right: Place, tally: Tally) -> float:
     zone, other = left.postcode, right.postcode
     if not zone and not other:
         return 0.0
@@ -386,7 +338,7 @@ def _postcode(left: Place, right: Place, tally: _Tally) -> float:
     return weight
 
 
-def _city(left: Place, right: Place, zone: float, tally: _Tally) -> float:
+def _city(left: Place, right: Place, zone: float, tally: Tally) -> float:
     if not left.city or not right.city:
         found = left.city or right.city
         if found and all(left.has(word) and right.has(word) for word in found):

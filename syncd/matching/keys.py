@@ -5,6 +5,7 @@ A key too many records share is no key; how many that is, the index or the store
 
 from __future__ import annotations
 
+from syncd.matching.birth import YEAR
 from syncd.matching.party import Form
 from syncd.matching.place import KINDS
 from syncd.matching.text import skeleton
@@ -22,8 +23,7 @@ def block_keys(form: Form) -> list[str]:
     if form.phone:
         keys.append(f"p:{form.phone[-7:]}")
     keys += [f"d:{domain}" for domain in form.domains]
-    if form.born:
-        keys.append(f"b:{form.born}")
+    keys += [f"b:{born}" for born in form.born if len(born) > YEAR]
     words = form.words or form.first + form.last
     sounds = [skeleton(word) for word in words[:_NAME_WORDS]]
     keys += [f"n:{sound}" for sound in sounds if len(sound) > 1]

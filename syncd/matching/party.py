@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from syncd.matching.birth import read_born
 from syncd.matching.company import company_words
 from syncd.matching.place import NOWHERE, Place, read_place
 from syncd.matching.reach import company_domain, mail_address, phone_tail
 from syncd.matching.text import LONGEST, fold, tokens
 
+_GENERATIONS = {
+    "sr": "1", "senior": "1", "jr": "2", "junior": "2", "ii": "2", "2nd": "2",
+    "iii": "3", "3rd": "3", "iv": "4", "4th": "4",
+}  # fmt: skip
 _NO_FACTS: Mapping[str, float] = MappingProxyType({})
 
 
@@ -65,13 +69,15 @@ class Form(NamedTuple):
     email: str
     domains: tuple[str, ...]
     number: str
-    born: str
+    born: tuple[str, ...]
+    generation: str
     facts: Mapping[str, float]
 
 
 def form_of(party: Party) -> Form:
     words, legal = company_words(party.name) if party.name else ((), ())
-    first, last = _person(party.first_name), _person(party.last_name)
+    first = _person(party.first_name)
+    last, generation = _without_generation(_person(party.last_name))
     email = mail_address(party.email)
     domains = _domains(party.domain, email) if party.domain or email else ()
     given = party.street or party.city or party.postcode or party.state or party.country
@@ -86,7 +92,8 @@ def form_of(party: Party) -> Form:
         email=email,
         domains=domains,
         number="".join(tokens(fold(party.number))).lstrip("0") if party.number else "",
-        born=re.sub(r"\D", "", party.born)[:8] if party.born else "",
+        born=read_born(party.born) if party.born else (),
+        generation=generation,
         facts=party.facts,
     )
 
@@ -103,6 +110,12 @@ def _text(value: Any) -> str | None:
         return None
     text = value if isinstance(value, str) else str(value)
     return text[:LONGEST].strip() or None
+
+
+def _without_generation(last: tuple[str, ...]) -> tuple[tuple[str, ...], str]:
+    """Return "Whitfield Jr" as Whitfield and the second of that name."""
+    generation = _GENERATIONS.get(last[-1], "") if len(last) > 1 else ""
+    return (last[:-1], generation) if generation else (last, "")
 
 
 def _person(name: str | None) -> tuple[str, ...]:

@@ -82,6 +82,8 @@ def named(left: Form, right: Form) -> Named:
 
     A name that is missing agrees with none.
     """
+    if left.generation and right.generation and left.generation != right.generation:
+        return Named.OTHER
     if left.first and left.first == right.last and left.last == right.first:
         return Named.SAME
     first, last = _first_names(left.first, right.first), _last_names(left.last, right.last)

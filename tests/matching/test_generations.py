@@ -1,0 +1,74 @@
+"""Father and son share a name and a door: what tells them apart, and dates of birth as lists spell them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from syncd.matching import PERSON, Band, Hold, Index, Named, Party, Sign, compare, form_of, named
+from syncd.matching.birth import read_born
+
+SON = Party(
+    id="s", first_name="John", last_name="Whitfield", street="12 Oak St", city="Elgin", postcode="60120",
+    born="1978-11-21",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("theirs", "mine"),
+    [
+        ({"born": "1950-03-07"}, {}),
+        ({"born": "1950"}, {"born": "1978"}),
+        ({"last_name": "Whitfield Sr.", "born": None}, {"last_name": "Whitfield, Jr"}),
+        ({"born": None}, {"last_name": "Whitfield III"}),
+    ],
+)
+def test_father_and_son_at_one_door_are_for_a_person(theirs: dict[str, str | None], mine: dict[str, str]) -> None:
+    found = compare(replace(SON, **theirs), replace(SON, **mine), PERSON)
+    assert (found.band, found.hold) == (Band.REVIEW, Hold.GENERATIONS)
+
+
+@pytest.mark.parametrize(
+    ("theirs", "mine"),
+    [
+        ({}, {"last_name": "Whitfield Jr"}),
+        ({"last_name": "Whitfield II", "born": None}, {"last_name": "Whitfield junior"}),
+        ({"born": "1978-11-12"}, {}),
+        ({"born": "1950-11-07"}, {}),
+        ({"born": "1950-03-07", "email": "jw@oak.example"}, {"email": "jw@oak.example"}),
+    ],
+)
+def test_one_person_stays_one(theirs: dict[str, str | None], mine: dict[str, str]) -> None:
+    """By the date of birth, the same generation in another word, a slip in a date, or an address of their own."""
+    assert compare(replace(SON, **theirs), replace(SON, **mine), PERSON).band is Band.LINK
+
+
+def test_where_both_stand_in_the_table_each_finds_himself() -> None:
+    rows = [replace(SON, born=None), replace(SON, id="f", last_name="Whitfield Sr", born=None)]
+    index = Index(rows, PERSON)
+    for row in rows:
+        found = index.find(replace(row, id="?"))
+        assert (found.band, found.candidates[0].id) == (Band.LINK, row.id)
+
+
+def test_two_generations_are_two_names() -> None:
+    """Whoever comes with the other's old e-mail address is not taken for him."""
+    junior, senior = (form_of(replace(SON, last_name=f"Whitfield {one}")) for one in ("Jr.", "Sr."))
+    assert named(junior, senior) is Named.OTHER
+    assert named(junior, form_of(replace(SON, last_name="WHITFIELD II"))) is Named.SAME
+
+
+@pytest.mark.parametrize(
+    "spelled", ["19781121", "21.11.1978", "11/21/1978", "21/11/78", "1978-11-21 00:00:00", "21111978"]
+)
+def test_a_date_of_birth_is_the_same_in_any_spelling(spelled: str) -> None:
+    found = compare(SON, replace(SON, born=spelled), PERSON)
+    assert Sign.BORN_SAME in {sign for sign, _ in found.signs}
+
+
+def test_a_year_alone_says_little_and_what_is_no_date_nothing() -> None:
+    weights = dict(compare(SON, replace(SON, born="1978"), PERSON).signs)
+    assert weights[Sign.BORN_YEAR] == 4.0
+    assert read_born("3/7/1950") == ("19500307", "19500703")
+    assert read_born("in spring") == read_born("31/31/1950") == ()
