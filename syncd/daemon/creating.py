@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 from connectors.contract import Destination, Source, unused_kinds
 from syncd.daemon.drift import Drift
 from syncd.edits.force import Running
+from syncd.edits.passing import LATER
 from syncd.lead.definition import EntityKind
 from syncd.mapping.model import KindMap
 from syncd.pipeline.succession import RANK
@@ -45,6 +46,7 @@ class Creating:
     def waits_for(self, connection: Connection, system: str) -> bool:
         """Return whether anything waits to be made there, which takes a fresh look at what is there."""
         ranks = {RANK[one.entity] for one in self.kinds(system)}
+        ranks |= {LATER + rank for rank in ranks}
         return bool(ranks) and handoff.count_due(connection, ranks=ranks) > 0
 
     def allowed(self, connection: Connection, now: int, *, however_old: bool = False) -> dict[tuple[str, str], int]:

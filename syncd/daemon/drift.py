@@ -119,6 +119,15 @@ class Drift:
                 found |= {entity for entity, fields in rows if not needed <= fields.keys()}
         return found
 
+    def what_waits(self, system: str, kinds: Collection[str]) -> str:
+        """Return, in words, what is not made while these kinds cannot be read."""
+        known = self._kinds(system)
+        dark = {known[kind].entity for kind in kinds if kind in known}
+        made = [kind for kind, one in known.items() if one.makes and one.entity in dark]
+        if not made:
+            return ""
+        return f", but no new {' or '.join(made)} is made: whoever it is might be there already, out of sight"
+
     # --- looking
 
     def look_when_due(self, system: str, now: int) -> None:
@@ -214,7 +223,8 @@ class Drift:
         else:
             retyped = {}
         gap = _gap_of(kind_map, findings, seen)
-        told = [_tell(kind_map, one, fields, gap, missing.get(kind)) for one in findings if _is_told(one, seen)]
+        waits = self.what_waits(system, [kind])
+        told = [_tell(kind_map, one, fields, gap, missing.get(kind), waits) for one in findings if _is_told(one, seen)]
         told += [(f"drift|{system}|{kind}|type|{name}", words) for name, words in retyped.items()]
         news = _new_options(kind_map, fields, was)
         fields = {name: {**one, "new": news[name][0]} if name in news else one for name, one in fields.items()}
@@ -337,7 +347,9 @@ def _is_told(one: Finding, seen: Collection[str]) -> bool:
     return one.lack is not Lack.FIELD or one.field in seen
 
 
-def _tell(kind_map: KindMap, one: Finding, fields: Fields, gap: Gap, missing: str | None) -> tuple[str, str]:
+def _tell(
+    kind_map: KindMap, one: Finding, fields: Fields, gap: Gap, missing: str | None, waits: str
+) -> tuple[str, str]:
     """Return (key, words) of one finding: where, what, what becomes of the data, what to do."""
     key = f"drift|{kind_map.system}|{kind_map.kind}|{one.lack}|{one.field}|{one.choice}"
     known = fields.get(one.field, {})
@@ -346,13 +358,14 @@ def _tell(kind_map: KindMap, one: Finding, fields: Fields, gap: Gap, missing: st
     if missing and one.lack is Lack.KIND:
         what = f"{kind_map.system}: {missing.removeprefix(f'{kind_map.system}: ')}"
     words = f"{one.problem.place}: {what}" + (f"; {hint}" if hint and not missing else "")
-    return key, f"{words}{'' if words.endswith('?') else '.'} {_consequence(one, gap)}"
+    return key, f"{words}{'' if words.endswith('?') else '.'} {_consequence(one, gap, waits)}"
 
 
-def _consequence(one: Finding, gap: Gap) -> str:
+def _consequence(one: Finding, gap: Gap, waits: str) -> str:
     if gap.whole:
         return (
-            "Nothing of this kind is read or written meanwhile; the other kinds go on, and this by itself once mended"
+            f"Nothing of this kind is read or written meanwhile; the other kinds go on{waits}. All of it goes on by "
+            f"itself once mended"
         )
     match one.lack:
         case Lack.FIELD:

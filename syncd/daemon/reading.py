@@ -75,7 +75,7 @@ class Reader:
         if error is None:
             self._troubles.is_whole(system)
         elif error.kinds:
-            self._troubles.met_in_part(system, error)
+            self._troubles.met_in_part(system, error, self._drift.what_waits(system, error.kinds))
         else:
             self._troubles.met(system, error)
         self._note(system, started, news, calls_of(source) - before, error)

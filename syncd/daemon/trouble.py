@@ -90,8 +90,8 @@ class Troubles:
                 f"it goes on by itself {when if told >= LONG_REST else 'once this is mended'}",
             )
 
-    def met_in_part(self, system: str, error: ConnectorError) -> None:
-        """Leave out the kinds of record that cannot be read; the system's others go on."""
+    def met_in_part(self, system: str, error: ConnectorError, waits: str) -> None:
+        """Leave out the kinds of record that cannot be read; the system's others go on. `waits`: what else does not."""
         self._well.discard(system)
         names = ", ".join(error.kinds)
         reason = error.message.removeprefix(f"{system}: ")
@@ -108,8 +108,8 @@ class Troubles:
         self._ask(
             system,
             "mapping",
-            f"{system} {names} cannot be read: {reason}. Their data waits, nothing is lost; the other kinds go on, and "
-            f"these do by themselves once this is mended",
+            f"{system} {names} cannot be read: {reason}. Their data waits, nothing is lost; the other kinds go on"
+            f"{waits}. All of it goes on by itself once this is mended",
         )
 
     def answered(self, system: str, *, calls: int, budget: int | None, spent_today: int) -> None:

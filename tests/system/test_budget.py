@@ -14,8 +14,10 @@ from support.world import COMPLETE, World, laid_out, world
 
 from connectors.contract import Policy, WriteRequest
 from sandbox.wire import Request, Response
+from syncd.edits.passing import LATER
 from syncd.store import systems
 from syncd.store.database import now_ms
+from syncd.store.tables import due
 
 __all__ = ["process_as_before"]
 
@@ -80,8 +82,10 @@ def test_a_spent_budget_costs_no_call(tmp_path: Path, sqlite_url: str) -> None:
         assert made.servers["hubspot"].board.total() == 6
 
 
-def test_creates_get_their_fresh_look_out_of_the_reserve(tmp_path: Path, sqlite_url: str) -> None:
-    """A complete lead waits for Salesforce to be known freshly: that read is for the handoff, and is made."""
+@pytest.mark.parametrize("rank", [2, LATER + 2])
+def test_creates_get_their_fresh_look_out_of_the_reserve(tmp_path: Path, sqlite_url: str, rank: int) -> None:
+    """A complete lead waits for Salesforce to be known freshly: that read is for the handoff, and is made; also where
+    time or an edit alone made it due."""
     with world(tmp_path, sqlite_url, {"# budget: {share: 0.2}": "budget: {per_day: 40}"}) as made:
         made.cycle()
         left = 36 - spent(made, "salesforce")
@@ -95,6 +99,8 @@ def test_creates_get_their_fresh_look_out_of_the_reserve(tmp_path: Path, sqlite_
         assert set(made.calls()["salesforce"]) == set()
         made.contact()
         made.work.poll("hubspot")
+        with made.app.engine.begin() as connection:
+            connection.execute(due.update().values(rank=rank))
         made.cycle()
         assert len(made.leads()) == 1
 

@@ -187,6 +187,22 @@ def test_an_object_that_is_gone_pauses_itself(made: World, impatient: None) -> N
     assert made.problems() == []
 
 
+def test_leads_that_wait_for_a_sight_of_contacts_are_told_of(made: World, impatient: None) -> None:
+    """Nobody is made whom the CRM may have already, where that cannot be seen; the problem says so, and it ends."""
+    ann(made)
+    hidden = made.salesforce.org.types.pop("contact")
+    made.contact(email="bob@works.example", lastname="Vance", mobilephone="(312) 555-0188")
+    made.cycle()
+    (problem,) = made.problems()
+    assert "but no new Lead is made: whoever it is might be there already, out of sight" in problem
+    assert len(made.leads()) == 1
+    made.salesforce.org.types["contact"] = hidden
+    made.cycle()
+    made.wait_is_over()
+    made.settle()
+    assert (len(made.leads()), made.problems()) == (2, [])
+
+
 # --- HubSpot
 
 

@@ -423,8 +423,8 @@ def test_a_mapped_field_that_salesforce_lacks_stops_leads_and_nothing_else(tmp_p
             assert problem == (
                 "salesforce Lead cannot be read: Lead has no field Pains__c that syncd's user may see. Correct the "
                 "mapping, or grant the field in the permission set (a field that nobody was granted looks like a "
-                "missing one). Their data waits, nothing is lost; the other kinds go on, and these do by themselves "
-                "once this is mended"
+                "missing one). Their data waits, nothing is lost; the other kinds go on, but no new Lead is made: "
+                "whoever it is might be there already, out of sight. All of it goes on by itself once this is mended"
             )
             made.salesforce.define_field("Lead", "Pains__c", "textarea", length=32_768)
             made.cycle()
