@@ -13,6 +13,7 @@ from syncd.lead.definition import EntityKind
 from syncd.mapping.model import Create, Mappings
 from syncd.pipeline.batch import Batch, with_references, with_related
 from syncd.pipeline.judging import decide_lead
+from syncd.pipeline.making import ask_buried
 from syncd.pipeline.placing import place_branch
 from syncd.pipeline.unanswered import keep, own_up
 from syncd.pipeline.writes import plan_writes, sum_up
@@ -141,7 +142,10 @@ def _decide(
     facts: dict[str, Any] = {"key": view.id}
     if view.kind is EntityKind.BRANCH:
         facts["vanished"] = _vanished(batch, view)
-    planned = plan_writes(batch, view, {**values, **facts}, provenance, allowed=_placed(view.kind, values))
+    placed = _placed(view.kind, values)
+    planned = plan_writes(batch, view, {**values, **facts}, provenance, allowed=placed)
+    if view.kind is EntityKind.BRANCH and placed:
+        planned.asks.extend(ask_buried(batch, view, {**values, **facts}))
     return sum_up(view, values, provenance, bad, dict(view.state), planned, facts, question=question)
 
 

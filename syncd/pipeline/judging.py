@@ -8,13 +8,13 @@ from functools import partial
 from itertools import starmap
 from typing import Any, NamedTuple
 
-from syncd.lead.decision import Ask, Decision, EntityView, Fate, LeadState, Move, Origin, Provenance, Verdict
+from syncd.lead.decision import Decision, EntityView, Fate, LeadState, Move, Origin, Provenance, Verdict
 from syncd.lead.definition import SALES_FACTS
 from syncd.mapping.model import BadValue
 from syncd.pipeline.batch import Batch
 from syncd.pipeline.conversion import hear_conversion, settle_conversion
 from syncd.pipeline.doubles import ask_before_creating, find_doubles
-from syncd.pipeline.making import ASKED, ask_whether_to_make, why_not_made
+from syncd.pipeline.making import ASKED, ask_buried_lead, ask_whether_to_make, why_not_made
 from syncd.pipeline.namesakes import ask_about_namesake
 from syncd.pipeline.placing import fill_from_account, place_lead
 from syncd.pipeline.writes import Planned, plan_writes, sum_up
@@ -73,7 +73,7 @@ def decide_lead(
     if waits is None and unmade == ASKED:
         planned.asks.append(ask_whether_to_make(batch, view))
     if buried:
-        planned.asks.append(_ask_buried(batch, view))
+        planned.asks.append(ask_buried_lead(batch, view))
     spoke = (state.outcome, state.refused, state.cycle) != (before.outcome, before.refused, before.cycle)
     return sum_up(
         view,
@@ -196,19 +196,6 @@ def _buried(batch: Batch, view: EntityView) -> bool:
     """Return whether sales deleted this lead in the CRM; then nobody but a person makes it anew."""
     crm = batch.crm
     return any(one.system in crm and one.deleted for one in view.records) and not batch.is_there(view)
-
-
-def _ask_buried(batch: Batch, view: EntityView) -> Ask:
-    record = next(one for one in view.records if one.deleted and one.system in batch.crm)
-    name = f"{record.system} {record.kind} {record.id}"
-    words = (
-        f"was merged there into {record.kind} {record.survivor}, which another lead is known by; this lead is complete "
-        f"and is not made anew. Merge the two leads where marketing keeps them as well"
-        if record.survivor
-        else "was deleted there; the lead is complete and is not made anew. Restore the record there if sales should "
-        "have it"
-    )
-    return Ask(kind="deleted", system=record.system, record=name, message=f"{name} {words}")
 
 
 def _crm_id(batch: Batch, view: EntityView) -> str | None:

@@ -49,6 +49,37 @@ def ask_whether_to_make(batch: Batch, view: EntityView) -> Ask:
     )
 
 
+def ask_buried_lead(batch: Batch, view: EntityView) -> Ask:
+    """Return what to do about a complete lead that sales deleted."""
+    record = next(one for one in view.records if one.deleted and one.system in batch.crm)
+    name = f"{record.system} {record.kind} {record.id}"
+    words = (
+        f"was merged there into {record.kind} {record.survivor}, which another lead is known by; this lead is complete "
+        f"and is not made anew. Merge the two leads where marketing keeps them as well"
+        if record.survivor
+        else "was deleted there; the lead is complete and is not made anew. Restore the record there if sales should "
+        "have it"
+    )
+    return Ask(kind="deleted", system=record.system, record=name, message=f"{name} {words}")
+
+
+def ask_buried(batch: Batch, view: EntityView, values: Mapping[str, Any]) -> list[Ask]:
+    """Return what to do about a branch that was deleted where the mapping would have it be."""
+    asks = []
+    for one in batch.mappings.of_entity(view.kind):
+        theirs = [record for record in view.records if (record.system, record.kind) == (one.system, one.kind)]
+        wanted = one.makes and (one.create_when is None or one.create_when.met(values))
+        if not wanted or not theirs or any(not record.deleted for record in theirs):
+            continue
+        name = f"{one.system} {one.kind} {theirs[-1].id}"
+        message = (
+            f"{name} of {view.kind.value} {view.id} was deleted there; its source lists it as before, and it is not "
+            f"made anew. Restore the record there if it should be there"
+        )
+        asks.append(Ask(kind="deleted", system=one.system, record=name, message=message))
+    return asks
+
+
 # ---------------------------------------------------------------------------------------------------------------------
 
 

@@ -141,3 +141,26 @@ def test_a_place_that_is_no_branch_any_more_is_marked_as_gone(tmp_path: Path, sq
             made.settle()
             assert made.salesforce.all("Branch__c")[0]["Vanished__c"] is False
             assert made.leads()[0]["At_Branch__c"] is True
+
+
+def test_a_branch_that_was_deleted_where_it_is_wanted_is_asked_about_until_it_is_back(made: World) -> None:
+    """In either system: nobody makes it anew, and nobody is left to find that out by himself."""
+    (chicago,) = [row["Id"] for row in made.salesforce.all("Branch__c") if row["Name"] == "Works Chicago"]
+    made.salesforce.delete("Branch__c", chicago)
+    made.settle()
+    (told,) = made.problems()
+    assert told.startswith(f"salesforce Branch__c {chicago} of branch ")
+    assert "its source lists it as before, and it is not made anew. Restore the record there" in told
+    assert len([row for row in made.salesforce.all("Branch__c") if not row["IsDeleted"]]) == 1
+    made.salesforce.undelete("Branch__c", chicago)
+    made.settle()
+    assert made.problems() == []
+
+
+def test_a_deleted_branch_that_left_the_erp_too_is_no_question(made: World) -> None:
+    (gary,) = [row["Id"] for row in made.salesforce.all("Branch__c") if row["Name"] == "Works Gary"]
+    made.salesforce.delete("Branch__c", gary)
+    in_erp(made, "delete from ship_to where ship_to_no = 'S2'")
+    made.cycle(sweeping=True)
+    made.settle()
+    assert made.problems() == []
