@@ -27,7 +27,7 @@ from syncd.mapping.loader import load as load_mappings
 from syncd.mapping.model import FieldMap, KindMap, Mappings, SystemMap
 from syncd.mapping.reality import advise, compare
 from syncd.store import systems, versions
-from syncd.store.database import now_ms, open_store
+from syncd.store.database import StoreUnusable, now_ms, open_store
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,20 +112,22 @@ def connect(config: Config, mappings: Mappings) -> dict[str, Source]:
     return sources
 
 
-def build(path: Path, environ: Mapping[str, str] | None = None) -> App:
+def build(path: Path, environ: Mapping[str, str] | None = None, *, begins: bool = True) -> App:
     """Read everything, open the store, connect; raise Problems or StoreUnusable before anything was changed.
 
     What runs is the version in force, whatever the files say by now; files with mistakes stop only a state's first
-    start.
+    start. Without `begins` no state comes into being: a wrong address would look like one in which all is well.
     """
     config = read_config(path, environ)
+    if not begins and not state_is_there(config.state):
+        raise _no_state(config)
     edited, wrong = _read_files(config)
     sources = connect(config, edited) if edited is not None else {}
     if edited is None and not state_is_there(config.state):
         raise Problems(wrong)
     engine = open_store(config.state)
     try:
-        mappings = _in_force(engine, config, edited)
+        mappings = _in_force(engine, config, edited, begins)
         if mappings is None:
             raise Problems(wrong)
         if edited is None:
@@ -301,10 +303,20 @@ def _read_files(config: Config) -> tuple[Mappings | None, Sequence[Problem]]:
         return None, error.problems
 
 
-def _in_force(engine: Engine, config: Config, edited: Mappings | None) -> Mappings | None:
+def _no_state(config: Config) -> StoreUnusable:
+    shown = make_url(config.state).render_as_string(hide_password=True)
+    return StoreUnusable(
+        f"there is no state yet at {shown}; nothing was read or written. Correct `state` in the config, or start the "
+        f"daemon first (`syncd run`, or `syncd once`)"
+    )
+
+
+def _in_force(engine: Engine, config: Config, edited: Mappings | None, begins: bool) -> Mappings | None:
     """Return the version in force; the files are the first one of a state that knows none."""
     with engine.begin() as connection:
         version = versions.running_version(connection)
+        if version is None and not begins:
+            raise _no_state(config)
         if version is None and edited is not None:
             passing.begin(connection, edited, connectors_of(config))
         if version is None or (edited is not None and edited.digest == version):

@@ -39,14 +39,17 @@ def limit_option(default: int, words: str = "How many are listed.") -> Callable[
     return click.option("--limit", type=click.IntRange(1), default=default, show_default=True, help=words)
 
 
-def open_app(config: Path, log_level: str | None = None) -> App:
-    """Read everything and open the state; the log goes to stderr in the configured shape."""
+def open_app(config: Path, log_level: str | None = None, *, begins: bool = False) -> App:
+    """Read everything and open the state; the log goes to stderr in the configured shape.
+
+    `begins`: a state that is not there is made, and the files are its first version.
+    """
     from syncd.log import set_up
     from syncd.wiring import build, read_config
 
     read = read_config(config)
     set_up(log_level or read.log.level, read.log.format, read.secrets)
-    return build(config)
+    return build(config, begins=begins)
 
 
 def make_work(app: App, health: Health) -> Work:

@@ -25,7 +25,7 @@ def run(config: Path) -> int:
     from syncd.log import logger
     from syncd.web.serve import start
 
-    app = open_app(config)
+    app = open_app(config, begins=True)
     health = Health()
     stop = threading.Event()
     stop_on_signals(stop)
@@ -62,7 +62,7 @@ def once(config: Path, as_json: bool, sweep: bool) -> int:
     from syncd.daemon import run_once
     from syncd.health import Health, named
 
-    app = open_app(config)
+    app = open_app(config, begins=True)
     health = Health()
     result = run_once(make_work(app, health), app.config.state, app.config.executor, sweeping=sweep)
     asked = Counter(result.fates)

@@ -43,7 +43,7 @@ def run_demo(config: Path, state: Path, people: int, seconds: float | None) -> i
     with _Sandbox(state, people, stop) as box:
         if stop.is_set():
             return 0
-        app = open_app(config, log_level="warning")
+        app = open_app(config, log_level="warning", begins=True)
         health = Health()
         web = app.config.web
         page = start(app.engine, health, web.host, web.port, make_desk(app)) if web.enabled else None

@@ -144,7 +144,7 @@ def run(order: dict[str, Any]) -> None:
     effects = Effects(order["stops"], Path(order["log"]))
     hurry(clock)
     watch(effects)
-    app = open_app(Path(order["config"]), "warning")
+    app = open_app(Path(order["config"]), "warning", begins=True)
     work = make_work(app, Health())
     with opened(work, app.config.state, order["executor"]):
         work.settle()
@@ -162,7 +162,7 @@ def say(answer: dict[str, Any]) -> None:
 
 def warm(config: Path) -> None:
     """Load what is loaded at first use: tables of countries, of telephone numbers, of the mapping language."""
-    open_app(config, "warning").engine.dispose()
+    open_app(config, "warning", begins=True).engine.dispose()
     read = read_config(config)
     run_cases(read.mappings, read_mappings(read), judge_example)
     gc.collect()

@@ -102,6 +102,7 @@ def test_the_command_proposes_no_patch_where_no_threshold_is_right(
 ) -> None:
     write_pairs(tmp_path / "labelled.csv", look_alikes())
     with laid_out(tmp_path, f"sqlite:///{tmp_path}/state.db") as made:
+        made.begin()
         pairs = ("--pairs", str(tmp_path / "labelled.csv"))
         said = say(capsys, "match", "tune", *pairs, "--config", str(made.config), "--about", "branch")
     assert (said.code, said.out) == (1, "")
@@ -118,6 +119,7 @@ def test_the_command_tells_both_halves_and_writes_a_patch(
     with laid_out(tmp_path, f"sqlite:///{tmp_path}/state.db") as made:
         definition = made.folder / "mappings" / "definition.yaml"
         before = definition.read_text(encoding="utf-8")
+        made.begin()
         config = ("--config", str(made.config), "--about", "branch")
         few = say(capsys, "match", "tune", *config)
         assert few.code == 1

@@ -171,6 +171,10 @@ class World:
             for source in self.app.sources.values():
                 close(source)
 
+    def begin(self) -> None:
+        """Make the state, as a start does before it reads anything: the files are its first version."""
+        build(self.config, {}).engine.dispose()
+
     def write_config(self) -> None:
         """Write config.example.yaml with this world's addresses, and the changes asked for (text -> text)."""
         text = (ROOT / "config.example.yaml").read_text(encoding="utf-8")

@@ -235,6 +235,7 @@ def test_problems_are_told_by_kind_and_listed_when_asked(
 ) -> None:
     """The rarest kind first, the latest three of each; a kind by its name, all of them on demand."""
     config = ("-c", str(made.config))
+    made.begin()
     engine = open_store(sqlite_url)
     with engine.begin() as connection:
         for number in range(5):
@@ -260,6 +261,7 @@ def test_problems_are_told_by_kind_and_listed_when_asked(
 @pytest.mark.system
 def test_a_command_that_only_looks_does_not_wait_for_the_daemons_engine(made: World) -> None:
     """DBOS and what hangs on it take most of a second to load."""
+    made.begin()
     run = f"from syncd.cli import run_command_line as run; code = run(['problems', '-c', {str(made.config)!r}])"
     done = subprocess.run(
         [sys.executable, "-c", f"import sys\n{run}\nprint(code, 'dbos' in sys.modules, 'syncd.daemon' in sys.modules)"],

@@ -10,8 +10,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy.engine import make_url
 from support.commands import process_as_before, say
-from support.world import World, world
+from support.world import World, laid_out, world
+
+from syncd.store.database import open_store
 
 __all__ = ["process_as_before"]
 pytestmark = pytest.mark.usefixtures("process_as_before")
@@ -52,6 +55,27 @@ def test_a_slip_is_no_silence(made: World, capsys: pytest.CaptureFixture[str], s
     said = say(capsys, "refusals", "-c", str(made.config), *slip)
     assert said.code == 2
     assert says in said.err
+
+
+@pytest.mark.parametrize("command", [["status"], ["problems"], ["versions"], ["plan"], ["report", "funnel"]])
+def test_a_state_that_is_not_there_is_said_and_not_made(
+    tmp_path: Path, sqlite_url: str, capsys: pytest.CaptureFixture[str], command: list[str]
+) -> None:
+    """By a slip in its address all would look well, and the state would be that of whoever looked."""
+    with laid_out(tmp_path, sqlite_url) as made:
+        said = say(capsys, *command, "-c", str(made.config))
+    assert (said.code, said.out) == (2, "")
+    assert said.err.startswith(f"syncd: there is no state yet at {sqlite_url}; nothing was read or written. ")
+    assert not Path(str(make_url(sqlite_url).database)).exists()
+
+
+def test_an_empty_state_is_none(tmp_path: Path, state_url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """As a start that was stopped leaves one, and a new database of a server is."""
+    open_store(state_url).dispose()
+    with laid_out(tmp_path, state_url) as made:
+        said = say(capsys, "status", "-c", str(made.config))
+    assert said.code == 2
+    assert said.err.startswith("syncd: there is no state yet at ")
 
 
 def test_what_cannot_be_written_is_said_and_ends_with_2(made: World, capsys: pytest.CaptureFixture[str]) -> None:

@@ -360,6 +360,7 @@ QUESTIONS = {
 def test_a_question_about_something_unknown(made: World, capsys: pytest.CaptureFixture[str], name: str) -> None:
     """What there is stands in the answer."""
     (command, argument), says = QUESTIONS[name]
+    made.begin()
     said = say(capsys, command, "--config", str(made.config), argument)
     assert (said.code, said.out, said.err) == (2, "", _filled(says, made))
 
