@@ -52,7 +52,7 @@ FEWEST_OVERWRITES = 1_000
 DAY_MS = 86_400_000
 KEEP_SPENDING_MS = 40 * DAY_MS
 KEEP_RUNS_MS = 30 * DAY_MS
-KEEP_WRITES_MS = 90 * DAY_MS  # for so long a value that was replaced can be put back
+KEEP_TRIES_MS = 90 * DAY_MS
 
 
 @dataclass
@@ -133,7 +133,7 @@ class Work:
         with self.engine.begin() as connection:
             systems.forget_spending(connection, now - KEEP_SPENDING_MS)
             inbox.forget_runs(connection, now - KEEP_RUNS_MS)
-            sent.forget_written(connection, now - KEEP_WRITES_MS)
+            sent.forget_tries(connection, now - KEEP_TRIES_MS)
 
     # --- intake
 

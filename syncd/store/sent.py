@@ -26,9 +26,10 @@ class Held(NamedTuple):
 NOTHING_HELD = Held({}, 0, {})
 
 
-def forget_written(connection: Connection, before: int) -> None:
-    """Drop the writes that were done before then (ms)."""
-    connection.execute(delete(intent).where(intent.c.state == "done", intent.c.answered_at < before))
+def forget_tries(connection: Connection, before: int) -> None:
+    """Drop what was tried before then (ms) and is settled; what was written stays, with what it replaced."""
+    settled = intent.c.state.in_(("refused", "gone", "settled"))
+    connection.execute(delete(intent).where(settled, intent.c.answered_at < before))
 
 
 def plan_intents(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
