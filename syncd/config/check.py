@@ -128,6 +128,11 @@ def _in_words(
     match detail["type"]:
         case "extra_forbidden":
             known = _keys_at(model, detail["loc"][skip:-1]) if model else ()
+            key, colon, value = name.partition(":")
+            if colon and key in known:
+                return Problem(
+                    document.key_place(path), f"unknown key {name!r}", f"write '{key}: {value}', with a blank"
+                )
             return Problem(document.key_place(path), f"unknown key {name!r}", nearest(name, known))
         case "missing":
             where = document.known(path)
@@ -158,6 +163,8 @@ def _type_message(kind: str, given: Any, context: Mapping[str, Any]) -> tuple[st
         )
         if given is None and _EXPECTED[kind] == "a section":
             hint = "is the next line indented?"
+        if isinstance(given, str) and _EXPECTED[kind] == "a section":
+            hint = "write {key: value}, with a blank after each colon"
         return f"expected {_EXPECTED[kind]}, got {kind_of(given)}", hint
     if kind in _LIMITS:
         return _LIMITS[kind].format(**context), ""

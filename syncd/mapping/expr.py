@@ -276,6 +276,8 @@ def _check(text: str, types: Mapping[str, FieldType], source: _Source) -> str:
     return "DYN"
 
 
+_OPERATORS = {"and": "&&", "or": "||", "not": "!"}
+_WORD_FOR = re.compile(r"(?:and|or|not)\b", re.IGNORECASE)
 _ISSUE = re.compile(r"ERROR: <input>:(\d+):(\d+): (.*)")
 _OVERLOAD = re.compile(r"found no matching overload for '([^']*)' applied to '\((.*)\)'")
 _COMPARES = frozenset({"_>_", "_>=_", "_<_", "_<=_", "_==_", "_!=_", "@in", "_in_"})
@@ -337,6 +339,9 @@ def _issue(source: _Source, offset: int, said: str, types: Mapping[str, FieldTyp
     if said.startswith("Syntax error"):
         if source.text[offset : offset + 1] == "=":
             return source.problem(offset, "a single '='", "compare with '=='")
+        word = _WORD_FOR.match(source.text, offset)
+        if word:
+            return source.problem(offset, f"{word[0]!r} is no operator", f"write {_OPERATORS[word[0].lower()]!r}")
         return source.problem(offset, "cannot be read from here on", "check quotes, brackets and operators before it")
     return source.problem(offset, said)
 

@@ -51,6 +51,8 @@ def _words(enum: Any) -> Any:
 
 
 def _one_or_more(value: Any) -> Any:
+    if isinstance(value, (bool, int, float)):
+        raise plain_error(f"expected text or a list of texts, got {kind_of(value)}; put it in quotes")
     return [value] if isinstance(value, str) else value
 
 

@@ -74,6 +74,10 @@ class Values:
         if kind == "keyword" and section.values is None:
             self._spot.say((name, "as"), "'keyword' needs a table of keywords", "add 'values: tables/....csv'")
             return None
+        if section.format is not None and "%" not in section.format:
+            hint = "write it as in strptime: %d.%m.%Y for 31.03.2026, %H:%M for 14:30"
+            self._spot.say((name, "format"), "the format names no part of a date", hint)
+            return None
         wanted = Wanted(
             type=field.type,
             choices=field.choices,

@@ -330,6 +330,23 @@ BAD: dict[str, tuple[dict[str, str], str]] = {
         "definition.yaml:25:8: a condition must be true or false, this is a number; compare it\n"
         "    big: employees\n         ^",
     ),
+    "a field in place of a line": (
+        hubspot("    email: email"),
+        "hubspot.yaml:5:12: expected a section, got text; write {key: value}, with a blank after each colon",
+    ),
+    "no blank after a colon": (
+        hubspot("    email: {from:email}"),
+        "hubspot.yaml:5:13: unknown key 'from:email'; write 'from: email', with a blank",
+    ),
+    "a number in place of a name": (
+        hubspot("    email: {from: 5}"),
+        "hubspot.yaml:5:19: expected text or a list of texts, got a whole number; put it in quotes",
+    ),
+    "a format as a spreadsheet writes it": (
+        hubspot("    decided: {from: decided, format: dd.mm.yyyy}"),
+        "hubspot.yaml:5:38: the format names no part of a date; "
+        "write it as in strptime: %d.%m.%Y for 31.03.2026, %H:%M for 14:30",
+    ),
     "a single equals sign": (
         definition("big: employees >= 200", 'big: industry = "Energy"'),
         "definition.yaml:25:17: a single '='; compare with '=='\n    big: industry = \"Energy\"\n                  ^",

@@ -142,6 +142,8 @@ def test_references_name_the_variables_that_are_used() -> None:
         ("budget / 2 > 1", 8, "'/' does not mix whole and decimal numbers; write 2.0 in place of 2"),
         ("employees", 1, "a condition must be true or false, this is a number; compare it"),
         ("employees = 4", 11, "a single '='; compare with '=='"),
+        ("has(budget) and has(employees)", 13, "'and' is no operator; write '&&'"),
+        ("has(budget) OR has(employees)", 13, "'OR' is no operator; write '||'"),
         ("employees > 4)", 14, "cannot be read from here on; check quotes, brackets and operators before it"),
         (
             "foo(budget)",
