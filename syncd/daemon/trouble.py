@@ -41,7 +41,7 @@ class Troubles:
         self._lock = threading.Lock()
         self._met: dict[str, tuple[int, float]] = {}  # system -> (times in a row, not before, monotonic)
         self._closed: dict[str, float] = {}  # system -> until when it asked to be left alone (monotonic)
-        self._partly: dict[str, str] = {}  # system -> why some of its kinds cannot be read
+        self._partly: dict[str, tuple[int, str]] = {}  # system -> (times in a row, why) some kinds cannot be read
         self._well: set[str] = set()  # systems about which the inbox asks nothing
 
     def rests(self, system: str, *, even_if_paused: bool = False) -> bool:
@@ -91,12 +91,20 @@ class Troubles:
             )
 
     def met_in_part(self, system: str, error: ConnectorError, waits: str) -> None:
-        """Leave out the kinds of record that cannot be read; the system's others go on. `waits`: what else does not."""
+        """Leave out the kinds of record that cannot be read; the system's others go on. `waits`: what else does not.
+
+        A person is asked as `met` asks; a long pause that the system asks for in a part of an answer is all of it's.
+        """
+        told = getattr(error, "retry_after", None) or 0.0
+        if told >= LONG_REST:
+            self.met(system, error)
+            return
         self._well.discard(system)
         names = ", ".join(error.kinds)
         reason = error.message.removeprefix(f"{system}: ")
-        if self._partly.get(system) != error.message:
-            self._partly[system] = error.message
+        times, why = self._partly.get(system, (0, ""))
+        self._partly[system] = (times + 1, error.message)
+        if why != error.message:
             logger().warning(
                 "some kinds of record cannot be read; the others go on",
                 action="pause",
@@ -105,6 +113,8 @@ class Troubles:
                 reason=reason,
                 exc_info=error.__cause__,
             )
+        if not _needs_a_person(error, told, times):
+            return
         self._ask(
             system,
             "mapping",
