@@ -44,7 +44,9 @@ def find_replaced(
             continue
         no = next((line for line in lines if line.yes_holds and _reads(line, one) is True), None)
         ours = next((line for line in lines if line.conflict is Conflict.OURS), None)
-        if one.gone:
+        if one.moved:
+            left.append((one, "the record was converted or merged there"))
+        elif one.gone:
             left.append((one, "the record is deleted there"))
         elif not one.stands:
             left.append((one, "it was changed there since"))

@@ -25,13 +25,14 @@ class Replaced:
     at: int
     stands: bool  # the record was last read with the value that we wrote
     gone: bool
+    moved: bool  # it lives on as another record
 
 
 def replaced_since(connection: Connection, since: int, entity: str | None = None) -> Iterator[Replaced]:
     """Yield what was replaced since then (ms), in the order in which it was."""
     here = and_(record.c.system == intent.c.system, record.c.kind == intent.c.kind, record.c.id == intent.c.record_id)
     query = (
-        select(intent, record.c.fields, record.c.deleted)
+        select(intent, record.c.fields, record.c.deleted, record.c.survivor)
         .join(record, here)
         .where(intent.c.at >= since, intent.c.state == "done")
         .order_by(intent.c.at, intent.c.id)
@@ -63,4 +64,5 @@ def replaced_since(connection: Connection, since: int, entity: str | None = None
             at=row.at,
             stands=row.fields.get(key[3]) == ours,
             gone=row.deleted,
+            moved=row.survivor is not None,
         )

@@ -176,9 +176,9 @@ def forget_traces(connection: Connection, one: str) -> None:
         intent.c.entity == one, intent.c.state != "planned"
     )
     for write in connection.execute(sent).all():
-        emptied = {name: dict.fromkeys(write.request.get(name) or ()) for name in ("fields", "agrees", "was")}
+        emptied = {name: dict.fromkeys(write.request.get(name) or ()) for name in ("fields", "agrees")}
         answer = {name: told for name, told in (write.answer or {}).items() if name in ("code", "field", "tries")}
-        request = {**write.request, **emptied}
+        request = {**write.request, **emptied, "was": {}}  # a value that is not known cannot be put back
         connection.execute(update(intent).where(intent.c.id == write.id).values(request=request, answer=answer))
 
 

@@ -18,7 +18,8 @@ from connectors.contract import Deferred, Policy, Rejected, WriteRequest, WriteR
 from connectors.errors import Unavailable
 from syncd.lead.decision import Fate
 from syncd.pipeline import Brake, acting, decide_batch, store_decisions
-from syncd.store import handoff, inbox, intake, sent
+from syncd.pipeline.undoing import find_replaced
+from syncd.store import handoff, inbox, intake, replaced, sent, sweep
 from syncd.store.tables import due, entity, ledger, problem, run, stage_event, verdict
 
 
@@ -408,6 +409,37 @@ def test_a_problem_that_is_settled_is_closed_and_kept(seam: Seam) -> None:
     seam.contact("51", {"company": "Plant Two"})
     seam.until_quiet()
     assert [(row.kind, row.open) for row in seam.rows(problem)] == [("rejected", False)]
+
+
+# --- what was replaced
+
+
+def replaced_values(seam: Seam) -> list[tuple[Any, bool]]:
+    with seam.engine.begin() as connection:
+        return [(one.was, one.moved) for one in replaced.replaced_since(connection, 0)]
+
+
+def test_what_was_forgotten_is_not_offered_as_what_was_replaced(seam: Seam) -> None:
+    """Marketing erased the person, who then writes in again: the CRM held another value before our latest write."""
+    seam.contact("51")
+    seam.until_quiet()
+    seam.later()
+    seam.contact("51", {"company": "Plant Two"})
+    seam.until_quiet()
+    assert replaced_values(seam) == [("Plant", False)]
+    (ann,) = seam.entities()
+    with seam.engine.begin() as connection:
+        sweep.forget_traces(connection, ann)
+    assert replaced_values(seam) == []
+    seam.later()
+    seam.contact("51", {"company": "Plant Three"})
+    seam.until_quiet()
+    assert replaced_values(seam) == [("Plant Two", False)]
+    seam.crm_lead("00Q0", converted_to=("Contact", "0031"))
+    assert replaced_values(seam) == [("Plant Two", True)]
+    with seam.engine.begin() as connection:
+        undoing = find_replaced(connection, seam.mappings, entity=None, since=0)
+    assert (undoing.wanted, [why for _, why in undoing.left]) == ([], ["the record was converted or merged there"])
 
 
 # --- what is forgotten
