@@ -20,6 +20,7 @@ from syncd.matching.place import NOWHERE, SHORT, WAYS, Place
 from syncd.matching.tally import Tally
 
 ANYWHERE = Frequencies()
+_CHAIN = 3  # records of one name
 _OWN = 2  # a telephone that more records share is no one site's
 _AGREES = 0.55  # share of a name's bits that must be common for it to speak for a link
 _HALF = 0.35  # enough when street, house number and town all agree: "Vogel Bakery" and "Vogel Foods" at one door
@@ -55,16 +56,17 @@ def _company_name(left: Form, right: Form, tally: Tally) -> None:
     if not left.words or not right.words:
         return
     bits, rarest = tally.frequencies.of("name")
-    if left.words == right.words:
-        both = overlap(left.words, right.words, bits, rarest)
-    else:
+    one, other = left.words, right.words
+    if one != other:
         # "Acme Chicago" in Chicago is Acme: a word of the address says nothing more in the name.
-        one = _without_place(left, right)
-        other = _without_place(right, left)
-        both = overlap(one or left.words, other or right.words, bits, rarest)
+        one, other = _without_place(left, right) or one, _without_place(right, left) or other
+    both = overlap(one, other, bits, rarest)
     rules = tally.rules
     weight = _name_weight(both, rules)
     tally.conflict = bool(both.left and both.right)
+    tally.sisters = tally.conflict and left.words[0] == right.words[0] and _go_on_otherwise(one, other, tally)
+    namesakes = tally.frequencies.namesakes
+    tally.chain = max(namesakes[left.words], namesakes[right.words]) >= _CHAIN
     if both.share < _AGREES:
         tally.add(Sign.NAME_OTHER if both.share < 0.2 else Sign.NAME_PART, weight)
         tally.holds += [Hold.NAMES_DIFFER] if both.share < _HALF else []
@@ -79,7 +81,15 @@ def _company_name(left: Form, right: Form, tally: Tally) -> None:
         tally.add(Sign.LEGAL_OTHER, -0.5)
 
 
-def _without_place(mine: Form, other: Form) -> list[str]:
+def _go_on_otherwise(one: Sequence[str], other: Sequence[str], tally: Tally) -> bool:
+    """Whether each has a usual word of its own: Turner Finance is not Turner Properties; a rare one may be a slip."""
+    usual = tally.frequencies.is_usual
+    return any(usual(word) for word in one if word not in other) and any(
+        usual(word) for word in other if word not in one
+    )
+
+
+def _without_place(mine: Form, other: Form) -> tuple[str, ...]:
     here, there, words = mine.place, other.place, other.words
     kept = []
     for word in mine.words:
@@ -89,7 +99,7 @@ def _without_place(mine: Form, other: Form) -> list[str]:
                 kept.append(word)
         elif not (here.has(short) or there.has(short)):
             kept.append(word)
-    return kept
+    return tuple(kept)
 
 
 def _name_sign(both: Overlap, left: Form, right: Form) -> Sign:

@@ -32,6 +32,7 @@ _COMMON = frozenset({
     "division", "div", "terminal", "warehouse", "branch", "inc", "usa", "us", "america", "europe",
     "deutschland",
 })  # fmt: skip
+_USUAL, _USUAL_SHARE = 3, 1 / 400  # names, and share of them, from which on a word is no slip of another
 _BACKGROUND = 8192  # records of the background, which also bounds what the rarest word can say in a small index
 _COMMON_COUNT = 160.0
 # How many a store holds to choose from. A constant, because counting would cost more with every record; for fewer it
@@ -47,6 +48,8 @@ class Frequencies:
     def __init__(self, forms: Iterable[Form] = ()) -> None:
         self.size = 0
         self.shared: Counter[str] = Counter()  # telephones and domains: how many records have each
+        self.namesakes: Counter[tuple[str, ...]] = Counter()  # whole names of companies, likewise
+        self._used: Counter[str] = Counter()  # words: in how many different names each stands
         self._counts: dict[str, Counter[str]] = {kind: Counter() for kind in _MOST}
         self._bits: dict[str, dict[str, float]] = {kind: {} for kind in _MOST}
         self._rarest: dict[str, float] = {}
@@ -63,6 +66,10 @@ class Frequencies:
         counts = self._counts
         for form in forms:
             self.size += 1
+            if form.words:
+                if form.words not in self.namesakes:
+                    self._used.update(form.words)
+                self.namesakes[form.words] += 1
             counts["name"].update(form.words or form.first + form.last)
             place = form.place
             counts["street"].update(place.street)
@@ -78,6 +85,10 @@ class Frequencies:
     def of(self, kind: str) -> tuple[dict[str, float], float]:
         """Return the bits of the tokens seen, and those of a token never seen."""
         return self._bits[kind], self._rarest[kind]
+
+    def is_usual(self, word: str) -> bool:
+        """Whether so many names have this word that it is no slip, and tells two companies apart."""
+        return word in _COMMON or self._used[word] >= max(_USUAL, len(self.namesakes) * _USUAL_SHARE)
 
     @property
     def prior(self) -> float:

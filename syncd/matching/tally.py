@@ -9,6 +9,7 @@ from syncd.matching.frequency import Frequencies
 
 # Kinds of evidence that outweigh two addresses which contradict each other: people and firms move.
 _WHEREVER = frozenset({"number", "email", "phone", "born"})
+_NAMES_A_SITE = frozenset({"number", "phone", "domain"})
 _NAMES_SOMEBODY = frozenset({"number", "email"})
 _ONE_NAME_AND_DOOR = frozenset({Sign.FIRST_SAME, Sign.LAST_SAME, Sign.STREET_SAME, Sign.HOUSE_SAME})
 
@@ -25,6 +26,8 @@ class Tally:
     conflict: bool = False  # each name has words that the other lacks
     switchboard: bool = False  # the telephone is that of several
     elsewhere: bool = False
+    sisters: bool = False  # names that begin alike and go on in usual words of their own
+    chain: bool = False  # a name that many records have
     generations: bool = False  # born a generation apart
 
     def add(self, sign: Sign, weight: float, kind: str = "") -> None:
@@ -59,6 +62,8 @@ class Tally:
             return Hold.GENERATIONS
         if rules.purpose is Purpose.SITE and not self.kinds & {"place", "phone", "number"}:
             return Hold.NOT_THE_PLACE
+        if rules.purpose is Purpose.SITE and self.sisters and self.kinds.isdisjoint(_NAMES_A_SITE):
+            return Hold.NAMES_DIFFER
         return Hold.OTHER_PLACE if self._is_elsewhere() else None
 
     def _is_elsewhere(self) -> bool:
@@ -68,4 +73,5 @@ class Tally:
         if self.conflict or self.switchboard:  # the headquarters' number, given for every one of its sites
             wherever = wherever - {"phone"}
         neighbour = self.said(Sign.HOUSE_OTHER) and self.said(Sign.PHONE_OTHER)
-        return (self.elsewhere or neighbour) and not wherever
+        next_shop = self.chain and (Sign.HOUSE_OTHER, self.rules.house[1]) in self.signs
+        return (self.elsewhere or neighbour or next_shop) and not wherever

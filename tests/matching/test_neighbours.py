@@ -164,3 +164,40 @@ def test_the_line_of_a_site_that_moved_is_outdone_by_the_site_itself() -> None:
     old, new = replace(DEPOT, id="old"), replace(depot, id="new", name="Tannhill Freight")
     said = {one.id: one for one in match_all([old, new], [depot])}
     assert (said["new"].band, said["old"].band) == (Band.LINK, Band.REVIEW)
+
+
+SISTER = Party(id="sister", name="Turner Finance Ltd", street="12 Quay Blvd", city="Wexmouth", postcode="60614")
+
+
+def sisters(*names: str, phone: str | None = None) -> Index:
+    return Index([replace(SISTER, id=str(at), name=name, phone=phone) for at, name in enumerate(names)])
+
+
+def test_sister_companies_at_one_door_are_not_linked() -> None:
+    """Registers hold them by the thousand; words that many names have tell two companies apart, be it alone there."""
+    found = sisters("Turner Properties Ltd").find(SISTER)
+    assert (found.band, found.best and found.best.comparison.hold) == (Band.REVIEW, Hold.NAMES_DIFFER)
+    usual = [f"{one} Beteiligungs" for one in ("Alder", "Sommerwind", "Lantern")]
+    assert sisters("Turner Beteiligungs", *usual).find(SISTER).band is Band.REVIEW
+    assert sisters("Turner Beteiligungs", *[usual[0]] * 3).find(SISTER).band is Band.LINK, "one name with its doubles"
+
+
+@pytest.mark.parametrize("name", ["Turner Finanse Ltd", "Turner Finance London", "Turner Beteiligungs"])
+def test_a_word_that_no_other_name_has_may_be_a_slip_or_a_longer_name(name: str) -> None:
+    assert sisters(name).find(SISTER).band is Band.LINK
+
+
+def test_what_names_a_site_outweighs_a_word_of_the_name() -> None:
+    phone = "+13125550144"
+    assert sisters("Turner Properties Ltd", phone=phone).find(replace(SISTER, phone=phone)).band is Band.LINK
+
+
+def test_a_chains_next_shop_in_the_street_is_another() -> None:
+    """Where three shops have one name it says nothing of which; of a name that stands once the number is a slip."""
+    shop = Party(name="Acorn Coffee", street="1204 Peterson St", city="Wexmouth", postcode="60614")
+    next_one = replace(shop, id="next", street="1698 Peterson St")
+    far = [replace(shop, id=f"f{at}", street=f"{at} Alder Ave", city="Elgin", postcode="60120") for at in (7, 9)]
+    found = Index([next_one, *far]).find(shop)
+    assert (found.band, found.best and found.best.comparison.hold) == (Band.REVIEW, Hold.OTHER_PLACE)
+    assert Index([next_one]).find(shop).band is Band.LINK
+    assert Index([replace(next_one, street="1205 Peterson St"), *far]).find(shop).band is Band.LINK
