@@ -68,16 +68,16 @@ def understood(what: str) -> Iterator[None]:
 
 
 def retry_after(answer: requests.Response) -> float | None:
-    """Return the Retry-After header in seconds, whether it was sent as a number or as a date."""
+    """Return the Retry-After header in seconds, whether it was sent as a number or as a date; 0 names no time."""
     text = answer.headers.get("Retry-After")
     if not text:
         return None
     try:
-        return max(0.0, float(text))
+        return max(0.0, float(text)) or None
     except ValueError:
         pass
     try:
-        return max(0.0, (parsedate_to_datetime(text) - datetime.now(UTC)).total_seconds())
+        return max(0.0, (parsedate_to_datetime(text) - datetime.now(UTC)).total_seconds()) or None
     except (ValueError, TypeError):
         return None
 

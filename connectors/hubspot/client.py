@@ -226,8 +226,8 @@ class HubSpotClient:
     def create_label(self, kind: str, to: str, name: str, label: str, inverse: str) -> None:
         """Create an association label; raise CallRefused or ConfigProblem where that is not allowed."""
         body = {"name": name, "label": label, "inverseLabel": inverse}
-        self._json(self._link_labels.create(self.object(kind), self.object(to), body, _preload_content=False))
         self._labels.clear()
+        self._json(self._link_labels.create(self.object(kind), self.object(to), body, _preload_content=False))
 
     def associate(self, kind: str, to: str, pairs: Sequence[tuple[str, str]], type_: LinkType | None) -> Batch:
         """Associate up to LINKS pairs of ids, plainly or by a label; raise CallRefused when the call was refused."""

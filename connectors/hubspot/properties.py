@@ -155,11 +155,15 @@ def _create(client: HubSpotClient, kind: str, missing: Sequence[FieldWanted]) ->
         part = missing[start : start + BATCH]
         try:
             batch = client.create_properties(kind, [definition(each) for each in part])
+            made = [row.get("name") for row in batch.rows]
+            why = ", ".join(sorted({error.code for error in batch.errors})) or "no reason given"
         except CallRefused as refused:
-            yield f"{kind}: HubSpot refused {', '.join(each.name for each in part)}: {refused.message}"
-            continue
-        made = [row.get("name") for row in batch.rows]
-        codes = ", ".join(sorted({error.code for error in batch.errors})) or "no reason given"
+            made, why = [], refused.message
+        left = [each for each in part if each.name not in made]
+        # An earlier try may have made them, its answer lost.
+        there = {info.name: info for info in describe(client, kind)} if left else {}
         for each in part:
-            done = each.name in made
-            yield f"{kind}.{each.name}: created" if done else f"{kind}.{each.name}: by hand: not created ({codes})"
+            by_hand = list(_by_hand(each, there[each.name])) if each.name in there else []
+            if each in left and each.name not in there:
+                by_hand = [f"{kind}.{each.name}: by hand: not created ({why})"]
+            yield from by_hand or [f"{kind}.{each.name}: created"]

@@ -60,8 +60,9 @@ def _create_object(client: HubSpotClient, wanted: Sequence[FieldWanted], *, appl
     }
     try:
         client.create_schema(schema)
-    except (CallRefused, ConfigProblem) as error:
-        return [f"{BRANCH}: by hand: the custom object was not created: {error.message}; {_BY_HAND}"]
+    except (CallRefused, ConfigProblem) as error:  # which may be that an earlier try made it, its answer lost
+        if not client.branches.choose(client, again=True).ready:
+            return [f"{BRANCH}: by hand: the custom object was not created: {error.message}; {_BY_HAND}"]
     client.branches.choose(client, again=True)
     return [f"{BRANCH}: created as custom object with {names}"]
 
@@ -83,11 +84,12 @@ def _create_label(client: HubSpotClient, *, apply: bool) -> list[str]:
         return [f"contacts to {BRANCH}: the label {LABEL!r} would be created"]
     try:
         client.create_label("contacts", BRANCH, _LABEL_NAME, LABEL, INVERSE_LABEL)
-    except (CallRefused, ConfigProblem) as error:
-        return [
-            f"contacts to {BRANCH}: by hand: the label {LABEL!r} was not created ({error.message}); without it "
-            f"contacts are associated plainly"
-        ]
+    except (CallRefused, ConfigProblem) as error:  # as above
+        if client.label("contacts", BRANCH, LABEL) is None:
+            return [
+                f"contacts to {BRANCH}: by hand: the label {LABEL!r} was not created ({error.message}); without it "
+                f"contacts are associated plainly"
+            ]
     return [f"contacts to {BRANCH}: the label {LABEL!r} created"]
 
 

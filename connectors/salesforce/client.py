@@ -27,6 +27,7 @@ from connectors.salesforce.verdicts import DAILY_WAIT, judge, refused_call
 
 LISTS = 5  # queries or collections that one composite call takes
 ROWS = 25  # calls on single rows that one composite call takes
+_TABLE = {"Accept": "text/csv"}
 _REFERENCE = b"@{"  # in a composite call such text is replaced by what another part answered
 _SLACK = timedelta(
     seconds=2
@@ -121,7 +122,7 @@ class Client:
     ) -> requests.Response:
         """Send one call of the Bulk API and return the answer, be it a refusal; a CSV body goes into the file."""
         self.meter.gate()
-        headers = {"Content-Type": "text/csv" if as_csv else "application/json"}
+        headers = {"Content-Type": "text/csv" if as_csv else "application/json"} if into is None else _TABLE
         return self.session.request(method, self._url(path), data=data, headers=headers, into=into)
 
     def composite(self, parts: Sequence[Part]) -> list[Answer]:

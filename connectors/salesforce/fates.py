@@ -24,6 +24,7 @@ from connectors.salesforce.verdicts import (
     why_later,
 )
 
+_NOT_ITS_FAULT = frozenset({"INVALID_SESSION_ID", "OPERATION_TOO_LARGE"})  # nor anything that is to be corrected
 _LOCKED_FOR = 3600.0  # seconds after which a record under approval is worth another try
 
 
@@ -54,7 +55,7 @@ def settle_row(row: Row, told: Mapping[str, Any], work: Work, again: list[Row]) 
         return
     # Two upserts of one new key at the same time: one creates, the other finds it when sent again.
     raced = first.code == "DUPLICATE_VALUE" and row.key_field and duplicate_field(first) == row.key_field
-    if is_transient(first) or (raced and not row.raced):
+    if is_transient(first) or first.code in _NOT_ITS_FAULT or (raced and not row.raced):
         row.transient, row.raced, row.blamed = why_later(first), bool(raced), first.code not in NOT_OF_THE_ROW
         again.append(row)
     elif first.code == "ENTITY_IS_LOCKED":

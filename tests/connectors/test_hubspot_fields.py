@@ -11,6 +11,7 @@ from hubspot_bench import FIELDS, Bench, bench, old, people
 from connectors.contract import FieldType, FieldWanted
 from connectors.errors import ConfigProblem
 from connectors.hubspot.records import milliseconds, record, rows_of
+from sandbox.wire import Fault
 
 
 @pytest.fixture
@@ -140,6 +141,20 @@ def test_prepare_creates_what_is_missing_and_a_second_time_nothing(desk: Bench) 
     for wanted in WANTED:
         info = next(i for i in desk.connector.fields(wanted.kind) if i.name == wanted.name)
         assert (info.type, info.unique, info.choices) == (wanted.type, wanted.unique, wanted.choices)
+
+
+@pytest.mark.parametrize("call", ["POST properties/contacts/batch", "POST schemas", "POST associations"])
+def test_what_prepare_made_though_the_answer_was_lost_is_told_as_made(call: str) -> None:
+    """The try that follows is refused, since it is there."""
+    with bench(custom_objects=True) as desk:
+        lost = Fault(kind="after", match=call, status=504, body=b"<html>gateway</html>")
+        desk.server.board.add(lost)
+        place = FieldWanted(kind="branch", name="name", label="Name", type=FieldType.TEXT)
+        lines = desk.connector.prepare([*WANTED, place], apply=True)
+        assert lost.fired == 1
+        assert [line for line in lines if "by hand" in line] == []
+        assert sum("created" in line for line in lines) == len(WANTED) + 2
+        assert desk.connector.prepare([*WANTED, place], apply=True) == []
 
 
 def test_prepare_leaves_what_is_there_and_names_what_a_person_must_do(desk: Bench) -> None:

@@ -91,6 +91,7 @@ def test_a_fault_that_stays_ends_a_poll_as_unavailable_and_loses_nothing(fault: 
     [
         (ROLLING, {}, 10.0),
         (ROLLING, {"Retry-After": "3"}, 3.0),
+        (ROLLING, {"Retry-After": "0"}, 10.0),
         (TEN_SECONDS, {}, 10.0),
         (SEARCHES, {}, 1.0),
         (b"error code: 1015", {}, 1.0),

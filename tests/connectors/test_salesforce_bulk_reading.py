@@ -69,6 +69,17 @@ def test_a_large_first_load_is_read_by_a_job_each_row_once() -> None:
         assert poll(box, "LastName") == []
 
 
+def test_the_table_of_a_job_is_asked_for_as_a_table() -> None:
+    with sandbox() as box:
+        box.sf = box.connect(**OFTEN)
+        asked: list[Any] = []
+        box.sf.session.hooks["response"].append(lambda answer, **_: asked.append(answer.request))
+        box.org.seed("Lead", people(8000), modified=box.clock() - 10)
+        poll(box)
+        (headers, *_) = [one.headers for one in asked if "/results" in one.path_url]
+        assert (headers["Accept"], headers.get("Content-Type")) == ("text/csv", None)
+
+
 def test_fewer_rows_are_read_page_by_page() -> None:
     """A job takes some calls and a while, so it must be worth it."""
     with sandbox() as box:
