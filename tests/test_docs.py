@@ -29,6 +29,7 @@ from syncd.health import Health
 from syncd.lead.decision import Fate, Lack
 from syncd.lead.definition import CONDITION_FACTS, HANDOFF_FACTS, SALES_FACTS, FieldType
 from syncd.mapping.schema import json_schemas
+from syncd.store.inbox import KINDS
 
 PAGES = [
     ROOT / "README.md",
@@ -251,7 +252,9 @@ def problem_kinds() -> list[str]:
 @pytest.mark.parametrize("kind", problem_kinds())
 def test_every_kind_of_problem_has_a_row(kind: str) -> None:
     """What it means, and how it ends."""
-    assert kind in [code(row.cells["kind"]) for row in rows(ROOT / "docs" / "operations.md", "kind", "means", "closes")]
+    told = [code(row.cells["kind"]) for row in rows(ROOT / "docs" / "operations.md", "kind", "means", "closes")]
+    assert kind in told
+    assert sorted(told) == sorted(KINDS)
 
 
 @pytest.mark.parametrize("lack", [one.value for one in Lack])

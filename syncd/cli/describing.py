@@ -5,11 +5,12 @@ Asking a system is left to syncd.wiring, the daemon's own daily look to syncd.da
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from syncd.cli.common import moment
+from syncd.config.check import nearest
 from syncd.mapping.reality import LiveField, SeenField, advise, as_json, compare
 from syncd.store import systems
 from syncd.store.database import now_ms, open_store
@@ -91,16 +92,23 @@ def compare_with_seen(mappings: Mappings, seen: Seen) -> tuple[list[str], list[s
             continue
         notes.append(f"{name} as it was described at {moment(seen.at[name])}, {_age(now_ms() - seen.at[name])} ago")
         unknown = [kind for kind in system.kinds if kind not in known]
-        notes += [f"{name} {kind} was not described then: not compared" for kind in unknown]
-        problems += map(str, compare(_only(system, known), known))
+        slips = misspelt(system, known)
+        notes += [f"{name} {kind} was not described then: not compared" for kind in unknown if kind not in slips]
+        problems += map(str, compare(_only(system, {*known, *slips}), known))
         notes += map(str, advise(system, known))
     return problems, notes
+
+
+def misspelt(system: SystemMap, known: Collection[str]) -> set[str]:
+    """Return the kinds that were never described and resemble one that was, which no section maps."""
+    left = set(known) - system.kinds.keys()
+    return {one for one in system.kinds.keys() - set(known) if nearest(one, left).startswith("did you mean")}
 
 
 # ---------------------------------------------------------------------------------------------------------------------
 
 
-def _only(system: SystemMap, known: Mapping[str, object]) -> SystemMap:
+def _only(system: SystemMap, known: Collection[str]) -> SystemMap:
     return replace(system, kinds={name: kind for name, kind in system.kinds.items() if name in known})
 
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from syncd.cli.common import config_option, dump_json, json_option
+
+if TYPE_CHECKING:
+    from syncd.config import Config
+    from syncd.mapping.model import Mappings
 
 
 @click.command(epilog="Examples: syncd check --config config.yaml    syncd check --offline")
@@ -21,8 +26,6 @@ def check(config: Path, as_json: bool, offline: bool) -> int:
     """
     from syncd.cli.describing import compare_with_seen, keep_descriptions, last_seen
     from syncd.config import Problems
-    from syncd.mapping.cases import run_cases
-    from syncd.pipeline.example import judge_example
     from syncd.wiring import connect, find_problems, read_config, read_mappings
 
     found: list[str] = []
@@ -37,7 +40,7 @@ def check(config: Path, as_json: bool, offline: bool) -> int:
             seen: dict[str, Any] = {}
             found, notes = find_problems(read, mappings, sources, seen)
             keep_descriptions(read, seen)
-        run_cases(read.mappings, mappings, judge_example)
+        found += _wrong_in_cases(read, mappings, told=bool(found))
     except Problems as error:
         found += [str(problem) for problem in error.problems]
     if as_json:
@@ -120,6 +123,22 @@ def _live_schemas(config: Path, name: str | None) -> dict[str, Any]:
 
 
 # ---------------------------------------------------------------------------------------------------------------------
+
+
+def _wrong_in_cases(config: Config, mappings: Mappings, *, told: bool) -> list[str]:
+    """Return what the cases say that the mapping does not know.
+
+    `told`: the mapping has mistakes that were told; a case that is right must not be bent to a misspelt line.
+    """
+    from syncd.config import Problems
+    from syncd.mapping.cases import run_cases
+    from syncd.pipeline.example import judge_example
+
+    try:
+        run_cases(config.mappings, mappings, judge_example)
+    except Problems as error:
+        return [str(replace(one, hint="mend the mapping first") if told else one) for one in error.problems]
+    return []
 
 
 def _shown(value: Any) -> str:

@@ -107,9 +107,12 @@ def refusals(config: Path, as_json: bool, who: str | None, fact: str | None, lim
 @limit_option(200, "Of a list.")
 def problems(config: Path, as_json: bool, kind: tuple[str, ...], whole: bool, limit: int) -> int:
     """Tell what needs a person: how many of each kind, with the latest; or all of one KIND."""
-    from syncd.store.inbox import count_problems, list_problems
+    from syncd.config.check import nearest
+    from syncd.store.inbox import KINDS, count_problems, list_problems
 
     name = " ".join(kind) or None
+    if name is not None and name not in KINDS:
+        raise click.UsageError(f"no problem is of the kind {name!r}; {nearest(name, KINDS)}")
     app = open_app(config)
     with app.engine.execution_options(syncd_reads_only=True).connect() as connection:
         counts = count_problems(connection)

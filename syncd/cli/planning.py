@@ -135,22 +135,25 @@ def _verdict(app: App, made: Plan, running: Mappings, edited: Mappings, live: bo
 
     What was last seen is believed where it fits; what seems to lack is asked for once more.
     """
-    from syncd.cli.describing import seen_in
+    from syncd.cli.describing import misspelt, seen_in
     from syncd.edits.checking import ask, failing_cases, lacking_in_systems
     from syncd.edits.difference import Kind
     from syncd.edits.passing import beyond
 
     seen, unknown = seen_in(app.engine).fields, set()
 
+    def is_slip(key: Kind) -> bool:
+        return key[1] in misspelt(edited.systems[key[0]], seen.get(key[0], {}))
+
     def describe(key: Kind) -> Any:
         kinds = seen.get(key[0], {})
-        found = ask(app.sources, key) if live else kinds if key[1] in kinds else None
+        found = ask(app.sources, key) if live else kinds if key[1] in kinds or is_slip(key) else None
         unknown.update([" ".join(key)] if found is None else [])
         return found
 
     def ask_again(key: Kind) -> Any:
         found = ask(app.sources, key)
-        return describe(key) if found is None else found
+        return describe(key) if found is None or (not found and is_slip(key)) else found
 
     lacks = lacking_in_systems(running, edited, made.edit, describe)
     if lacks and not live:

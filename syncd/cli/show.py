@@ -144,7 +144,7 @@ def _counts(figures: Figures) -> dict[str, int]:
         "refused": figures.refused,
         "accepted by sales": accepted,
         "sent back": stages.get("recycled", 0) + stages.get("disqualified", 0),
-        "waiting": figures.waiting,
+        "records waiting": figures.waiting,
     }
 
 

@@ -10,6 +10,15 @@ from sqlalchemy import Connection, func, select, update
 from syncd.store.rows import chunks
 from syncd.store.tables import problem, run
 
+# What a problem can be of; an alarm asks for one of them by name.
+KINDS = frozenset(
+    {
+        *("system", "mapping", "row", "rejected", "put off", "value does not fit", "conflict", "review", "duplicate"),
+        *("match", "person", "create", "waits", "deleted", "oscillates", "drift", "sweep", "gap", "owners", "defect"),
+        *("edit", "files", "brake"),
+    }
+)
+
 
 def open_problem(
     connection: Connection,

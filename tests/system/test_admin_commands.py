@@ -44,7 +44,18 @@ def test_offline_goes_by_what_was_last_seen(
         made.cycle()
         config = str(made.config)
         assert say(capsys, "check", "-c", config).out.endswith("files and systems are in order\n")
+        mend(made, "salesforce.yaml", "\nLead:\n", "\nLeads:\n")
+        for command in ("check", "--offline"), ("plan",):
+            slip = say(capsys, *command, "-c", config)
+            assert slip.code == 2
+            assert "salesforce has no kind 'Leads'; did you mean 'Lead'?" in slip.out + slip.err
+        mend(made, "salesforce.yaml", "\nLeads:\n", "\nLead:\n")
         mend(made, "hubspot.yaml", "{from: jobtitle}", "{from: jobtitel}")
+        mend(made, "hubspot.yaml", "{from: firstname}", "{from: firstnam}")
+        case = "- {name: a name, kind: contact, given: {firstname: Ann}, expect: {first_name: Ann}}\n"
+        cases = made.folder / "mappings" / "cases" / "hubspot.yaml"
+        cases.parent.mkdir(exist_ok=True)
+        cases.write_text(case, encoding="utf-8")
         mend(made, "salesforce.yaml", "{to: LeadSource}", "{to: LeadSource, values: {Web: website, Fair: fair}}")
         made.salesforce.define_field("Lead", "LeadSource", "picklist", picklist=["Web", "Fair"], restricted=True)
         made.salesforce.add_record_type("Lead", "Inbound", picklists={"LeadSource": ["Web"]}, default=True)
@@ -56,6 +67,7 @@ def test_offline_goes_by_what_was_last_seen(
     assert seen.err == live.err
     assert "salesforce Lead.LeadSource does not allow the choice 'Fair' in the record type Inbound" in seen.err
     assert "hubspot contacts has no field 'jobtitel'; did you mean 'jobtitle'?\n" in seen.err
+    assert "the mapping does not read 'firstname'; mend the mapping first\n" in seen.err
     notes = [line for line in seen.out.splitlines() if line.startswith("note: hubspot")]
     assert len(notes) == 1
     assert notes[0].startswith("note: hubspot as it was described at 20")
@@ -251,9 +263,11 @@ def test_problems_are_told_by_kind_and_listed_when_asked(
     one = say(capsys, "problems", "put", "off", "--limit", "4", *config).out.splitlines()
     assert (one[0], len(one), one[-1]) == ("put off: 5", 6, "5 open, the latest 4 of them shown (--limit)")
     assert len(say(capsys, "problems", "--all", *config).out.splitlines()) == 9
-    assert say(capsys, "problems", "putoff", *config).out == (
-        "no open problem of the kind 'putoff'; there are files, put off\n"
-    )
+    none = say(capsys, "problems", "gap", *config)
+    assert (none.code, none.out) == (0, "no open problem of the kind 'gap'; there are files, put off\n")
+    slip = say(capsys, "problems", "putoff", *config)
+    assert slip.code == 2
+    assert "no problem is of the kind 'putoff'; did you mean 'put off'?" in slip.err
     rows = json.loads(say(capsys, "problems", "--json", *config).out)
     assert [row["kind"] for row in rows] == ["files", *["put off"] * 5]
 
