@@ -34,13 +34,13 @@ def once(first: PartAnswer, then: Any = rows_written) -> Any:
     return lambda part: left.pop() if left else then(part)
 
 
-@pytest.mark.parametrize("text", ["Dear @{FirstName}, hello", "see @{p0[0].id} now"])
 @pytest.mark.parametrize("code", ["INVALID_SESSION_ID", "OPERATION_TOO_LARGE"])
 def test_what_is_never_a_records_fault_is_put_off_though_a_row_tells_it(code: str) -> None:
     with scripted(lambda _: (200, [row_error(code)])) as (_, sf, _server):
         assert [type(answer) for answer in sf.write([lead(1)])] == [Deferred]
 
 
+@pytest.mark.parametrize("text", ["Dear @{FirstName}, hello", "see @{p0[0].id} now"])
 def test_a_text_that_looks_like_a_reference_is_written_as_it_is(text: str) -> None:
     """Inside a composite call it would fail for all of its collection, or take another record's id for its words."""
     with sandbox() as box:
