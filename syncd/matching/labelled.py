@@ -51,6 +51,8 @@ def known_pairs(
 ) -> Known:
     """Read pairs of ids. `left`, `right`: the ids there are, by which their columns are known. Raises Unclear."""
     table = [[cell.strip() for cell in row] for row in rows]
+    if any(cell.strip() in left or cell.strip() in right for cell in headings):  # a pair, and no headings
+        table.insert(0, [cell.strip() for cell in headings])
     width = len(headings)
     table = [row for row in table if len(row) >= width]
     label = _label_column(headings, table)
@@ -63,6 +65,9 @@ def known_pairs(
     one, two = -best[1], -best[2]
     if not choices or not hits[one, 0] or not hits[two, 1]:
         raise Unclear(f"no two columns hold ids of the tables; there are {', '.join(headings)}")
+    for place, ids in ((one, left), (two, right)):
+        if any(row[place] == "0" for row in table) and "0" not in ids and {"1", str(len(ids))} <= set(ids):
+            raise Unclear("ids in the labels count from 0 and rows from 1; give the tables a column of ids")
     same: set[tuple[str, str]] = set()
     other: set[tuple[str, str]] = set()
     for row in table:

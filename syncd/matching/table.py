@@ -18,25 +18,32 @@ _KNOWN: Mapping[str, tuple[str, ...]] = {
     "name": (
         "name", "name1", "companyname", "company", "accountname", "account", "organisation", "organization",
         "organisationname", "organizationname", "businessname", "business", "customername", "customer", "firm", "title",
-        "fullname", "dba",
+        "fullname", "dba", "firma", "firmenname", "kunde", "raisonsociale", "societe",
     ),
-    "first_name": ("firstname", "givenname", "forename", "first", "fname"),
-    "last_name": ("lastname", "surname", "familyname", "last", "lname"),
+    "first_name": ("firstname", "givenname", "forename", "first", "fname", "vorname", "prenom"),
+    "last_name": ("lastname", "surname", "familyname", "last", "lname", "nachname"),
     "street": (
         "street", "address", "addr", "streetaddress", "address1", "addressline1", "addr1", "line1", "billingstreet",
-        "shippingstreet", "fulladdress",
+        "shippingstreet", "fulladdress", "stras", "strasse", "strae", "strasseundhausnummer", "adresse", "rue",
     ),
-    "city": ("city", "town", "suburb", "locality", "place", "billingcity", "shippingcity", "municipality"),
-    "state": ("state", "region", "province", "stateprovince", "billingstate", "shippingstate", "county"),
+    "city": (
+        "city", "town", "suburb", "locality", "place", "billingcity", "shippingcity", "municipality", "ort01", "ort",
+        "stadt", "ville",
+    ),
+    "state": (
+        "state", "region", "province", "stateprovince", "billingstate", "shippingstate", "county", "regio",
+        "bundesland",
+    ),
     "postcode": (
-        "postcode", "zip", "zipcode", "postalcode", "plz", "zip5", "billingpostalcode", "shippingpostalcode",
+        "postcode", "zip", "zipcode", "postalcode", "plz", "zip5", "billingpostalcode", "shippingpostalcode", "pstlz",
+        "postleitzahl", "codepostal",
     ),
-    "country": ("country", "countrycode", "nation", "billingcountry", "shippingcountry"),
-    "phone": ("phone", "telephone", "phonenumber", "tel", "mobile", "phoneno"),
+    "country": ("country", "countrycode", "nation", "billingcountry", "shippingcountry", "land1", "land", "pays"),
+    "phone": ("phone", "telephone", "phonenumber", "tel", "mobile", "phoneno", "telf1", "telefon", "telefonnummer"),
     "email": ("email", "emailaddress", "mail"),
     "domain": ("domain", "website", "url", "web", "homepage"),
     "number": ("erpnumber", "erpcustomer", "customernumber", "customerno", "kunnr", "taxid", "vat", "socsecid", "ssn"),
-    "born": ("born", "dateofbirth", "dob", "birthdate", "birthday"),
+    "born": ("born", "dateofbirth", "dob", "birthdate", "birthday", "geburtsdatum"),
 }  # fmt: skip
 # How a heading ends that is no known one: "Site name", "res_street_address", "ltable_zip", "City/Town".
 _ENDINGS: Mapping[str, tuple[str, ...]] = {

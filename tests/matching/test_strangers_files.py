@@ -12,6 +12,7 @@ import pytest
 from syncd.cli import run_command_line
 from syncd.cli.tables import TableFile
 from syncd.matching.labelled import Unclear, both_records, known_pairs
+from syncd.matching.table import guess_columns
 
 HEAD = "id,name,addr,city\n"
 ROWS = ("534,Café Müller,12 Alder St,Wexmouth\n", "77,Grand Lantern,3570 Quay Blvd,Wexmouth\n")
@@ -168,3 +169,31 @@ def test_a_terminal_is_shown_how_far_it_is(
     assert "matching" not in bulk(capsys, *files)[2]
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     assert "matching" in bulk(capsys, *files)[2]
+
+
+def test_labels_without_headings_lose_no_pair_and_other_counting_is_told() -> None:
+    ids = {"1", "2", "3"}
+    assert known_pairs(["1", "2"], [["2", "3"]], ids, ids).same == {("1", "2"), ("2", "3")}
+    with pytest.raises(Unclear, match="count from 0"):
+        known_pairs(["a", "b"], [["0", "1"], ["1", "2"]], ids, ids)
+
+
+def test_headings_of_sap_and_of_other_languages_are_known() -> None:
+    known = {
+        "name": "NAME1",
+        "street": "STRAS",
+        "postcode": "PSTLZ",
+        "city": "ORT01",
+        "country": "LAND1",
+        "phone": "TELF1",
+    }
+    assert guess_columns(list(known.values())) == {name: (heading,) for name, heading in known.items()}
+    known = {
+        "name": "Firma",
+        "street": "Straße",
+        "postcode": "PLZ",
+        "city": "Ort",
+        "country": "Land",
+        "phone": "Telefon",
+    }
+    assert guess_columns(list(known.values())) == {name: (heading,) for name, heading in known.items()}
