@@ -32,7 +32,7 @@ _COMMON = frozenset({
     "division", "div", "terminal", "warehouse", "branch", "inc", "usa", "us", "america", "europe",
     "deutschland",
 })  # fmt: skip
-_USUAL, _USUAL_SHARE = 3, 1 / 400  # names, and share of them, from which on a word is no slip of another
+_USUAL, _USUAL_SHARE = 3, 1 / 400  # different names, and share of all records, from which on a word is no slip
 _BACKGROUND = 8192  # records of the background, which also bounds what the rarest word can say in a small index
 _COMMON_COUNT = 160.0
 # How many a store holds to choose from. A constant, because counting would cost more with every record; for fewer it
@@ -49,6 +49,7 @@ class Frequencies:
         self.size = 0
         self.shared: Counter[str] = Counter()  # telephones and domains: how many records have each
         self.namesakes: Counter[tuple[str, ...]] = Counter()  # whole names of companies, likewise
+        self._named = 0
         self._used: Counter[str] = Counter()  # words: in how many different names each stands
         self._counts: dict[str, Counter[str]] = {kind: Counter() for kind in _MOST}
         self._bits: dict[str, dict[str, float]] = {kind: {} for kind in _MOST}
@@ -70,6 +71,7 @@ class Frequencies:
                 if form.words not in self.namesakes:
                     self._used.update(form.words)
                 self.namesakes[form.words] += 1
+                self._named += 1
             counts["name"].update(form.words or form.first + form.last)
             place = form.place
             counts["street"].update(place.street)
@@ -88,7 +90,9 @@ class Frequencies:
 
     def is_usual(self, word: str) -> bool:
         """Whether so many names have this word that it is no slip, and tells two companies apart."""
-        return word in _COMMON or self._used[word] >= max(_USUAL, len(self.namesakes) * _USUAL_SHARE)
+        return word in _COMMON or (
+            self._used[word] >= _USUAL and self._counts["name"][word] >= self._named * _USUAL_SHARE
+        )
 
     @property
     def prior(self) -> float:
