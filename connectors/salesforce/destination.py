@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from connectors.contract import Deferred, Policy, Rejected, WriteRequest, WriteResult, Written
-from connectors.errors import ConnectorError, ContractBroken, Unavailable
+from connectors.contract import Deferred, Rejected, WriteRequest, WriteResult
+from connectors.errors import ConnectorError, Unavailable
 from connectors.salesforce.client import LISTS, ROWS, Answer, Client, Part
-from connectors.salesforce.fates import Work, settle_row
+from connectors.salesforce.fates import Work, settle_row, written
 from connectors.salesforce.ingest import Ingester
 from connectors.salesforce.rows import Row, prepare_row
 from connectors.salesforce.verdicts import (
@@ -46,8 +46,6 @@ class Writer:
 
     def write(self, requests: Sequence[WriteRequest]) -> list[WriteResult]:
         """Write them; see contract.Destination. Every call may be repeated, since no row is created but by its key."""
-        for request in requests:
-            _check(request, self._client.name)
         work = Work(answers=[None] * len(requests))
         self._client.identity()  # a login that fails tried no row, nor does what follows
         self._ingester.settle_left()
@@ -132,8 +130,7 @@ class Writer:
             for row, answer in zip(now, answers, strict=True):
                 found = troubles(answer.body)
                 if answer.ok:
-                    body = answer.body if isinstance(answer.body, Mapping) else {}
-                    work.answers[row.index] = Written(str(body.get("id") or row.id), bool(body.get("created")))
+                    work.answers[row.index] = written(row, answer.body if isinstance(answer.body, Mapping) else {})
                 elif found and not is_transient(found[0]):
                     work.answers[row.index] = refusal(row.kind, found, creates=not row.id)
 
@@ -158,13 +155,6 @@ class _Batch:
         size = -(-len(self.rows) // LISTS)
         for start in range(0, len(self.rows), size):
             yield _Batch(self.path, self.rows[start : start + size])
-
-
-def _check(request: WriteRequest, system: str) -> None:
-    if request.policy is Policy.CREATE and request.key is None:
-        raise ContractBroken(f"request {request.token} creates a {request.kind} without a key", system=system)
-    if request.policy is Policy.UPDATE and request.id is None:
-        raise ContractBroken(f"request {request.token} updates a {request.kind} without an id", system=system)
 
 
 def _turns(requests: Sequence[WriteRequest], work: Work) -> Iterator[list[Row]]:

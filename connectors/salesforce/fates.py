@@ -43,10 +43,18 @@ class Work:
                 self.answers[index] = Deferred(error.message, wait, at_large=True)
 
 
+def written(row: Row, told: Mapping[str, Any]) -> WriteResult:
+    """Return what a row that was taken is answered. A new record without an id is found by its key the next time."""
+    id = str(told.get("id") or row.id)
+    if not id:
+        return Deferred(f"Salesforce took a new {row.kind} and did not tell its id; it is looked for by its key")
+    return Written(id, bool(told.get("created")))
+
+
 def settle_row(row: Row, told: Mapping[str, Any], work: Work, again: list[Row]) -> None:
     """Note what a row was answered, in the form of a collection's result; put it on `again` if it may go through."""
     if told.get("success"):
-        work.answers[row.index] = Written(str(told.get("id") or row.id), bool(told.get("created")))
+        work.answers[row.index] = written(row, told)
         return
     found = troubles(told.get("errors")) or [Trouble("NO_REASON_GIVEN")]
     first = found[0]

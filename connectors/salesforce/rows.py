@@ -70,7 +70,8 @@ def prepare_row(index: int, request: WriteRequest) -> Row | Rejected:
         path, target = "composite/sobjects", (soql.full_id(id),)
         body["id"] = id
     else:
-        assert request.key is not None
+        if request.key is None:
+            return _unfit(kind, "MISSING_KEY", "it has no key, so the record could be created twice", "")
         key_field, key_value = soql.object_name(request.key[0]), request.key[1]
         if not key_value.strip():
             return _unfit(kind, "MISSING_KEY", "the key is empty, so the record could be created twice", key_field)

@@ -5,17 +5,19 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from salesforce_sandbox import people, sandbox
-from salesforce_wire import Stored, connector_to, lead, reading, scripted, update
+from salesforce_wire import Stored, connector_to, lead, reading, rows_written, scripted, update
 
-from connectors.contract import Deferred
+from connectors.contract import Deferred, Written
 from connectors.errors import Unavailable
 from connectors.salesforce import SalesforceConnector
 from sandbox.wire import Response
 
+ID = "00Q000000000004AAA"
 HALF, HUGE = "half a character \ud83d", "1" + "0" * 400
 
 
@@ -73,3 +75,21 @@ def test_an_answer_in_another_form_is_no_usable_answer_wherever_it_comes(form: t
             with suppress(Unavailable):  # nothing was tried
                 answers = connector_to(server, **settings).write([lead(1), update(2, "00Q000000000002AAA")])
                 assert [type(one) for one in answers] == [Deferred, Deferred]
+
+
+def test_a_new_record_whose_id_was_not_told_is_looked_for_by_its_key_and_holds_up_no_other() -> None:
+    """Nor does a request that lacks what it needs: it alone is refused."""
+
+    def silent(part: dict[str, Any]) -> Any:
+        status, rows = rows_written(part)
+        return status, [{**row, "id": None} if row.get("created") else row for row in rows]
+
+    with scripted(silent) as (_, sf, _):
+        nameless = replace(lead(2, LastName="Two"), key=None)
+        nobody = replace(update(3, "None", LastName="Three"))
+        made, refused, unknown, kept = sf.write([lead(1, LastName="One"), nameless, nobody, update(4, ID, Title="CEO")])
+        assert isinstance(made, Deferred)
+        assert "did not tell its id; it is looked for by its key" in made.reason
+        assert [getattr(one, "code", None) for one in (refused, unknown)] == ["MISSING_KEY", "MALFORMED_ID"]
+        assert isinstance(kept, Written)
+        assert kept.id == ID
