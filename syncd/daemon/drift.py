@@ -165,6 +165,8 @@ class Drift:
             with self._engine.begin() as connection:
                 due = {row.entity: rank for row in again for rank in [_rank(row.request)]}
                 intake.mark_due(connection, due, now, "a field of it is gone")
+                # What is told of the field says it for all; whatever is refused again is told again.
+                inbox.close_problems(connection, entities=sorted(due), kinds=("rejected",), system=system)
 
     def _kinds(self, system: str) -> dict[str, KindMap]:
         """Return the mapped kinds but for those that the system's settings rule out."""
