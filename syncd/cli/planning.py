@@ -160,7 +160,7 @@ def _verdict(app: App, made: Plan, running: Mappings, edited: Mappings, live: bo
         lacks = lacking_in_systems(running, edited, made.edit, ask_again)
     wrong = [str(one) for one in lacks]
     why = "does not answer now" if live else "was never described (--live asks it)"
-    cases = failing_cases(edited) if running.digest != edited.digest else []
+    cases = failing_cases(running, edited) if running.digest != edited.digest else []
     return {
         "wrong": wrong,
         "held": [*beyond(made, limits_of(app)), *(f"{one.place}: {one.message}" for one in cases)],

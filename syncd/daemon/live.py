@@ -225,7 +225,11 @@ class Live:
     def _plan(self, running: Mappings, edited: Mappings, stale: bool) -> bool:
         batches = {name: one.capabilities.write_batch for name, one in self._sources.items()}
         plan = make_plan(self._engine, running, edited, batches=batches, on_progress=self._go_on)
-        reasons = [*passing.beyond(plan, self._folder.limits), *_failing(edited), *self._came_back(edited, stale)]
+        reasons = [
+            *passing.beyond(plan, self._folder.limits),
+            *_failing(running, edited),
+            *self._came_back(edited, stale),
+        ]
         if reasons:
             with self._engine.begin() as connection:
                 passing.keep_plan(connection, plan, edited, self._folder.systems, versions.HELD, BY)
@@ -317,6 +321,6 @@ def _was_rolled_back(connection: Connection, edited: Mappings) -> bool:
     return latest is not None and latest.how == "rollback" and latest.previous == edited.digest
 
 
-def _failing(edited: Mappings) -> list[str]:
+def _failing(running: Mappings, edited: Mappings) -> list[str]:
     """Return the cases that speak against the edit, without the values in them."""
-    return [f"{one.place}: {one.message}" for one in failing_cases(edited)[:MOST_TOLD]]
+    return [f"{one.place}: {one.message}" for one in failing_cases(running, edited)[:MOST_TOLD]]

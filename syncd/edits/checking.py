@@ -6,6 +6,7 @@ What a file may say is syncd.mapping.loader's; what becomes of an edit that has 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from connectors.contract import FieldInfo, Source
@@ -47,9 +48,14 @@ def ask(sources: Mapping[str, Source], key: Kind) -> Mapping[str, Sequence[Field
         return None
 
 
-def failing_cases(edited: Mappings) -> list[Problem]:
-    """Return the cases that do not hold or cannot be read: the admins' own examples speak against the edit."""
-    return judge_cases(edited)[0]
+def failing_cases(running: Mappings, edited: Mappings) -> list[Problem]:
+    """Return the cases that do not hold or cannot be read: the admins' own examples speak against the edit.
+
+    What failed in the same way in the version in force speaks against no edit: somebody let it pass.
+    """
+    found = judge_cases(edited)[0]
+    before = set(map(_said, judge_cases(running)[0])) if found else set()
+    return [one for one in found if _said(one) not in before]
 
 
 def judge_cases(edited: Mappings) -> tuple[list[Problem], list[Problem]]:
@@ -72,6 +78,11 @@ def judge_cases(edited: Mappings) -> tuple[list[Problem], list[Problem]]:
 
 
 # ---------------------------------------------------------------------------------------------------------------------
+
+
+def _said(problem: Problem) -> tuple[str, str, str]:
+    """Return what tells a failure from another, wherever its case stands in its file by now."""
+    return Path(problem.place.file).name, problem.message, problem.hint
 
 
 def _difference(one: tuple[str, Any, Any]) -> str:
