@@ -68,23 +68,32 @@ class Health:
         self.due = Gauge("syncd_due", "Entities waiting for handoff", registry=make)
         self.open_problems = Gauge("syncd_open_problems", "Problems that need a person", ["kind"], registry=make)
 
-    def polled(self, name: str, *, calls: int, budget: int | None, spent_today: int) -> bool:
-        """Note a complete poll; return whether the system had been in trouble."""
+    def polled(self, name: str, *, calls: int, budget: int | None, spent_today: int, unwritten: bool = False) -> bool:
+        """Note a complete poll; return whether that ended the system's trouble.
+
+        `unwritten`: the trouble is with writing, of which a poll says nothing.
+        """
         with self._lock:
             before = self.systems.get(name, SystemHealth(name=name))
+            over = before.trouble is not None and not unwritten
             self.systems[name] = replace(
-                before,
-                trouble=None,
-                trouble_kind=None,
-                since=None,
+                before if unwritten else replace(before, trouble=None, trouble_kind=None, since=None),
                 last_poll=time.time(),
                 calls=calls,
                 budget=budget,
                 spent_today=spent_today,
             )
-        self.up.labels(name).set(1)
+        if not unwritten:
+            self.up.labels(name).set(1)
         self.calls.labels(name).set(calls)
-        return before.trouble is not None
+        return over
+
+    def recovered(self, name: str) -> None:
+        """Note that a system takes writes again."""
+        with self._lock:
+            before = self.systems.get(name, SystemHealth(name=name))
+            self.systems[name] = replace(before, trouble=None, trouble_kind=None, since=None)
+        self.up.labels(name).set(1)
 
     def troubled(self, name: str, kind: str, sentence: str) -> bool:
         """Note that a system cannot be used; return whether that is new."""

@@ -17,8 +17,8 @@ from connectors.errors import (
 )
 from syncd.health import Health
 from syncd.log import logger
-from syncd.pipeline.acting import LONG_REST
-from syncd.store import inbox, systems
+from syncd.pipeline.acting import LONG_REST, PutOff
+from syncd.store import doubts, inbox, systems
 from syncd.store.database import from_ms, now_ms
 
 # A system in trouble is asked again after these seconds, the last for as long as it lasts.
@@ -42,6 +42,7 @@ class Troubles:
         self._met: dict[str, tuple[int, float]] = {}  # system -> (times in a row, not before, monotonic)
         self._closed: dict[str, float] = {}  # system -> until when it asked to be left alone (monotonic)
         self._partly: dict[str, tuple[int, str]] = {}  # system -> (times in a row, why) some kinds cannot be read
+        self._unwritten: dict[str, tuple[int, bool]] = {}  # system -> (times in a row, told) no write was taken
         self._well: set[str] = set()  # systems about which the inbox asks nothing
 
     def rests(self, system: str, *, even_if_paused: bool = False) -> bool:
@@ -90,6 +91,49 @@ class Troubles:
                 f"it goes on by itself {when if told >= LONG_REST else 'once this is mended'}",
             )
 
+    def met_in_writing(self, system: str, error: ConnectorError) -> None:
+        """Count that a system took no write; a person is asked as `met` asks. A poll that goes well ends nothing of it.
+
+        Reading goes on meanwhile, but for a pause that the system asks for.
+        """
+        if (getattr(error, "retry_after", None) or 0.0) >= LONG_REST or system in self._met:
+            self.met(system, error)
+            return
+        with self._lock:
+            times, told = self._unwritten.get(system, (0, False))
+            told = told or _needs_a_person(error, 0.0, times)
+            self._unwritten[system] = (times + 1, told)
+        reason = error.message.removeprefix(f"{system}: ")
+        if not told and isinstance(error, PutOff):
+            return
+        if self._health.troubled(system, type(error).__name__, f"takes no writes: {reason}"):
+            logger().warning(
+                "a system takes no writes; reading goes on",
+                action="retry",
+                system=system,
+                kind=type(error).__name__,
+                reason=reason,
+                request_id=error.request_id,
+                exc_info=error.__cause__,
+            )
+        if told:
+            words = f"{system} takes no writes: {reason}. What is to be written waits, nothing is lost; it goes on by"
+            self._ask(system, "system", f"{words} itself once this is mended", key=f"writing|{system}")
+
+    def wrote(self, system: str) -> None:
+        """Note that a system took a write up; what waited for that is tried at once."""
+        with self._lock:
+            times, told = self._unwritten.pop(system, (0, False))
+        if not times:
+            return
+        if system not in self._met:
+            self._health.recovered(system)
+        if told:
+            logger().info("a system takes writes again", action="resume", system=system)
+            with self._engine.begin() as connection:
+                inbox.close_problems(connection, key=f"writing|{system}")
+                systems.wake_waiting(connection, now_ms())
+
     def met_in_part(self, system: str, error: ConnectorError, waits: str) -> None:
         """Leave out the kinds of record that cannot be read; the system's others go on. `waits`: what else does not.
 
@@ -124,7 +168,10 @@ class Troubles:
 
     def answered(self, system: str, *, calls: int, budget: int | None, spent_today: int) -> None:
         """Note that a system can be used, all of it or in part."""
-        was = self._health.polled(system, calls=calls, budget=budget, spent_today=spent_today)
+        unwritten = self._unwritten.get(system, (0, False))[1]
+        was = self._health.polled(
+            system, calls=calls, budget=budget, spent_today=spent_today, unwritten=unwritten and self._waits(system)
+        )
         with self._lock:
             had = self._met.pop(system, None)
         if was or had:
@@ -138,15 +185,25 @@ class Troubles:
             return
         self._well.add(system)
         with self._engine.begin() as connection:
-            if systems.is_open(connection, f"system|{system}"):
-                inbox.close_problems(connection, key=f"system|{system}")
+            keys = [f"system|{system}", *([] if system in self._unwritten else [f"writing|{system}"])]
+            if keys := [key for key in keys if systems.is_open(connection, key)]:
+                for key in keys:
+                    inbox.close_problems(connection, key=key)
                 systems.wake_waiting(connection, now_ms())
 
-    def _ask(self, system: str, kind: str, message: str) -> None:
+    def _ask(self, system: str, kind: str, message: str, *, key: str = "") -> None:
         with self._engine.begin() as connection:
             inbox.open_problem(
-                connection, key=f"system|{system}", kind=kind, system=system, message=message, now=now_ms()
+                connection, key=key or f"system|{system}", kind=kind, system=system, message=message, now=now_ms()
             )
+
+    def _waits(self, system: str) -> bool:
+        """Tell whether anything is still to be written; if nothing is, whether it could be is nobody's question."""
+        with self._engine.connect() as connection:
+            waits = doubts.is_unanswered(connection, system)
+        if not waits:
+            self.wrote(system)
+        return waits
 
 
 # ---------------------------------------------------------------------------------------------------------------------

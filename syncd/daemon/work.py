@@ -254,10 +254,13 @@ class Work:
         """Send a batch's intents; return counts by outcome. Safe to repeat."""
         before = {name: calls_of(one) for name, one in self.destinations.items()}
         started = now_ms()
-        outcomes, troubles = send_batch(self.engine, {name: self._door(name) for name in self.destinations}, batch)
+        doors = {name: self._door(name) for name in self.destinations}
+        outcomes, troubles, taken = send_batch(self.engine, doors, batch)
+        for system in taken:
+            self.troubles.wrote(system)
         for trouble in troubles:
             if not isinstance(trouble, Paused):
-                self.troubles.met(trouble.system, trouble)
+                self.troubles.met_in_writing(trouble.system, trouble)
         if outcomes.get("rejected"):
             self.drift.look_after_writes(batch, started)
         for name in self.destinations:

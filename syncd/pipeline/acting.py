@@ -94,10 +94,16 @@ def planned_intent(
     }
 
 
+class PutOff(Unavailable):
+    """A system put off all that was sent at once, for a reason that is no single record's."""
+
+
 def send_batch(
     engine: Engine, destinations: Mapping[str, Destination], batch: str
-) -> tuple[Counter[str], list[ConnectorError]]:
-    """Send a batch's intents and commit each system's answers; return (counts by outcome, systems in trouble).
+) -> tuple[Counter[str], list[ConnectorError], set[str]]:
+    """Send a batch's intents and commit each system's answers.
+
+    Returns (counts by outcome, systems in trouble, systems that took up at least one write).
 
     May run again after a crash at any point: what was answered is not sent again.
     """
@@ -105,6 +111,7 @@ def send_batch(
         planned = handoff.planned_intents(connection, batch)
     outcomes: Counter[str] = Counter()
     troubles: list[ConnectorError] = []
+    taken: set[str] = set()
     by_target: dict[tuple[str, str], list[Any]] = {}
     for row in planned:
         by_target.setdefault((row.system, row.kind), []).append(row)
@@ -118,6 +125,11 @@ def send_batch(
                 troubles.append(trouble)
             else:
                 _say_put_off(system, results)
+                refusal = _none_taken(results) if system in destinations else None
+                if refusal is not None:
+                    troubles.append(PutOff(refusal.reason, system=system))
+                else:
+                    taken.add(system)
             with engine.begin() as connection:
                 serialise_intake(connection)
                 outcomes += _settle_each(connection, handoff.as_they_stand(connection, rows), results, now_ms())
@@ -126,7 +138,7 @@ def send_batch(
                 rows = [row for row in left if row.system == system]
     with engine.begin() as connection:
         use_up(connection)
-    return outcomes, troubles
+    return outcomes, troubles, taken
 
 
 def send_rows(
@@ -387,6 +399,13 @@ def _tell(
                 message=ask.message,
                 now=now,
             )
+
+
+def _none_taken(results: Sequence[WriteResult]) -> Deferred | None:
+    """Return the first answer where each says that the system takes nothing now, else None."""
+    first = results[0] if results else None
+    whole = all(isinstance(one, Deferred) and one.at_large for one in results)
+    return first if whole and isinstance(first, Deferred) else None
 
 
 def _say_put_off(system: str, results: Sequence[WriteResult]) -> None:

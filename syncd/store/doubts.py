@@ -42,6 +42,13 @@ def kinds_in_doubt(connection: Connection, system: str) -> set[str]:
     return set(connection.execute(query).scalars())
 
 
+def is_unanswered(connection: Connection, system: str) -> bool:
+    """Tell whether a write is under way to a system, or one that it put off still stands."""
+    states = ("planned", *IN_DOUBT)
+    query = select(intent.c.id).where(intent.c.state.in_(states), intent.c.system == system).limit(1)
+    return connection.execute(query).first() is not None
+
+
 def settle_doubts(connection: Connection, entities: Collection[str]) -> None:
     """End the doubts of entities that were decided now, where the system was read to its end since they arose."""
     read_since = (

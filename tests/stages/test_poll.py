@@ -213,3 +213,10 @@ def test_a_touch_may_take_its_time_from_another_field() -> None:
 def test_long_names_are_cut() -> None:
     found = touches({"form_at": 1_777_629_600_000, "form": "f" * 9_000, "campaign": ["c" * 9_000]})
     assert (len(found[0]["what"]), len(found[0]["campaign"])) == (500, 500)
+
+
+def test_a_record_put_back_with_an_old_stamp_is_news_and_a_late_index_is_not() -> None:
+    """From a backup: days older than what is stored. What a search index shows a little late is no news."""
+    stored = seen(polled("7", ANN))
+    assert sift("crm", "Lead", [polled("7", {**ANN, "phone": "+2"}, NOW - MINUTE)], stored)[0] == []
+    assert only(sift("crm", "Lead", [polled("7", {**ANN, "phone": "+2"}, days_ago(9))], stored)).changed == ("phone",)

@@ -210,7 +210,7 @@ class Seam:
             return amend_fates(connection, [batch], self.fates)
 
     def send(self, batch: str) -> Counter[str]:
-        outcomes, self.troubles = send_batch(self.engine, {"crm": self.crm, "hub": self.hub}, batch)
+        outcomes, self.troubles, _ = send_batch(self.engine, {"crm": self.crm, "hub": self.hub}, batch)
         return outcomes
 
     def settle(self) -> int:

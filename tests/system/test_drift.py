@@ -155,6 +155,8 @@ def test_a_new_required_field_holds_creates_and_lets_updates_through(made: World
     assert lead(made)["Title"] == "Plant manager"
     (problem,) = [one for one in made.problems() if "Region__c" in one and "cannot be created" in one]
     assert "salesforce Lead cannot be created without 'Region__c', which no line writes" in problem
+    made.wait_is_over()
+    assert made.cycle().outcomes.get("rejected", 0) == 0, "it is not tried while it cannot be"
     made.salesforce.define_field("Lead", "Region__c", "string", length=40)
     made.settle()
     assert len(made.leads()) == 2

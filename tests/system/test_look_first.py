@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +67,17 @@ def test_a_crm_that_was_read_too_long_ago_is_read_again_and_gets_its_leads(made:
     assert handed(made)["fates"] == {"handed over": 1, "updated": 1}
     assert made.calls()["salesforce"] == {"POST composite": 2}  # the look, the write
     assert len(made.leads()) == 1
+
+
+def test_how_long_ago_a_crm_may_have_been_read(made: World) -> None:
+    """Two minutes at least, and no longer than three polls where these are more."""
+    creating = made.work.creating
+    for every, limit in ((10, 120), (100, 300)):
+        creating._polls = {**creating._polls, "salesforce": timedelta(seconds=every)}
+        with made.app.engine.begin() as connection:
+            connection.execute(cursor.update().where(cursor.c.system == "salesforce").values(polled_at=1_000))
+            fresh = [("salesforce", "Lead") in creating.allowed(connection, 1_000 * at) for at in (limit, limit + 2)]
+        assert fresh == [True, False]
 
 
 def test_a_crm_that_cannot_be_read_gets_nothing_new(made: World) -> None:

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from support.commands import process_as_before, say
 from support.world import COMPLETE, World, world
 
+from connectors.errors import ConfigProblem
 from sandbox.wire import Fault, Request, Response
 from syncd.store.tables import due, entity, intent
 
@@ -236,8 +237,53 @@ def test_an_outage_lets_nobody_wait_longer_than_itself(made: World) -> None:
     """Salesforce has no time for anybody: each try is as soon as the first, and no record is blamed."""
     with refusing(made, "SERVER_UNAVAILABLE"):
         made.contact()
-        assert waits(made, 6) == [0.5] * 6
+        assert waits(made, 4) == [0.5] * 4
         assert made.problems() == []
+        assert waits(made, 2) == [0.5] * 2
+        (problem,) = made.problems()
+        assert problem.startswith("salesforce takes no writes: ")
+    made.settle()
+    assert (len(made.leads()), made.problems()) == (1, [])
+
+
+def test_a_system_that_is_read_well_and_takes_no_write_is_told_until_one_goes_through(made: World) -> None:
+    """HubSpot answers 503 to each write: told at the fifth in a row, also by /readyz, and no record is blamed."""
+    contact = made.contact()
+    made.settle()
+    board, health = made.servers["hubspot"].board, made.work.health
+    fault = Fault("status", "POST contacts/batch/upd", times=999, status=503, body={})
+    board.add(fault)
+    made.hubspot.edit("contacts", contact, {"email": "", "phone": "", "mobilephone": ""})
+    made.contact(email="b@mills.example", firstname="Bob", lastname="Bo", mobilephone="")
+    assert waits(made, 4) == [0.5] * 4
+    assert (made.problems(), health.ready()) == ([], [])
+    assert waits(made, 2) == [0.5] * 2
+    made.work.poll("hubspot", even_if_paused=True)
+    (problem,), (reason,) = made.problems(), health.ready()
+    assert problem.startswith("hubspot takes no writes: ")
+    assert reason.startswith("hubspot")
+    fault.times = fault.fired
+    made.settle()
+    assert (made.problems(), health.ready()) == ([], [])
+
+
+def test_what_an_admin_must_mend_before_writes_go_is_not_closed_by_a_good_poll(
+    made: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: object) -> None:
+        raise ConfigProblem("Lead has no record type Inbound; correct record_types", system="salesforce")
+
+    made.contact()
+    with monkeypatch.context() as patch:
+        patch.setattr(made.work.destinations["salesforce"], "write", refuse)
+        made.cycle()
+        made.work.poll("salesforce", even_if_paused=True)
+        (problem,), (reason,) = made.problems(), made.work.health.ready()
+        assert "no record type Inbound" in problem
+        assert "no record type Inbound" in reason
+    made.wait_is_over()
+    made.settle()
+    assert (len(made.leads()), made.problems(), made.work.health.ready()) == (1, [], [])
 
 
 def test_a_write_elsewhere_does_not_close_what_is_refused(made: World) -> None:
