@@ -96,7 +96,8 @@ class Troubles:
 
         Reading goes on meanwhile, but for a pause that the system asks for.
         """
-        if (getattr(error, "retry_after", None) or 0.0) >= LONG_REST or system in self._met:
+        long = (getattr(error, "retry_after", None) or 0.0) >= LONG_REST
+        if long or isinstance(error, AuthExpired) or system in self._met:  # that is not about writes alone
             self.met(system, error)
             return
         with self._lock:

@@ -132,6 +132,19 @@ def test_a_chain_of_merges_ends_at_the_last_winner_in_any_order(seam: Seam) -> N
     assert seam.links()["crm Lead 00QC"] == one
 
 
+def test_a_chain_of_merges_in_one_page_ends_at_the_last_winner(seam: Seam) -> None:
+    """Three links at once, before the winner itself is read: it takes the person over all the same."""
+    seam.contact("51")
+    seam.until_quiet()
+    (one,) = seam.entities()
+    old = next(row.record_id for row in seam.rows(link, system="crm"))
+    seam.later()
+    steps = [(old, "00QB"), ("00QB", "00QC"), ("00QC", "00QD")]
+    gone = [polled(loser, {}, at=seam.now, deleted=True, survivor=winner) for loser, winner in steps]
+    seam.hears("Lead", *gone, system="crm")
+    assert seam.links()["crm Lead 00QD"] == one
+
+
 def test_a_ring_of_merges_ends_too(seam: Seam) -> None:
     """Restored from a backup a system may say that each of two was merged into the other."""
     seam.contact("51")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -163,6 +164,34 @@ def test_a_side_that_suddenly_shows_few_is_not_believed(made: World, left: int) 
     assert sweeps(made) == {"erased": 24 - left}
     assert alive(made, "contacts") == set(contacts[:left])
     assert [text for text in made.problems() if "not believed" in text] == []
+
+
+def test_an_empty_list_of_a_few_is_not_believed(made: World) -> None:
+    """Fewer than ten may go in a day, but not all that there are: a right that was lost shows the same."""
+    contacts = made.contacts([person(number) for number in range(2)])
+    made.settle()
+    for contact in contacts:
+        made.hubspot.gdpr_delete("contacts", contact)
+    assert sweeps(made) == {"not_believed": 1}
+    assert alive(made, "contacts") == set(contacts)
+
+
+def test_who_is_on_no_page_of_the_list_and_can_be_read_is_not_erased(
+    made: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Made, restored or merged while the list was read."""
+    contacts = made.contacts([person(number) for number in range(2)])
+    made.settle()
+    source = made.work.sources["hubspot"]
+    listing = source.ids
+
+    def without_the_last(kind: str) -> Iterator[Any]:
+        for roll in listing(kind):
+            yield replace(roll, alive=[one for one in roll.alive if one != contacts[1]])
+
+    monkeypatch.setattr(source, "ids", without_the_last)
+    assert sweeps(made) == {}
+    assert alive(made, "contacts") == set(contacts)
 
 
 def test_an_old_approval_lets_nothing_through(made: World) -> None:
