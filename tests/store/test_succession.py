@@ -139,7 +139,7 @@ def test_a_chain_of_merges_in_one_page_ends_at_the_last_winner(seam: Seam) -> No
     (one,) = seam.entities()
     old = next(row.record_id for row in seam.rows(link, system="crm"))
     seam.later()
-    steps = [(old, "00QB"), ("00QB", "00QC"), ("00QC", "00QD")]
+    steps = [("00QC", "00QD"), ("00QB", "00QC"), (old, "00QB")]
     gone = [polled(loser, {}, at=seam.now, deleted=True, survivor=winner) for loser, winner in steps]
     seam.hears("Lead", *gone, system="crm")
     assert seam.links()["crm Lead 00QD"] == one

@@ -276,7 +276,7 @@ def test_what_an_admin_must_mend_before_writes_go_is_not_closed_by_a_good_poll(
     made.contact()
     with monkeypatch.context() as patch:
         patch.setattr(made.work.destinations["salesforce"], "write", refuse)
-        made.cycle()
+        assert waits(made, 3) == [0.5] * 3
         made.work.poll("salesforce", even_if_paused=True)
         (problem,), (reason,) = made.problems(), made.work.health.ready()
         assert "no record type Inbound" in problem
