@@ -117,6 +117,7 @@ def _tries_before(
 def _remember_put_off(
     connection: Connection, put_off: Sequence[tuple[Any, Deferred, int]], through: Collection[Door], now: int
 ) -> None:
+    sent.drop_repeated(connection, [row for row, _, _ in put_off])
     soonest: dict[str, tuple[int, int]] = {}
     shut_now: dict[Door, str] = {}
     for row, result, tries in put_off:

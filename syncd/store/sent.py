@@ -41,6 +41,20 @@ def answer_intents(connection: Connection, rows: Sequence[Mapping[str, Any]]) ->
     execute_many(connection, _ANSWER, rows)
 
 
+def drop_repeated(connection: Connection, rows: Sequence[Any]) -> None:
+    """Of writes put off now, drop what the same write was put off before: one of them says what may have been done."""
+    now = {(row.entity, row.system, row.kind, row.record_id): row for row in rows}
+    repeated: list[str] = []
+    for part in chunks({row.entity for row in rows}):
+        earlier = select(intent).where(intent.c.entity.in_(part), intent.c.state.in_(("deferred", "settled")))
+        for row in connection.execute(earlier):
+            latest = now.get((row.entity, row.system, row.kind, row.record_id))
+            if latest is not None and row.id < latest.id and row.request["agrees"] == latest.request["agrees"]:
+                repeated.append(row.id)
+    for part in chunks(repeated):
+        connection.execute(delete(intent).where(intent.c.id.in_(part)))
+
+
 def put_off_before(connection: Connection, entities: Iterable[str]) -> dict[Target, int]:
     """Return target -> how often in a row its writes were put off, as the answer to the latest says."""
     found: dict[Target, int] = {}
