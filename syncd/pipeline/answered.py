@@ -142,6 +142,8 @@ def _remember_put_off(
                 now=now,
             )
     shut(connection, shut_now, now)
+    for entity in handoff.due_among(connection, soonest, now):  # something of it changed while it was sent
+        del soonest[entity]
     for entity, (wait, rank) in soonest.items():
         intake.mark_due(connection, {entity: rank}, now, "a system could not take it", now + wait)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, func, literal, or_, select, update
@@ -47,6 +47,15 @@ def count_due(connection: Connection, now: int | None = None, ranks: Iterable[in
     if now is not None:
         query = query.where(due.c.not_before <= now)
     return int(connection.execute(query).scalar_one())
+
+
+def due_among(connection: Connection, entities: Collection[str], now: int) -> set[str]:
+    """Return which of these may be looked at now."""
+    found: set[str] = set()
+    for part in chunks(entities):
+        query = select(due.c.entity).where(due.c.entity.in_(part), due.c.not_before <= now)
+        found.update(connection.execute(query).scalars())
+    return found
 
 
 def mend_waits(connection: Connection, now: int) -> None:

@@ -225,6 +225,20 @@ def test_a_deferred_row_is_due_again_when_the_system_said(seam: Seam, told: floa
     assert len({one.key for one in created(seam)}) == 1
 
 
+def test_a_change_that_comes_while_a_write_is_put_off_does_not_wait_with_it(seam: Seam) -> None:
+    def answer(_: WriteRequest) -> WriteResult:
+        seam.contact("51", {"company": "Plant Two"})
+        return Deferred("locked by an approval", 3_600)
+
+    seam.contact("51")
+    seam.crm.answer = answer
+    assert seam.turn() == {"deferred": 1}
+    assert len(seam.due()) == 1
+    seam.crm.answer = lambda _: Deferred("locked by an approval", 3_600)
+    assert seam.turn() == {"deferred": 1}
+    assert seam.due() == []
+
+
 def test_what_people_write_without_end_is_cut_and_stops_nobody(seam: Seam) -> None:
     """A street, a reason, and what a lead refers to: each longer than what is kept of it in a key or a move."""
     said = "{from: Decision}\n    sales_reason: {from: Reason}"
