@@ -110,7 +110,7 @@ class Troubles:
         if self._health.troubled(system, type(error).__name__, f"takes no writes: {reason}"):
             logger().warning(
                 "a system takes no writes; reading goes on",
-                action="retry",
+                action="pause",
                 system=system,
                 kind=type(error).__name__,
                 reason=reason,
