@@ -204,8 +204,9 @@ class Work:
         seen = self.creating.last_looks(fresh) | {self.creating.entity(key): 0 for key in known.keys() - fresh.keys()}
         unseen = {one for one, since in looked_at.items() if since > seen.get(EntityKind(kinds[one]), since)}
         makes = {key for key in known if not unseen or self.creating.entity(key) not in self._blind}
+        soon = known.keys() - makes
         parts, failed = each_apart(
-            list(looked_at), lambda ids: decide_batch(connection, mappings, ids, now, makes, unseen)
+            list(looked_at), lambda ids: decide_batch(connection, mappings, ids, now, makes, unseen, soon)
         )
         decisions = [one for part in parts for one in part]
         set_aside(connection, failed, now)

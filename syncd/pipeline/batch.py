@@ -37,6 +37,7 @@ class Batch:
     related: Mapping[str, Related] = field(default_factory=dict)
     holders: Mapping[tuple[EntityKind, Key], Sequence[str]] = field(default_factory=dict)
     may_create: frozenset[tuple[str, str]] = frozenset()  # (system, kind) whose like are known freshly enough
+    soon: frozenset[tuple[str, str]] = frozenset()  # those of which a look that is to come decides that
     waivers: Mapping[str, Sequence[Waiver]] = field(default_factory=dict)  # lead -> those in force
     near: Near = field(default_factory=Near)  # what resembles whom, and what people said of that
     people: People = field(default_factory=People)  # who may be whom

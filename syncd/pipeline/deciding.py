@@ -13,7 +13,7 @@ from syncd.lead.definition import EntityKind
 from syncd.mapping.model import Create, Mappings
 from syncd.pipeline.batch import Batch, with_references, with_related
 from syncd.pipeline.judging import decide_lead
-from syncd.pipeline.making import ask_buried
+from syncd.pipeline.making import ask_buried, is_made_soon
 from syncd.pipeline.placing import place_branch
 from syncd.pipeline.unanswered import keep, own_up
 from syncd.pipeline.writes import plan_writes, sum_up
@@ -31,13 +31,14 @@ def decide_batch(
     now: int,
     may_create: Iterable[tuple[str, str]],
     unseen: Collection[str] = (),
+    soon: Collection[tuple[str, str]] = (),
 ) -> list[Decision]:
     """Read all that is known about these entities and decide for each; writes nothing.
 
-    `may_create`: (system, kind) of which records may be made. `unseen`: entities about which those systems were not
-    read since they became due; for them nothing is made yet.
+    `may_create`: (system, kind) of which records may be made; `soon`: of which they may once a look there succeeds.
+    `unseen`: entities about which those systems were not read since they became due; for them nothing is made yet.
     """
-    return decide_stored(connection, mappings, load_stored(connection, ids), now, may_create, unseen)
+    return decide_stored(connection, mappings, load_stored(connection, ids), now, may_create, unseen, soon)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,6 +64,7 @@ def decide_stored(
     now: int,
     may_create: Iterable[tuple[str, str]],
     unseen: Collection[str] = (),
+    soon: Collection[tuple[str, str]] = (),
     *,
     shown_only: bool = False,
 ) -> list[Decision]:
@@ -74,7 +76,7 @@ def decide_stored(
     views = [own_up(mappings, view, doubts[view.id]) if view.id in doubts else view for view in stored.views]
     heard = {view.id: _listen(mappings, view, stored.heard) for view in views}
     waivers = in_force(connection, [view.id for view in views], now)
-    batch = Batch(mappings=mappings, now=now, may_create=frozenset(may_create), waivers=waivers)
+    batch = Batch(mappings=mappings, now=now, may_create=frozenset(may_create), soon=frozenset(soon), waivers=waivers)
     batch = with_references(connection, batch, views, heard)
     merged = {view.id: _merge(batch, view, heard[view.id]) for view in views}
     batch = with_related(connection, batch, views, merged, shown_only=shown_only)
@@ -146,7 +148,8 @@ def _decide(
     planned = plan_writes(batch, view, {**values, **facts}, provenance, allowed=placed)
     if view.kind is EntityKind.BRANCH and placed:
         planned.asks.extend(ask_buried(batch, view, {**values, **facts}))
-    return sum_up(view, values, provenance, bad, dict(view.state), planned, facts, question=question)
+    fate = Fate.DEFERRED if placed and is_made_soon(batch, view, {**values, **facts}) else None
+    return sum_up(view, values, provenance, bad, dict(view.state), planned, facts, fate=fate, question=question)
 
 
 def _vanished(batch: Batch, view: EntityView) -> bool:

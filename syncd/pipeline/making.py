@@ -80,6 +80,16 @@ def ask_buried(batch: Batch, view: EntityView, values: Mapping[str, Any]) -> lis
     return asks
 
 
+def is_made_soon(batch: Batch, view: EntityView, values: Mapping[str, Any]) -> bool:
+    """Return whether a record is wanted of an account or branch where a look that failed holds all creates."""
+    there = {record.system for record in view.records}
+    return bool(batch.soon) and any(
+        one.makes and one.system not in there and (one.create_when is None or one.create_when.met(values))
+        for one in batch.mappings.of_entity(view.kind)
+        if (one.system, one.kind) in batch.soon
+    )
+
+
 # ---------------------------------------------------------------------------------------------------------------------
 
 

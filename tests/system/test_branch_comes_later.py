@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -42,3 +43,28 @@ def test_a_switchboard_at_another_address_is_asked_about(tmp_path: Path, sqlite_
         (question,) = made.problems()
         assert "same telephone" in question
         assert "not linked because the address is another" in question
+
+
+def test_a_branch_whose_look_failed_is_made_once_one_succeeds(
+    tmp_path: Path, sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where branches are kept nobody could look just now: it is put off, not forgotten."""
+    with world(tmp_path, sqlite_url) as made:
+        made.salesforce.seed("Account", [{"Name": "Works Inc", "AccountNumber": "C1"}])
+        made.hubspot.seed("companies", [{"name": "Works Inc", "domain": "works.example"}])
+        made.settle()
+        monkeypatch.setattr(made.work, "poll", fails_to_look(made.work.poll))
+        add_branch(made, "S1", "Works Chicago")
+        made.cycle()
+        assert made.salesforce.all("Branch__c") == []
+        monkeypatch.undo()
+        made.wait_is_over()
+        made.settle()
+        assert len(made.salesforce.all("Branch__c")) == len(made.hubspot.all("branch")) == 1
+
+
+def fails_to_look(real: Callable[..., int]) -> Callable[..., int]:
+    def poll(system: str, *, even_if_paused: bool = False, whole: bool = False) -> int:
+        return 0 if whole else real(system, even_if_paused=even_if_paused)
+
+    return poll
