@@ -12,6 +12,10 @@ import sqlalchemy as sa
 from support.world import COMPLETE, TOKEN, World, laid_out
 
 from sandbox.wire import Fault
+from syncd.lead.definition import EntityKind
+from syncd.pipeline.succession import RANK
+from syncd.store import intake
+from syncd.store.database import now_ms
 from syncd.store.tables import entity, filling, link, record
 
 pytestmark = pytest.mark.slow
@@ -181,6 +185,35 @@ def test_a_lead_about_to_be_decided_is_completed_first(made: World) -> None:
                 if fields.get("website")
             ]
         assert last["Email"] in filled
+
+
+def test_nobody_is_decided_before_a_field_that_is_being_read_was_read(made: World) -> None:
+    """More are due than one step of reading covers: the others wait, and none is told that the fact is missing."""
+    contacts = crowd(made, 6, authority="")
+    with made.running():
+        made.settle()
+        before = made.told(contacts[0])
+        forget_field(made, "problem")
+        with made.app.engine.begin() as connection:
+            intake.mark_all_due(connection, "lead", RANK[EntityKind.LEAD], now_ms(), "asked for")
+        made.work.filler.step, made.work.filler.seconds = 1, 0.0
+        made.work.filler.ask("hubspot", "contacts", ["problem"])
+        made.cycle()
+        assert [made.told(one) for one in contacts] == [before] * 6
+        assert 0 < known(made, "problem") < 6
+        made.wait_is_over()
+        for _ in range(6):
+            made.cycle()
+        assert known(made, "problem") == 6
+
+
+def forget_field(made: World, name: str) -> None:
+    """Let the state be one in which this field of the contacts was never read."""
+    with made.app.engine.begin() as connection:
+        rows = connection.execute(sa.select(record).where(record.c.kind == "contacts")).all()
+        for row in rows:
+            fields = {key: value for key, value in row.fields.items() if key != name}
+            connection.execute(record.update().where(record.c.id == row.id).values(fields=fields, digest=""))
 
 
 def test_a_formula_changes_without_a_sign_and_is_read_with_the_sweep(tmp_path: Path, sqlite_url: str) -> None:

@@ -94,6 +94,31 @@ def test_a_crm_that_cannot_be_read_gets_nothing_new(made: World) -> None:
     assert len(made.leads()) == 1
 
 
+def test_nobody_is_made_while_the_crms_people_are_half_read(tmp_path: Path, sqlite_url: str) -> None:
+    """Neither the first load nor the look before creating came to the last page; who stands there is not doubled."""
+    with world(tmp_path, sqlite_url) as made:
+        made.salesforce.seed("Lead", [{"LastName": "Ng", "Company": "Mill", "Email": "ng@mill.example"}])
+        others = [{"LastName": f"Ng{n}", "Email": f"ng{n}@mill.example"} for n in range(6)]
+        made.salesforce.seed("Contact", [*others, {"LastName": "Lee", "Email": COMPLETE["email"]}])
+        made.salesforce.org.page_limit = 3
+        board = made.servers["salesforce"].board
+        for n in (2, 4):
+            board.add(Fault("status", "POST composite", status=400, first=n))
+        made.work.poll("salesforce")
+        assert len(made.stored("salesforce")["Contact"]) == 3
+        made.work.troubles.forget()
+        made.contact()
+        made.work.poll("hubspot")
+        handed(made)
+        assert len(made.leads()) == 1
+        board.clear()
+        made.work.troubles.forget()
+        made.wait_is_over()
+        made.settle()
+        assert len(made.stored("salesforce")["Contact"]) == 7
+        assert len(made.leads()) == 1
+
+
 def test_a_lead_that_waits_for_the_crm_stays_due_where_an_opt_out_is_written_meanwhile(made: World) -> None:
     """What marketing hears of it is no end of its turn: it is made once the CRM answers."""
     made.servers["salesforce"].board.add(Fault(kind="status", status=503, times=999))
