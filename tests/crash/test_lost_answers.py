@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+from sqlalchemy.exc import OperationalError
 from support.world import World, world
 
 from sandbox.wire import Fault
+from syncd.pipeline import acting
 
 
 def lose_the_next_write(made: World, *, reads: int = 1) -> None:
@@ -28,6 +31,28 @@ def test_a_value_that_we_wrote_unanswered_is_not_taken_for_the_reps(tmp_path: Pa
         made.hubspot.edit("contacts", contact, {"problem": "Scrap on line 5"})
         made.settle()
         assert made.leads()[0]["Problem__c"] == "Scrap on line 5"
+
+
+def test_a_value_whose_answer_was_not_kept_is_not_taken_for_the_reps(
+    tmp_path: Path, sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same where the answer came and the state could not be written just then."""
+    with world(tmp_path, sqlite_url) as made:
+        contact = made.contact()
+        made.settle()
+        made.hubspot.edit("contacts", contact, {"problem": "Scrap on line 4"})
+        with monkeypatch.context() as broken:
+            broken.setattr(acting, "settle_answers", locked)
+            with pytest.raises(OperationalError):
+                made.cycle()
+        assert made.leads()[0]["Problem__c"] == "Scrap on line 4"
+        made.hubspot.edit("contacts", contact, {"problem": "Scrap on line 5"})
+        made.settle()
+        assert made.leads()[0]["Problem__c"] == "Scrap on line 5"
+
+
+def locked(*told: object) -> None:
+    raise OperationalError("update intent", {}, Exception("database is locked"))
 
 
 def test_a_lead_that_was_made_unanswered_follows_its_contact(tmp_path: Path, sqlite_url: str) -> None:
