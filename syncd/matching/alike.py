@@ -133,12 +133,13 @@ def _opposed(left: str, right: str) -> bool:
 
 
 def _abbreviates(short: str, long: str) -> bool:
-    """Whether `short` is the beginning of `long`, or its consonants in order ("mfg", "intl")."""
+    """Whether it is the beginning of `long`, consonants of it in order ("mfg") or letters with both ends ("bros")."""
     if len(short) < 3 or len(short) > 0.7 * len(long) or short[0] != long[0]:
         return False
     if long.startswith(short):
         return True
-    if any(ch in "aeiou" for ch in short[1:]) or len(short) > 5:
+    contracted = len(short) > 3 and len(long) > 7 and short[-1] == long[-1]
+    if not contracted and (any(ch in "aeiou" for ch in short[1:]) or len(short) > 5):
         return False
     letters = iter(long)
     return all(ch in letters for ch in short)

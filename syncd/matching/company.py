@@ -48,6 +48,8 @@ _JOINING = frozenset({
     "the", "and", "of", "und", "et", "y", "e", "de", "la", "le", "les", "du", "der", "die", "das", "den", "di", "da",
     "do", "dba", "fka", "aka", "formerly", "a", "an", "for", "at", "in", "on",
 })  # fmt: skip
+# As the second and later funds of a series are numbered; "x" and what is above nine is hardly met, or is a word.
+_ROMAN = {"i": "1", "ii": "2", "iii": "3", "iv": "4", "v": "5", "vi": "6", "vii": "7", "viii": "8", "ix": "9"}
 _LONGEST_FORM = 5
 
 
@@ -61,6 +63,7 @@ def company_words(name: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     if not words:
         words = tokens(fold(name))
     core, forms = _without_forms(words)
+    core[1:] = [_ROMAN.get(word, word) for word in core[1:]]
     named = tuple(dict.fromkeys(word for word in core if word not in _JOINING))
     return named or tuple(dict.fromkeys(core)) or tuple(dict.fromkeys(words)), forms
 

@@ -10,7 +10,7 @@ from math import log2
 
 from rapidfuzz.distance import OSA
 
-from syncd.matching.alike import Overlap, overlap
+from syncd.matching.alike import Overlap, likeness, overlap
 from syncd.matching.birth import YEAR, are_generations, compare_born
 from syncd.matching.evidence import SITE, Comparison, Hold, Purpose, Rules, Sign
 from syncd.matching.frequency import Frequencies
@@ -25,6 +25,7 @@ _OWN = 2  # a telephone that more records share is no one site's
 _AGREES = 0.55  # share of a name's bits that must be common for it to speak for a link
 _HALF = 0.35  # enough when street, house number and town all agree: "Vogel Bakery" and "Vogel Foods" at one door
 _HALF_LEAST = -6.0
+_TOLD_APART = -6.0  # more than a margin, so that those who are told apart are no rivals
 _SAME = 0.75
 _SAME_YEAR = 4.0  # bits: one of some sixty years, most people being of some thirty
 _STREET_AGREES_FROM = 0.35
@@ -65,12 +66,17 @@ def _company_name(left: Form, right: Form, tally: Tally) -> None:
     weight = _name_weight(both, rules)
     tally.conflict = bool(both.left and both.right)
     tally.sisters = tally.conflict and left.words[0] == right.words[0] and _go_on_otherwise(one, other, tally)
+    if one != other and tally.frequencies.telling and _are_told_apart(one, other, tally):
+        tally.told_apart = True
+        tally.add(Sign.NAME_TELLS, _TOLD_APART)
     namesakes = tally.frequencies.namesakes
     tally.chain = max(namesakes[left.words], namesakes[right.words]) >= _CHAIN
     if both.share < _AGREES:
         tally.add(Sign.NAME_OTHER if both.share < 0.2 else Sign.NAME_PART, weight)
         tally.holds += [Hold.NAMES_DIFFER] if both.share < _HALF else []
-        tally.half = both.share >= _HALF and weight >= _HALF_LEAST
+        shared = tally.frequencies.is_shared
+        enough = both.share >= _HALF and weight >= _HALF_LEAST
+        tally.half = enough and not shared(left.place) and not shared(right.place)
         tally.headed = left.words[0] in right.words or right.words[0] in left.words
         return
     if both.numbers_differ:
@@ -86,6 +92,17 @@ def _go_on_otherwise(one: Sequence[str], other: Sequence[str], tally: Tally) -> 
     usual = tally.frequencies.is_usual
     return any(usual(word) for word in one if word not in other) and any(
         usual(word) for word in other if word not in one
+    )
+
+
+def _are_told_apart(one: Sequence[str], other: Sequence[str], tally: Tally) -> bool:
+    """Whether either has a word that tells records of one door apart here, and the other nothing like it."""
+    mine, theirs = [word for word in one if word not in other], [word for word in other if word not in one]
+    telling = tally.frequencies.telling
+    return any(
+        word in telling and not any(likeness(min(word, each), max(word, each)) for each in others)
+        for words, others in ((mine, theirs), (theirs, mine))
+        for word in words
     )
 
 

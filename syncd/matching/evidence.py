@@ -44,6 +44,7 @@ class Sign(Enum):
     NAME_PART = "name agrees in part"
     NAME_MIXED = "name agrees in part, and each has words of its own"
     NAME_OTHER = "other name"
+    NAME_TELLS = "a word in one of the names that tells neighbours apart here"
     NAME_NUMBER = "other number in the name"
     LEGAL_OTHER = "other legal form"
     FIRST_SAME = "same first name"

@@ -6,10 +6,13 @@ The counts come from the records an index holds, on top of a background of words
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from copy import copy
+from itertools import combinations
 from math import log2
 
 from syncd.matching.party import Form
+from syncd.matching.place import Place
 
 # Words of company names seen anywhere, so that a small index does not take them for rare.
 _COMMON = frozenset({
@@ -33,6 +36,8 @@ _COMMON = frozenset({
     "deutschland",
 })  # fmt: skip
 _USUAL, _USUAL_SHARE = 3, 1 / 400  # different names, and share of all records, from which on a word is no slip
+_TELLS, _TELLS_SHARE = 3, 0.1  # doors, and share of its records, at which a word is all that two names differ by
+_ONE_DOOR = 20  # records of one beginning at one door that are compared with each other
 _BACKGROUND = 8192  # records of the background, which also bounds what the rarest word can say in a small index
 _COMMON_COUNT = 160.0
 # How many a store holds to choose from. A constant, because counting would cost more with every record; for fewer it
@@ -40,6 +45,8 @@ _COMMON_COUNT = 160.0
 _TABLE = 1 << 16
 # The most one agreement can say, in bits, by kind: postcodes cluster, and a word may be one person's pet typo.
 _MOST = {"name": 14.0, "street": 10.0, "number": 6.0, "city": 6.0, "zone": 10.0}
+
+Door = tuple[object, ...]
 
 
 class Frequencies:
@@ -51,6 +58,10 @@ class Frequencies:
         self.namesakes: Counter[tuple[str, ...]] = Counter()  # whole names of companies, likewise
         self._named = 0
         self._used: Counter[str] = Counter()  # words: in how many different names each stands
+        # Words by which records of one door differ here, as "Mercy Hospital" and "Mercy Hospital Pharmacy".
+        self.telling: frozenset[str] = frozenset()
+        self._differ: Counter[str] = Counter()  # at how many doors two names that begin alike differ by the word
+        self._shared_doors: set[Door] = set()
         self._counts: dict[str, Counter[str]] = {kind: Counter() for kind in _MOST}
         self._bits: dict[str, dict[str, float]] = {kind: {} for kind in _MOST}
         self._rarest: dict[str, float] = {}
@@ -65,6 +76,7 @@ class Frequencies:
 
     def add(self, forms: Iterable[Form]) -> None:
         counts = self._counts
+        doors: dict[Door, list[tuple[str, ...]]] = {}
         for form in forms:
             self.size += 1
             if form.words:
@@ -74,6 +86,8 @@ class Frequencies:
                 self._named += 1
             counts["name"].update(form.words or form.first + form.last)
             place = form.place
+            if form.words and place.street and (place.numbers or place.units):
+                doors.setdefault(_door(place), []).append(form.words)
             counts["street"].update(place.street)
             counts["number"].update(place.numbers)
             counts["city"].update(place.city)
@@ -82,6 +96,10 @@ class Frequencies:
             if form.phone:
                 self.shared[form.phone] += 1
             self.shared.update(form.domains)
+        for door, names in doors.items():
+            if len(names) > 1:
+                self._differ.update(_own_words(names))
+                self._shared_doors.add(door)
         self._settle()
 
     def of(self, kind: str) -> tuple[dict[str, float], float]:
@@ -94,6 +112,17 @@ class Frequencies:
             self._used[word] >= _USUAL and self._counts["name"][word] >= self._named * _USUAL_SHARE
         )
 
+    def is_shared(self, place: Place) -> bool:
+        """Whether several stand at that door."""
+        return _door(place) in self._shared_doors
+
+    def for_doubles(self) -> Frequencies:
+        """Return those to find doubles by: what stands at one door in one name and more may be one of them."""
+        found = copy(self)
+        found.telling = frozenset()
+        found._shared_doors = set()
+        return found
+
     @property
     def prior(self) -> float:
         """Return the bits by which any one pair is more likely two records than one."""
@@ -102,6 +131,10 @@ class Frequencies:
     # -----------------------------------------------------------------------------------------------------------------
 
     def _settle(self) -> None:
+        named = self._counts["name"]
+        self.telling = frozenset(
+            word for word, doors in self._differ.items() if doors >= max(_TELLS, _TELLS_SHARE * named[word])
+        )
         total = self.size + _BACKGROUND
         for kind, most in _MOST.items():
             common = _COMMON if kind == "name" else frozenset[str]()
@@ -113,3 +146,15 @@ class Frequencies:
             for token in common - bits.keys():
                 bits[token] = min(most, log2(total / _COMMON_COUNT))
             self._bits[kind] = bits
+
+
+def _door(place: Place) -> Door:
+    return place.postcode or place.city, place.numbers, place.units if not place.numbers else (), place.naming
+
+
+def _own_words(names: Sequence[tuple[str, ...]]) -> set[str]:
+    own: set[str] = set()
+    for one, other in combinations({*names[:_ONE_DOOR]}, 2):
+        if one[0] == other[0]:
+            own.update({*one} ^ {*other})
+    return own

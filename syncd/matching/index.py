@@ -111,12 +111,13 @@ class Index:
 
     def pairs(self) -> Iterator[tuple[str, str, Comparison]]:
         """Yield each two records of the index that may be one, once; unlikely pairs are left out."""
+        frequencies = self.frequencies.for_doubles()
         found: dict[tuple[str, str], Comparison] = {}
         for form in self._forms:
             for other in self._near(form, every=True):
                 pair = (form.id, other.id) if form.id < other.id else (other.id, form.id)
                 if pair not in found:
-                    found[pair] = weigh(form, other, self.rules, self.frequencies)
+                    found[pair] = weigh(form, other, self.rules, frequencies)
         weighed = [(*pair, one) for pair, one in found.items() if one.band is not Band.NO]
         yield from hold_outdone(weighed) if self.rules.purpose is Purpose.SITE else weighed
 

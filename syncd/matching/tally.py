@@ -27,6 +27,7 @@ class Tally:
     switchboard: bool = False  # the telephone is that of several
     elsewhere: bool = False
     sisters: bool = False  # names that begin alike and go on in usual words of their own
+    told_apart: bool = False  # by a word by which the index tells records of one door apart
     chain: bool = False  # a name that many records have
     generations: bool = False  # born a generation apart
 
@@ -63,6 +64,8 @@ class Tally:
         if rules.purpose is Purpose.SITE and not self.kinds & {"place", "phone", "number"}:
             return Hold.NOT_THE_PLACE
         if rules.purpose is Purpose.SITE and self.sisters and self.kinds.isdisjoint(_NAMES_A_SITE):
+            return Hold.NAMES_DIFFER
+        if self.told_apart and "number" not in self.kinds:
             return Hold.NAMES_DIFFER
         return Hold.OTHER_PLACE if self._is_elsewhere() else None
 

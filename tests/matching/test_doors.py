@@ -1,0 +1,69 @@
+"""What the records at one door say of each other: which words tell neighbours apart, when half a name is too little."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from syncd.matching import SITE, Band, Hold, Index, Party, compare
+from syncd.matching.bulk import match_all
+
+MERCY = Party(id="mercy", name="Mercy Hospital", street="12 Alder St", city="Wexmouth", postcode="60605")
+
+
+def _hospitals(*further: str) -> list[Party]:
+    """Five hospitals, each with its further records at the same door."""
+    names = ("Mercy", "Kestrel", "Brightwater", "Ashgrove", "Tannhill")
+    doors = [
+        replace(MERCY, id=name, name=f"{name} Hospital", street=f"{place}7 Alder St", postcode=f"6060{place}")
+        for place, name in enumerate(names, 1)
+    ]
+    return [
+        *doors,
+        *(replace(one, id=f"{one.id} {word}", name=f"{one.name} {word}") for one in doors for word in further),
+    ]
+
+
+def test_a_word_by_which_records_of_one_door_differ_elsewhere_tells_these_apart_too() -> None:
+    """The list has hospitals beside their pharmacies, so the pharmacy that it lacks is not the hospital."""
+    rows = _hospitals("Pharmacy")
+    lacking = rows.pop()
+    found = Index(rows).find(replace(lacking, id="new"))
+    assert found.best is not None
+    assert (found.band, found.best.comparison.hold) == (Band.REVIEW, Hold.NAMES_DIFFER)
+    assert Index(_hospitals()).find(replace(lacking, id="new")).band is Band.LINK
+
+
+def test_a_word_that_tells_nobody_apart_may_be_left_out() -> None:
+    rows = _hospitals("Pharmacy")
+    found = Index(rows).find(replace(rows[0], id="new", name="Mercy Hospital Campus"))
+    assert found.best is not None
+    assert (found.band, found.best.id) == (Band.LINK, "Mercy")
+
+
+def test_neighbours_that_are_told_apart_are_no_rivals() -> None:
+    """Neither ties: each record is linked to the one of its own name, a slip or an abbreviation notwithstanding."""
+    rows = _hospitals("Pharmacy", "Emergency Department")
+    asked = [replace(row, id=f"new {row.id}", name=(row.name or "").replace("Department", "Dept")) for row in rows]
+    linked = {one.id: one.best for one in match_all(asked, rows, SITE) if one.band is Band.LINK}
+    assert linked == {f"new {row.id}": row.id for row in rows}
+
+
+def test_within_one_table_they_may_be_doubles_as_before() -> None:
+    """Who looks for what stands twice expects names with a word more at one door."""
+    pairs = Index(_hospitals("Pharmacy")).pairs()
+    assert sum(said.band is Band.LINK for _, _, said in pairs) == 5
+
+
+def test_half_a_name_is_too_little_where_several_stand_at_one_door() -> None:
+    """Two jewellers in one arcade; at a door of its own the same half would do, for it may be a new owner's name."""
+    mine = Party(id="mine", name="Brindlemead Jewelers", street="9 Quay Blvd", city="Wexmouth", postcode="60614")
+    other = replace(mine, id="other", name="Nathaniels Jewelers")
+    baker = replace(mine, id="baker", name="Harbour Bakery")
+    assert Index([other]).find(mine).band is Band.LINK
+    assert Index([other, baker]).find(mine).band is not Band.LINK
+
+
+def test_funds_of_a_series_are_told_apart_by_roman_numerals() -> None:
+    second = replace(MERCY, name="Tannhill Growth Fund II LP")
+    assert compare(second, replace(MERCY, name="Tannhill Growth Fund III, L.P.")).hold is Hold.NAMES_DIFFER
+    assert compare(second, replace(MERCY, name="Tannhill Growth Fund 2")).band is Band.LINK
