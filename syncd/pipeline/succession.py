@@ -112,7 +112,7 @@ def follow_keys(
         if keeper is not None:
             followed.joined = True
             followed.settled += succession.waiting_records(connection, both)
-            _join(connection, kind_map, keeper, [one for one in both if one != keeper], now)
+            _join(connection, mappings, kind_map, keeper, [one for one in both if one != keeper], now)
     return followed
 
 
@@ -183,7 +183,7 @@ def _settle(
     if others:
         followed.joined = True
         followed.settled += succession.waiting_records(connection, entities)
-        _join(connection, kind_map, keeper, others, now)
+        _join(connection, mappings, kind_map, keeper, others, now)
     if own != keeper:
         row = {"system": target[0], "kind": target[1], "record_id": target[2], "entity": keeper}
         succession.set_link(connection, {**row, "rule": rule, "since": now})
@@ -237,12 +237,15 @@ def _link_heir(
     return heir
 
 
-def _join(connection: Connection, kind_map: KindMap, keeper: str, others: Sequence[str], now: int) -> None:
+def _join(
+    connection: Connection, mappings: Mappings, kind_map: KindMap, keeper: str, others: Sequence[str], now: int
+) -> None:
     states = handoff.load_states(connection, [keeper, *others])
     ours = LeadState.load(states.get(keeper, {}))
     further = [states[one] for one in others if LeadState.load(states.get(one, {})).handed_at is not None]
     state = further[0] if further and ours.handed_at is None else states.get(keeper, {})
-    succession.join_entities(connection, keeper, others, state, now)
+    noes = mappings.definition.noes[kind_map.entity]
+    succession.join_entities(connection, keeper, others, state, noes, now)
     inbox.settle_disputes(connection, keeper)
     intake.mark_due(connection, {keeper: RANK[kind_map.entity]}, now, "two became one")
     if kind_map.entity is EntityKind.ACCOUNT:

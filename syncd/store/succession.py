@@ -72,9 +72,13 @@ def living_records(connection: Connection, entities: Iterable[str]) -> dict[str,
 
 
 def join_entities(
-    connection: Connection, keeper: str, others: Sequence[str], state: Mapping[str, Any], now: int
+    connection: Connection, keeper: str, others: Sequence[str], state: Mapping[str, Any], noes: Sequence[str], now: int
 ) -> None:
-    """Give everything that is known of `others` to `keeper`, with the ladder state it shall have, and drop them."""
+    """Give everything that is known of `others` to `keeper`, with the ladder state it shall have, and drop them.
+
+    Of their values only the `noes` are: what else counts is decided anew, these may be known from nowhere else.
+    """
+    kept = _with_noes(connection, keeper, others, noes)
     for table, column in (
         (link, link.c.entity),
         (ledger, ledger.c.entity),
@@ -102,7 +106,7 @@ def join_entities(
     connection.execute(delete(due).where(due.c.entity.in_(others)))
     held.forget(connection, others)
     connection.execute(delete(entity).where(entity.c.id.in_(others)))
-    connection.execute(update(entity).where(entity.c.id == keeper).values(state=dict(state), updated_at=now))
+    connection.execute(update(entity).where(entity.c.id == keeper).values(state=dict(state), updated_at=now, **kept))
 
 
 def members_of(connection: Connection, account: str) -> list[tuple[str, str]]:
@@ -140,6 +144,18 @@ def waiting_records(connection: Connection, entities: Sequence[str]) -> list[Rec
 
 
 # ---------------------------------------------------------------------------------------------------------------------
+
+
+def _with_noes(connection: Connection, keeper: str, others: Sequence[str], noes: Sequence[str]) -> dict[str, Any]:
+    """Return the keeper's values and provenance with the yes to each of these fields that one of the others bears."""
+    query = select(entity.c.id, entity.c["values"], entity.c.provenance).where(entity.c.id.in_([keeper, *others]))
+    known = {one: (values, provenance) for one, values, provenance in connection.execute(query)}
+    values, provenance = (dict(one) for one in known.get(keeper, ({}, {})))
+    for one in sorted(known.keys() - {keeper}):
+        for name in noes:
+            if values.get(name) is not True and known[one][0].get(name) is True and name in known[one][1]:
+                values[name], provenance[name] = True, known[one][1][name]
+    return {"values": values, "provenance": provenance}
 
 
 def _key_of(row: Any) -> dict[str, Any]:

@@ -300,7 +300,7 @@ def test_a_lead_that_becomes_part_of_another_is_held_no_more(seam: Seam) -> None
     seam.turn(brake=Brake(creates=0))
     keeper, *others = seam.entities()
     with seam.engine.begin() as connection:
-        succession.join_entities(connection, keeper, others, {}, seam.now)
+        succession.join_entities(connection, keeper, others, {}, (), seam.now)
     assert waiting(seam) == [keeper]
 
 

@@ -97,3 +97,29 @@ def test_an_opt_out_outlives_the_record_that_said_it(made: World, how: str) -> N
     made.salesforce.edit("Lead", double, {"HasOptedOutOfEmail": False})
     made.settle()
     assert made.leads()[0]["HasOptedOutOfEmail"] is False
+
+
+@pytest.mark.parametrize("how", ["merged", "address corrected"])
+def test_an_opt_out_outlives_the_lead_that_is_joined_with_another(made: World, how: str) -> None:
+    """Both were known, as two: the rep's Lead said so before its merge; the contact, before it was deleted."""
+    rep = {"FirstName": "Bob", "LastName": "Lee", "Email": "b@home.example", "Company": "Works"}
+    (lead,) = made.salesforce.seed("Lead", [{**rep, "HasOptedOutOfEmail": how == "merged"}])
+    contact = made.contact(problem="" if how == "address corrected" else "Downtime")
+    made.settle()
+    if how == "merged":
+        (ours,) = (one["Id"] for one in made.leads() if one["Id"] != lead)
+        made.salesforce.merge("Lead", ours, lead)
+    else:
+        made.hubspot.edit("contacts", contact, {"hs_email_optout": "true"})
+        made.settle()
+        made.hubspot.archive("contacts", contact)
+        made.cycle(sweeping=True)
+        made.salesforce.edit("Lead", lead, {"Email": "ann.lee@works.example"})
+    made.settle()
+    (left,) = made.leads()
+    assert left["HasOptedOutOfEmail"] is True
+    if how == "merged":
+        assert made.told(contact)["syncd_opted_out"] == "true"
+    made.salesforce.edit("Lead", left["Id"], {"HasOptedOutOfEmail": False})
+    made.settle()
+    assert made.leads()[0]["HasOptedOutOfEmail"] is False
