@@ -17,6 +17,7 @@ from connectors.contract import FieldInfo, Page, Source, unused_kinds
 from connectors.errors import ConfigProblem, ConnectorError, WrongAddress
 from syncd.config.check import nearest
 from syncd.edits.force import Running
+from syncd.lead.definition import EntityKind
 from syncd.log import logger
 from syncd.mapping.gaps import NO_GAP, Gap, narrow
 from syncd.mapping.model import KindMap, Mappings
@@ -398,6 +399,9 @@ def _wake(connection: Connection, system: str, kind: str, kind_map: KindMap, gap
     if gap.writes_less_than(old):
         entities = dict.fromkeys(systems.entities_of_kind(connection, system, kind), RANK[kind_map.entity])
         intake.mark_due(connection, entities, now, "a field of it is back")
+    mended = (old.creates or old.whole) and not (gap.creates or gap.whole)
+    if mended and kind_map.makes and kind_map.entity is not EntityKind.LEAD:  # leads wait for a later try by themselves
+        intake.mark_all_due(connection, kind_map.entity.value, RANK[kind_map.entity], now, "such records can be made")
     if (old.unread - gap.unread) or (old.creates and not gap.creates) or (old.whole and not gap.whole):
         systems.wake_waiting(connection, now)
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import time_machine
-from support.world import COMPLETE, World, laid_out, world
+from support.world import COMPLETE, World, add_branch, laid_out, world
 
 from sandbox.wire import Fault
 from syncd.daemon import drift
@@ -160,6 +160,32 @@ def test_a_new_required_field_holds_creates_and_lets_updates_through(made: World
     made.salesforce.define_field("Lead", "Region__c", "string", length=40)
     made.settle()
     assert len(made.leads()) == 3
+
+
+@pytest.mark.parametrize("lack", ["a field that is required", "the object"])
+def test_a_branch_that_comes_while_none_can_be_made_is_made_once_that_is_mended(
+    made: World, impatient: None, lack: str
+) -> None:
+    made.work.watch()
+    made.salesforce.seed("Account", [{"Name": "Works Inc", "AccountNumber": "C1"}])
+    made.settle()
+    kinds = made.salesforce.org.types
+    hidden = kinds.pop("branch__c") if lack == "the object" else None
+    if hidden is None:
+        made.salesforce.define_field("Branch__c", "Zone__c", "string", length=10, nillable=False)
+        made.work.watch()
+    add_branch(made, "S1", "Works Chicago")
+    made.settle()
+    made.wait_is_over()
+    made.settle()
+    if hidden is None:
+        assert made.salesforce.all("Branch__c") == []
+        made.salesforce.define_field("Branch__c", "Zone__c", "string", length=10)
+    else:
+        kinds["branch__c"] = hidden
+    made.settle()
+    assert len(made.salesforce.all("Branch__c")) == 1
+    assert made.problems() == []
 
 
 def test_a_changed_type_is_told_and_pauses_the_writes_of_its_line(made: World, impatient: None) -> None:
