@@ -20,7 +20,7 @@ from syncd.matching.place import NOWHERE, SHORT, WAYS, Place
 from syncd.matching.tally import Tally
 
 ANYWHERE = Frequencies()
-_CHAIN = 3  # records of one name
+_CHAIN = 3  # quarters in which one name stands
 _OWN = 2  # a telephone that more records share is no one site's
 _AGREES = 0.55  # share of a name's bits that must be common for it to speak for a link
 _HALF = 0.35  # enough when street, house number and town all agree: "Vogel Bakery" and "Vogel Foods" at one door
@@ -143,6 +143,8 @@ def _person(left: Form, right: Form, tally: Tally) -> None:
         tally.add(sign, weight, "name" if weight > 0 else "")
     if said & {Sign.FIRST_OTHER, Sign.LAST_OTHER} and not _surely_one(left, right):
         tally.holds.append(Hold.HOUSEHOLD if Sign.FIRST_OTHER in said else Hold.NAMES_DIFFER)
+    elif _may_be_anybody(left, right) and _born_apart(left, right) and not _surely_one(left, right):
+        tally.holds.append(Hold.HOUSEHOLD)
     elif left.generation != right.generation and not _surely_one(left, right):
         tally.add(Sign.GENERATION_OTHER, -5.0)
         tally.holds.append(Hold.GENERATIONS)
@@ -156,8 +158,19 @@ def _person(left: Form, right: Form, tally: Tally) -> None:
             tally.add(Sign.COMPANY_OTHER, other)
 
 
+def _may_be_anybody(left: Form, right: Form) -> bool:
+    """Whether one is but an initial, which stands for brothers and parents alike."""
+    return left.first != right.first and any(len(one) == 1 for one in (*left.first[:1], *right.first[:1]))
+
+
+def _born_apart(left: Form, right: Form) -> bool:
+    return bool(left.born and right.born) and compare_born(left.born, right.born) is Sign.BORN_OTHER
+
+
 def _surely_one(left: Form, right: Form) -> bool:
     """Whether something only one person has agrees; twins share a birthday, but seldom a record's whole address too."""
+    if left.number and left.number == right.number:
+        return True
     born = any(len(one) > YEAR for one in {*left.born}.intersection(right.born))
     return born or bool(left.email and left.email == right.email)
 
@@ -242,14 +255,14 @@ def _place(left: Place, right: Place, tally: Tally) -> None:
     if left.country and right.country and left.country != right.country:
         tally.add(Sign.COUNTRY_OTHER, tally.rules.country_other)
         tally.holds.append(Hold.OTHER_COUNTRY)
-    if left.units and right.units and set(left.units).isdisjoint(right.units):
+    if (left.numbers or right.numbers) and left.units and right.units and set(left.units).isdisjoint(right.units):
         tally.add(Sign.UNIT_OTHER, -1.0)
     weight = 0.0
     for _, one in tally.signs[before:]:
         weight += one
-    most = tally.rules.place_most
-    if weight > most:
-        tally.signs[before:] = [(sign, one * most / weight) for sign, one in tally.signs[before:]]
+    bound = tally.rules.place_most if weight > 0 else tally.rules.place_least
+    if abs(weight) > abs(bound):
+        tally.signs[before:] = [(sign, one * bound / weight) for sign, one in tally.signs[before:]]
     tally.elsewhere = tally.elsewhere or _contradict(street, house, zone, city, tally.rules)
     here = (street > 0) + (house > 0 or bool(left.box and left.box == right.box)) + (zone > 0 or city > 0)
     of_a_town = tally.conflict and here < 2 and zone <= 0  # Ford's Bakery and Ford's Garage
@@ -330,9 +343,14 @@ def _house(left: Place, right: Place, street: float, tally: Tally) -> float:
         one = tuple([number for number in one if number != right.postcode])
     if left.postcode in other:
         other = tuple([number for number in other if number != left.postcode])
+    overlapping, contrary = tally.rules.house
+    if not one and not other and left.units and right.units:  # units of an estate, where houses have no numbers
+        apart = set(left.units).isdisjoint(right.units)
+        sign, weight = (Sign.HOUSE_OTHER, contrary) if apart else (Sign.HOUSE_SAME, overlapping)
+        tally.add(sign, weight)
+        return weight
     if not one or not other:
         return 0.0
-    overlapping, contrary = tally.rules.house
     bits, rarest = tally.frequencies.of("number")
     if one == other:
         said = min(6.0, sum([bits.get(number, rarest) for number in one]))

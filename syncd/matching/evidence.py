@@ -95,6 +95,11 @@ class Hold(Enum):
     TIE = "a second candidate is about as likely"
 
 
+# What records of one table that is kept without doubles differ in: twins, shops of a chain, units of an estate.
+_TWO_OF_A_TABLE = frozenset({
+    Sign.FIRST_OTHER, Sign.LAST_OTHER, Sign.GENERATION_OTHER, Sign.BORN_OTHER, Sign.NAME_TELLS, Sign.HOUSE_OTHER,
+    Sign.STREET_OTHER, Sign.UNIT_OTHER,
+})  # fmt: skip
 _ANOTHER_DOOR = frozenset({Sign.STREET_OTHER, Sign.HOUSE_OTHER})
 
 
@@ -128,6 +133,7 @@ class Rules:
     state: tuple[float, float] = (1.0, -1.5)
     country_other: float = -8.0
     place_most: float = 26.0
+    place_least: float = -30.0
     place_counts: float = 1.0
     company: tuple[float, float] = (8.0, -2.0)
 
@@ -160,6 +166,11 @@ class Comparison:
         said = {sign for sign, _ in self.signs}
         return Sign.NAME_MIXED in said or said >= _ANOTHER_DOOR
 
+    @property
+    def contradicted(self) -> bool:
+        """Whether anything that two records of one list are told apart by speaks against it."""
+        return any(sign in _TWO_OF_A_TABLE for sign, _ in self.signs)
+
     def told(self, without: Sign | None = None) -> tuple[tuple[str, float], ...]:
         """Return (reason, bits) of what the two themselves say; how many there are to choose from is left out."""
         return tuple(
@@ -191,5 +202,6 @@ COMPANY = Rules(
     state=(1.5, -0.7),
     country_other=-5.0,
 )
-PERSON = Rules(purpose=Purpose.PERSON)
+# Who moves has another street, house, postcode and town at once, which says no more than that they moved.
+PERSON = Rules(purpose=Purpose.PERSON, place_least=-8.0)
 RULES = {rules.purpose: rules for rules in (SITE, COMPANY, PERSON)}

@@ -55,7 +55,10 @@ class Frequencies:
     def __init__(self, forms: Iterable[Form] = ()) -> None:
         self.size = 0
         self.shared: Counter[str] = Counter()  # telephones and domains: how many records have each
-        self.namesakes: Counter[tuple[str, ...]] = Counter()  # whole names of companies, likewise
+        self.namesakes: Counter[tuple[str, ...]] = (
+            Counter()
+        )  # whole names of companies: in how many quarters each stands
+        self._quarters: set[tuple[object, object]] = set()  # a name, and a postcode or, without one, a street
         self._named = 0
         self._used: Counter[str] = Counter()  # words: in how many different names each stands
         # Words by which records of one door differ here, as "Mercy Hospital" and "Mercy Hospital Pharmacy".
@@ -82,7 +85,10 @@ class Frequencies:
             if form.words:
                 if form.words not in self.namesakes:
                     self._used.update(form.words)
-                self.namesakes[form.words] += 1
+                quarter = form.words, form.place.postcode or form.place.naming
+                if quarter not in self._quarters:
+                    self._quarters.add(quarter)
+                    self.namesakes[form.words] += 1
                 self._named += 1
             counts["name"].update(form.words or form.first + form.last)
             place = form.place

@@ -131,7 +131,7 @@ class Index:
 
     def _are_one(self, left: Form, right: Form) -> bool:
         said = weigh(left, right, self.rules, self.frequencies)
-        return said.band is Band.LINK and not (said.doubtful and self.rules.purpose is Purpose.SITE)
+        return said.band is Band.LINK and not (self._placed and (said.doubtful or said.contradicted))
 
     def _near(self, form: Form, *, every: bool = False) -> list[Form]:
         """Return the records that share the most keys; those that share few are left out once some share many."""

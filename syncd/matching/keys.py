@@ -42,7 +42,7 @@ def block_keys(form: Form) -> list[str]:
 def _place_keys(form: Form, sounds: list[str]) -> list[str]:
     place = form.place
     streets = [skeleton(word)[:5] for word in place.street if word not in KINDS and len(word) > 2][:3]
-    houses = place.numbers[:2]
+    houses = (place.numbers or place.units)[:2]
     keys = [f"h:{house} {street}" for house in houses for street in streets]
     if place.postcode:
         keys += [f"z:{place.postcode} {house}" for house in houses]

@@ -28,7 +28,7 @@ class Tally:
     elsewhere: bool = False
     sisters: bool = False  # names that begin alike and go on in usual words of their own
     told_apart: bool = False  # by a word by which the index tells records of one door apart
-    chain: bool = False  # a name that many records have
+    chain: bool = False  # a name that stands in many quarters
     generations: bool = False  # born a generation apart
 
     def add(self, sign: Sign, weight: float, kind: str = "") -> None:

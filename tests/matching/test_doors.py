@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from syncd.matching import SITE, Band, Hold, Index, Party, compare
+from syncd.matching import SITE, Band, Hold, Index, Party, Sign, compare
 from syncd.matching.bulk import match_all
 
 MERCY = Party(id="mercy", name="Mercy Hospital", street="12 Alder St", city="Wexmouth", postcode="60605")
@@ -67,3 +67,45 @@ def test_funds_of_a_series_are_told_apart_by_roman_numerals() -> None:
     second = replace(MERCY, name="Tannhill Growth Fund II LP")
     assert compare(second, replace(MERCY, name="Tannhill Growth Fund III, L.P.")).hold is Hold.NAMES_DIFFER
     assert compare(second, replace(MERCY, name="Tannhill Growth Fund 2")).band is Band.LINK
+
+
+def test_units_of_an_estate_are_as_houses() -> None:
+    """Where no house has a number the unit tells the doors apart, and finds who is misspelt among a hundred."""
+    unit = Party(id="5", name="Tannhill", street="Unit 5, Quay Business Park, Harbour Way", postcode="BS7 5AS")
+    namesake = replace(unit, id="11", street="Unit 11, Quay Business Park, Harbour Way")
+    again = replace(unit, id="new", name="Tamnhill", street="UNIT 5 QUAY BUSINESS PARK HARBOUR WAY")
+    others = [
+        replace(unit, id=str(at), name=f"Other {at}", street=f"Unit {at}, Quay Business Park, Harbour Way")
+        for at in range(20, 120)
+    ]
+    found = Index([namesake, *others, unit]).find(again)
+    assert (found.band, found.best and found.best.id) == (Band.LINK, "5")
+    assert Sign.HOUSE_OTHER in {sign for sign, _ in compare(unit, namesake).signs}
+    assert Sign.HOUSE_SAME in {sign for sign, _ in compare(unit, again).signs}
+    numbered = [replace(one, street=f"9 {one.street}") for one in (unit, namesake)]
+    assert Sign.UNIT_OTHER in {sign for sign, _ in compare(*numbered).signs}
+
+
+def test_the_next_shop_of_one_name_in_a_street_is_no_double_of_the_first() -> None:
+    shop = Party(id="one", name="Lantern Hardware", street="9 Quay Blvd", city="Wexmouth", postcode="60614")
+    rows = [
+        shop,
+        replace(shop, id="two", street="2310 Quay Blvd"),
+        replace(shop, id="again", name="Lantern Hardware Inc"),
+    ]
+    [matched] = match_all([replace(shop, id="new")], rows, SITE)
+    assert {matched.best, *(one.id for one in matched.doubles)} == {"one", "again"}
+
+
+def test_a_name_often_in_one_town_is_no_chain() -> None:
+    """What stands there several times may be its own double; a chain has shops in several towns."""
+    shop = Party(id="a", name="Lantern Hardware", street="9 Quay Blvd", city="Wexmouth", postcode="60614")
+    here = [replace(shop, id=str(place)) for place in range(3)]
+    elsewhere = [replace(one, city=f"Port {one.id}", postcode=f"7000{one.id}") for one in here]
+    asked = replace(shop, id="new", street="2310 Quay Blvd")
+    assert Index(here[:1]).find(asked).band is Band.LINK
+    found = Index([*here[:1], *elsewhere]).find(asked)
+    assert found.best is not None
+    assert found.best.comparison.hold is Hold.OTHER_PLACE
+    assert Sign.HOUSE_OTHER in {sign for sign, _ in found.best.comparison.signs}
+    assert all(said.band is Band.LINK for _, _, said in Index([asked, *here]).pairs())

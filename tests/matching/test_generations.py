@@ -72,3 +72,32 @@ def test_a_year_alone_says_little_and_what_is_no_date_nothing() -> None:
     assert weights[Sign.BORN_YEAR] == 4.0
     assert read_born("3/7/1950") == ("19500307", "19500703")
     assert read_born("in spring") == read_born("31/31/1950") == ()
+
+
+def test_an_initial_and_another_date_of_birth_are_another_of_the_family() -> None:
+    one = Party(first_name="K", last_name="Whitfield", street="12 Alder St", postcode="60605", born="1973-08-20")
+    other = replace(one, first_name="Kendrick", born="1953-11-16")
+    assert compare(one, other, PERSON).hold is Hold.HOUSEHOLD
+    assert compare(one, replace(other, born="1973-08-20"), PERSON).band is Band.LINK
+
+
+def test_who_moved_is_known_by_name_and_date_of_birth() -> None:
+    """Street, house, postcode and town change together, and say but once that somebody moved."""
+    one = Party(
+        first_name="Kendrick", last_name="Whitfield", street="12 N Alder St", city="Wexmouth", postcode="60605",
+        born="1973-08-20",
+    )  # fmt: skip
+    moved = replace(one, street="88 S Birch Ave", city="Norbury", postcode="71234")
+    rows = Index(
+        [one, *(replace(one, id=str(n), first_name=f"Ann{n}", born=f"19{n + 10}-01-02") for n in range(50))], PERSON
+    )
+    assert rows.find(replace(moved, id="new")).band is Band.LINK
+    assert rows.find(replace(moved, id="new", born=None)).band is not Band.LINK
+
+
+def test_a_number_that_only_one_person_has_outweighs_another_first_name() -> None:
+    """FEBRL's are social security numbers; a twin has another."""
+    one = Party(first_name="Kendrick", last_name="Whitfield", street="12 Alder St", postcode="60605", number="5304218")
+    other = replace(one, first_name="Mae")
+    assert compare(one, other, PERSON).band is Band.LINK
+    assert compare(one, replace(other, number=None), PERSON).hold is Hold.HOUSEHOLD
