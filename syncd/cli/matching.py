@@ -38,7 +38,13 @@ def match() -> None:
 @click.option(
     "--labels",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="A table of pairs of ids known to be the same (or, with a yes or no, not): tells precision and recall.",
+    help="A table of pairs of ids known to be the same (or, with a yes or no, not), or of ids and clusters: tells "
+    "precision and recall.",
+)
+@click.option(
+    "--same",
+    help="A column of both files (or LEFT=RIGHT) that holds the same where the rows are the same: it is not compared, "
+    "but tells precision and recall.",
 )
 @click.option("--left", "left_columns", multiple=True, help="FIELD=COLUMN[+COLUMN], for each one not told by its name.")
 @click.option("--right", "right_columns", multiple=True, help="The same for the right file.")
@@ -56,6 +62,7 @@ def bulk(
     out: Path | None,
     encoding: str | None,
     labels: Path | None,
+    same: str | None,
     left_columns: Sequence[str],
     right_columns: Sequence[str],
     asked: str | None,
@@ -66,10 +73,17 @@ def bulk(
     margin: float | None,
 ) -> int:
     """Match LEFT.csv against RIGHT.csv, or find what stands twice in LEFT.csv alone; explains each pair."""
+    from syncd.cli.tables import TableFile
+    from syncd.matching.labelled import known_clusters
+
     began = time.perf_counter()
-    mine = _read(left, left_columns, encoding)
-    theirs = _read(right, right_columns, encoding) if right else mine
-    known = _read_labels(labels, mine, theirs, encoding) if labels else None
+    if labels and same:
+        raise click.UsageError("either --labels or --same tells who are the same")
+    told = TableFile(path=labels, encoding=encoding) if labels else None
+    one, _, other = (same or "").partition("=")
+    mine = _read(left, left_columns, encoding, told, one)
+    theirs = _read(right, right_columns, encoding, told, other or one) if right else mine
+    known = _known(told, mine, theirs) if told else known_clusters(mine.clusters, theirs.clusters) if same else None
     rules, why = _rules(mine, theirs, asked)
     rules = replace(
         rules,
@@ -109,45 +123,59 @@ class _Table:
     file: TableFile
     columns: dict[str, tuple[str, ...]]
     rows: list[Party]
+    clusters: list[tuple[str, str]]  # id and cluster of each row, where --same says which column that is
 
     def words(self) -> str:
         """Return which column was taken for what, and in which encoding where that is not plain."""
-        told = ", ".join(f"{name} = {'+'.join(columns)}" for name, columns in self.columns.items() if columns)
-        return f"{self.file.path.name}: {told}" + (f" ({self.file.note})" if self.file.note else "")
+        told = [f"{name} = {'+'.join(columns)}" for name, columns in self.columns.items() if columns]
+        if not self.columns.get("id"):
+            told.insert(0, "id = number of the row")
+        return f"{self.file.path.name}: {', '.join(told)}" + (f" ({self.file.note})" if self.file.note else "")
 
 
-def _read(path: Path, stated: Sequence[str], encoding: str | None) -> _Table:
+def _read(path: Path, stated: Sequence[str], encoding: str | None, labels: TableFile | None, same: str) -> _Table:
     from syncd.cli.tables import TableFile
+    from syncd.matching.labelled import id_column
     from syncd.matching.table import NoSuchColumn, guess_columns, parties, stated_columns
 
     file = TableFile(path=path, encoding=encoding)
+    headings = file.headings
+    cells = list(file.rows())
     try:
-        columns = {**guess_columns(file.headings), **stated_columns(stated, file.headings)}
+        if same and same not in headings:
+            raise NoSuchColumn(f"--same: there is no column {same!r}; there are {', '.join(headings)}")
+        guessed = {name: columns for name, columns in guess_columns(headings).items() if same not in columns}
+        if labels is not None:
+            found = id_column(headings, cells, [labels.headings, *labels.rows()])
+            guessed |= {"id": (found,)} if found else {}
+        columns = {**guessed, **stated_columns(stated, headings)}
         if not columns.get("name") and not columns.get("last_name"):
             raise NoSuchColumn(
-                f"no column is known to hold a name; say which, as in --left name=COLUMN: {', '.join(file.headings)}"
+                f"no column is known to hold a name; say which, as in --left name=COLUMN: {', '.join(headings)}"
             )
     except NoSuchColumn as error:
         raise click.ClickException(f"{path}:1: {error}") from error
-    return _Table(file=file, columns=columns, rows=list(parties(file.headings, file.rows(), columns)))
+    rows = list(parties(headings, cells, columns))
+    at = headings.index(same) if same else 0
+    clusters = [(row.id, line[at].strip()) for row, line in zip(rows, cells, strict=True) if same and at < len(line)]
+    return _Table(file=file, columns=columns, rows=rows, clusters=clusters)
 
 
-def _read_labels(path: Path, left: _Table, right: _Table, encoding: str | None) -> Known:
-    from syncd.cli.tables import TableFile
+def _known(labels: TableFile, left: _Table, right: _Table) -> Known:
     from syncd.matching.labelled import Unclear, known_pairs
 
-    file = TableFile(path=path, encoding=encoding)
     try:
-        return known_pairs(file.headings, file.rows(), {row.id for row in left.rows}, {row.id for row in right.rows})
+        ids = ({row.id for row in left.rows}, {row.id for row in right.rows})
+        return known_pairs(labels.headings, labels.rows(), *ids)
     except Unclear as error:
-        raise click.ClickException(f"{path}: {error}") from error
+        raise click.ClickException(f"{labels.path}: {error}") from error
 
 
 def _measured(known: Known, linked: Set[tuple[str, str]], *, within: bool) -> str:
     """Return how right the links are. Where the labels name pairs that are not the same, only labelled ones count."""
 
     def plain(pairs: Iterable[tuple[str, str]]) -> set[tuple[str, str]]:
-        return {min(pair, pair[::-1]) for pair in pairs} if within else set(pairs)
+        return {min(pair, pair[::-1]) for pair in pairs if pair[0] != pair[1]} if within else set(pairs)
 
     same, other, found = plain(known.same), plain(known.other), plain(linked)
     right = len(found & same)

@@ -1,4 +1,4 @@
-"""Labelled pairs as public sets write them: two ids to a row, or both records; which column is what is found out.
+"""Labels as public sets write them: pairs of ids, clusters, both records; which column is what is found out.
 
 Reading files is the caller's.
 """
@@ -27,11 +27,19 @@ _LABELS = (
     "target",
     "class",
 )
+_CLUSTERS = frozenset({
+    "cluster", "clusterid", "entity", "entityid", "group", "groupid", "trueid", "trueclusterid", "canonicalid",
+    "masterid", "goldid", "matchid",
+})  # fmt: skip
 # How the headings of the one record and of the other are told apart.
 _SIDES = (
     ("left_", "right_"), ("ltable_", "rtable_"), ("left.", "right."), ("l_", "r_"), ("a_", "b_"), ("1_", "2_"),
     ("table1.", "table2."), ("_left", "_right"), ("_l", "_r"), ("_a", "_b"), ("_x", "_y"), ("_1", "_2"), (" 1", " 2"),
 )  # fmt: skip
+
+
+_ARE_IDS = 0.9  # of what the labels name, or of the rows
+_MOSTLY = 0.5
 
 
 class Unclear(Exception):
@@ -49,13 +57,20 @@ class Known:
 def known_pairs(
     headings: Sequence[str], rows: Iterable[Sequence[str]], left: Collection[str], right: Collection[str]
 ) -> Known:
-    """Read pairs of ids. `left`, `right`: the ids there are, by which their columns are known. Raises Unclear."""
+    """Read pairs of ids, or ids and clusters. `left`, `right`: the ids there are, by which their columns are known.
+
+    Raises Unclear.
+    """
     table = [[cell.strip() for cell in row] for row in rows]
     if any(cell.strip() in left or cell.strip() in right for cell in headings):  # a pair, and no headings
         table.insert(0, [cell.strip() for cell in headings])
     width = len(headings)
     table = [row for row in table if len(row) >= width]
     label = _label_column(headings, table)
+    found = _cluster_columns(headings, table, {*left, *right}) if label is None else None
+    if found is not None:
+        rows_of = [(row[found[0]], row[found[1]]) for row in table]
+        return known_clusters(*([one for one in rows_of if one[0] in ids] for ids in (left, right)))
     places = [place for place in range(width) if place != label]
     hits = {(place, side): _share(table, place, ids) for place in places for side, ids in ((0, left), (1, right))}
     choices = [
@@ -74,6 +89,29 @@ def known_pairs(
         said = row[label].casefold() if label is not None else "yes"
         (same if said in YES else other).add((row[one], row[two]))
     return Known(same=frozenset(same), other=frozenset(other))
+
+
+def known_clusters(left: Iterable[tuple[str, str]], right: Iterable[tuple[str, str]]) -> Known:
+    """Return who are the same by (id, cluster) of both tables; a row without a cluster is the same as none."""
+    members: dict[str, list[str]] = {}
+    for one, cluster in right:
+        if cluster:
+            members.setdefault(cluster, []).append(one)
+    pairs = ((one, other) for one, cluster in left for other in members.get(cluster, ()))
+    return Known(same=frozenset(pairs), other=frozenset())
+
+
+def id_column(headings: Sequence[str], rows: Sequence[Sequence[str]], labels: Sequence[Sequence[str]]) -> str | None:
+    """Return the column that holds what a column of the labels names, each row something else; None without one."""
+    named = [
+        {row[at].strip() for row in labels if at < len(row)} - {""} for at in range(max(map(len, labels), default=0))
+    ]
+    for at, heading in enumerate(headings):
+        cells = [row[at].strip() for row in rows if at < len(row) and row[at].strip()]
+        held = set(cells)
+        if len(held) == len(cells) and any(len(held & one) >= _ARE_IDS * min(len(held), len(one)) > 0 for one in named):
+            return heading
+    return None
 
 
 def both_records(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[tuple[int, Party, Party, bool]]:
@@ -114,6 +152,18 @@ def _label_column(headings: Sequence[str], table: Sequence[Sequence[str]]) -> in
     if named:
         return named[0]
     return says[-1] if says and len(headings) > 2 else None
+
+
+def _cluster_columns(
+    headings: Sequence[str], table: Sequence[Sequence[str]], ids: Collection[str]
+) -> tuple[int, int] | None:
+    """Return the places of the id and the cluster, where it is a table of clusters by its headings or what it holds."""
+    shares = [_share(table, place, ids) for place in range(len(headings))]
+    named = [place for place, heading in enumerate(headings) if _plain(heading) in _CLUSTERS]
+    if not named and len(headings) == 2:
+        named = [place for place in (0, 1) if not shares[place] and shares[1 - place] >= _MOSTLY]
+    best = max((place for place in range(len(headings)) if place not in named), key=shares.__getitem__, default=None)
+    return (best, named[0]) if named and best is not None and shares[best] else None
 
 
 def _share(table: Sequence[Sequence[str]], place: int, ids: Collection[str]) -> float:

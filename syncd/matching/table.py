@@ -18,7 +18,8 @@ _KNOWN: Mapping[str, tuple[str, ...]] = {
     "name": (
         "name", "name1", "companyname", "company", "accountname", "account", "organisation", "organization",
         "organisationname", "organizationname", "businessname", "business", "customername", "customer", "firm", "title",
-        "fullname", "dba", "firma", "firmenname", "kunde", "raisonsociale", "societe",
+        "fullname", "dba", "tradingas", "vendor", "supplier", "provider", "employer", "hospital", "restaurant", "venue",
+        "firma", "firmenname", "kunde", "raisonsociale", "societe",
     ),
     "first_name": ("firstname", "givenname", "forename", "first", "fname", "vorname", "prenom"),
     "last_name": ("lastname", "surname", "familyname", "last", "lname", "nachname"),
@@ -39,7 +40,9 @@ _KNOWN: Mapping[str, tuple[str, ...]] = {
         "postleitzahl", "codepostal",
     ),
     "country": ("country", "countrycode", "nation", "billingcountry", "shippingcountry", "land1", "land", "pays"),
-    "phone": ("phone", "telephone", "phonenumber", "tel", "mobile", "phoneno", "telf1", "telefon", "telefonnummer"),
+    "phone": (
+        "phone", "telephone", "phonenumber", "tel", "telno", "mobile", "phoneno", "telf1", "telefon", "telefonnummer",
+    ),
     "email": ("email", "emailaddress", "mail"),
     "domain": ("domain", "website", "url", "web", "homepage"),
     "number": ("erpnumber", "erpcustomer", "customernumber", "customerno", "kunnr", "taxid", "vat", "socsecid", "ssn"),

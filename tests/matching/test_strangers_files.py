@@ -197,3 +197,46 @@ def test_headings_of_sap_and_of_other_languages_are_known() -> None:
         "phone": "Telefon",
     }
     assert guess_columns(list(known.values())) == {name: (heading,) for name, heading in known.items()}
+
+
+ODD = {
+    "left.csv": "ship_to_no,Trading As,Premises Address,Locality/Town,entity_id\n"
+    "S1,Harbour Lantern,3570 Quay Blvd,Wexmouth,e7\nS2,Tannhill Freight,12 Alder St,Elgin,\n",
+    "right.csv": "Kundennummer,Firma,Straße,Ort,entity_id\n"
+    "K9,Tannhill Freight,12 Alder St,Elgin,\nK8,Harbour Lantern,3570 Quay Blvd,Wexmouth,e7\n",
+}
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        "a,b\nS1,K8\nS2,K9\n",
+        "record,c\nS1,7\nK8,7\nS2,x\nK9,x\n",
+        "cluster,source,key\n7,l,S1\n7,r,K8\n1,l,S2\n1,r,K9\n",
+    ],
+)
+def test_ids_of_any_heading_are_known_by_labels_of_pairs_or_clusters(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], labels: str
+) -> None:
+    for name, text in {**ODD, "labels.csv": labels}.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    code, _, said = bulk(capsys, tmp_path / "left.csv", tmp_path / "right.csv", "--labels", tmp_path / "labels.csv")
+    assert (code, "recall 1.0000 (2 of 2)" in said) == (0, True)
+    assert "id = ship_to_no" in said
+    assert "id = Kundennummer" in said
+
+
+def test_a_column_that_holds_the_same_tells_precision_and_recall(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of two files, whose rows have equal numbers, and of one; a row without a value is the same as none."""
+    for name, text in ODD.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    both = (tmp_path / "left.csv", tmp_path / "right.csv")
+    code, _, said = bulk(capsys, *both, "--same", "entity_id=entity_id")
+    assert (code, "precision of links 0.5000 (1 of 2), recall 1.0000 (1 of 1)" in said) == (0, True)
+    assert "left.csv: id = number of the row" in said
+    lines = (tmp_path / "left.csv").read_text(encoding="utf-8").splitlines()
+    (tmp_path / "one.csv").write_text("\n".join([*lines, lines[1]]), encoding="utf-8")
+    assert "1.0000 (1 of 1), recall 1.0000 (1 of 1)" in bulk(capsys, tmp_path / "one.csv", "--same", "entity_id")[2]
+    assert "--same: there is no column 'x'" in bulk(capsys, *both, "--same", "x")[2]
