@@ -12,7 +12,7 @@ from connectors.contract import Page, Record
 from syncd.lead.definition import EntityKind
 from syncd.mapping.model import KindMap, Mappings
 from syncd.pipeline.keys import key_rows, keys_in, let_go, who_had
-from syncd.pipeline.succession import RANK, follow_conversions, follow_keys, follow_merges, tell_twins
+from syncd.pipeline.succession import RANK, follow_conversions, follow_keys, follow_losses, follow_merges, tell_twins
 from syncd.stages.match import LONE, RELATING, SHARED, Key, Linked, Several, match_record, nowhere
 from syncd.stages.poll import News, sift, survivor_of, touches_in
 from syncd.store import inbox, intake, succession, sweep
@@ -90,7 +90,7 @@ def _link(
     known = [one for one in news if not one.record.deleted or one.record.id in buried]
     keys = {one.record.id: keys_in(mappings, kind_map, one.fields) for one in known}
     _save_keys(connection, kind_map, known, links, keys)
-    freed = _let_go(connection, mappings, kind_map, news, links, keys, before, now)
+    waited, freed = _let_go(connection, mappings, kind_map, news, links, keys, before, now)
     fresh = [one for one in news if one.record.id in keys and one.record.id not in links.keys() | followed.disputed]
     added = _place(connection, mappings, kind_map, fresh, keys, now)
     links |= added
@@ -98,9 +98,16 @@ def _link(
     _retire_merged(connection, kind_map, news)
     converted = follow_conversions(connection, mappings, kind_map, news, links, now)
     met = follow_keys(connection, mappings, kind_map, _told_anew(mappings, kind_map, known, added, keys, before), now)
-    for waiting in dict.fromkeys((*followed.settled, *converted.settled, *met.settled, *freed)):
+    gone = [
+        key for one in news for key in (one.record.id, *one.record.merged) if one.record.deleted or one.record.merged
+    ]
+    losers = set(intake.links_of(connection, system, kind, gone).values())
+    left = follow_losses(connection, mappings, kind_map, losers, freed, now)
+    found = (followed, converted, met, left)
+    for waiting in dict.fromkeys((*(record for one in found for record in one.settled), *waited)):
         link_again(connection, mappings, waiting[0], waiting[1], [waiting[2]], now)
-    return intake.links_of(connection, system, kind, list(links)) if converted.joined or met.joined else links
+    moved = converted.joined or met.joined or left.joined
+    return intake.links_of(connection, system, kind, list(links)) if moved else links
 
 
 def _place(
@@ -159,16 +166,16 @@ def _let_go(
     keys: Mapping[str, Sequence[Key]],
     before: Mapping[str, intake.StoredRecord],
     now: int,
-) -> list[RecordKey]:
-    """Let go the keys that changed records told alone; return the records that waited for that."""
+) -> tuple[list[RecordKey], set[Key]]:
+    """Let go the keys that changed records told alone; return the records that waited for that, and the keys."""
     told: dict[str, set[Key]] = {}
     for one in news:
         record, old = one.record, before.get(one.record.id)
         if record.id not in links or old is None or not _tells_otherwise(mappings, kind_map, one, old, keys):
             continue
         told.setdefault(links[record.id], set()).update(keys.get(record.id, ()))
-    lost = let_go(connection, mappings, kind_map.entity, told, now)
-    return succession.waiting_records(connection, lost) if lost else []
+    lost, freed = let_go(connection, mappings, kind_map.entity, told, now)
+    return (succession.waiting_records(connection, lost) if lost else []), freed
 
 
 def _told_anew(

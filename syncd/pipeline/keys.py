@@ -64,15 +64,15 @@ def let_go(
     kind: EntityKind,
     told: Mapping[str, Collection[Key]],
     now: int,
-) -> list[str]:
-    """Let go what no record of these entities tells any more; return the entities that lost a key.
+) -> tuple[list[str], set[Key]]:
+    """Let go what no record of these entities tells any more; return the entities that lost a key, and the keys.
 
     `told`: entity -> the keys that a record of it tells now, which need not be looked for elsewhere.
     """
     held = intake.keys_held(connection, told, told_kinds(mappings.definition, kind)) if told else {}
     doubtful = {one: left for one, keys in held.items() if (left := keys.difference(told[one]))}
     if not doubtful:
-        return []
+        return [], set()
     gone: list[tuple[str, MatchKey]] = []
     for view in handoff.load_views(connection, list(doubtful)):
         telling = [one for one in view.records if _tells(one)]
@@ -84,11 +84,7 @@ def let_go(
     intake.drop_keys(connection, [one for one in gone if not remembers(mappings.definition, kind, one[1])])
     if kind is EntityKind.ACCOUNT:
         _wake_members(connection, [one for one in gone if one[1][0] not in ("site", "nowhere")], now)
-    if kind is EntityKind.LEAD:  # who states it too may have waited
-        freed = {key for _, key in gone if key[0] in mappings.definition.identifying[kind]}
-        others = {one for held in intake.holders_of(connection, kind.value, freed).values() for one in held}
-        intake.mark_due(connection, dict.fromkeys(others, RANK[kind]), now, "another lead's address was corrected")
-    return sorted({one for one, _ in gone})
+    return sorted({one for one, _ in gone}), {key for _, key in gone}
 
 
 def who_had(

@@ -105,14 +105,37 @@ def follow_keys(
         # Joining may have moved links and keys since.
         (own,) = intake.links_of(connection, kind_map.system, kind_map.kind, [record]).values() or (None,)
         held = {one for found in intake.holders_of(connection, kind, keys).values() for one in found} - {own}
-        if own is None or len(held) != 1:
-            continue
-        both = sorted({own, *held})
-        keeper = _keeper(connection, mappings, both, own, set())
-        if keeper is not None:
-            followed.joined = True
-            followed.settled += succession.waiting_records(connection, both)
-            _join(connection, mappings, kind_map, keeper, [one for one in both if one != keeper], now)
+        others = held & succession.living_records(connection, held).keys() or held
+        if own is not None and len(others) == 1:
+            _unite(connection, mappings, kind_map, {own, *others}, own, now, followed)
+    return followed
+
+
+def follow_losses(
+    connection: Connection,
+    mappings: Mappings,
+    kind_map: KindMap,
+    entities: Collection[str],
+    freed: Collection[Key],
+    now: int,
+) -> Followed:
+    """Join the two leads that are left of an identifying key, where a third or a record of one stood between them.
+
+    `entities` lost a record, `freed` are keys that somebody tells no longer. Whoever states such a key is looked at
+    again: its create may have waited.
+    """
+    followed = Followed()
+    if kind_map.entity is not EntityKind.LEAD:
+        return followed
+    names = mappings.definition.identifying[kind_map.entity]
+    told = intake.keys_held(connection, entities, names).values()
+    keys = {key for key in freed if key[0] in names}.union(*told)
+    holders = intake.holders_of(connection, kind_map.entity.value, keys)
+    due = {one: RANK[kind_map.entity] for held in holders.values() for one in held}
+    intake.mark_due(connection, due, now, "another lead of its address changed")
+    for key in sorted(holders):
+        if len(holders[key]) > 1 and len(living := succession.living_records(connection, holders[key])) == 2:
+            _unite(connection, mappings, kind_map, living, None, now, followed)
     return followed
 
 
@@ -190,6 +213,23 @@ def _settle(
     waited = inbox.settle_record(connection, " ".join(target))
     intake.mark_due(connection, dict.fromkeys(waited, RANK[kind_map.entity]), now, "merged over there")
     return keeper
+
+
+def _unite(
+    connection: Connection,
+    mappings: Mappings,
+    kind_map: KindMap,
+    both: Iterable[str],
+    own: str | None,
+    now: int,
+    followed: Followed,
+) -> None:
+    entities = sorted(both)
+    keeper = _keeper(connection, mappings, entities, own, set())
+    if keeper is not None:
+        followed.joined = True
+        followed.settled += succession.waiting_records(connection, entities)
+        _join(connection, mappings, kind_map, keeper, [one for one in entities if one != keeper], now)
 
 
 def _keeper(

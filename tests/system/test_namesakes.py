@@ -90,3 +90,49 @@ def test_of_two_that_each_have_a_contact_the_second_waits_until_the_address_is_a
     made.settle()
     assert len(made.leads()) == 2
     assert not [one for one in made.problems() if "is not made" in one]
+
+
+@pytest.mark.parametrize("how", ["deleted", "merged", "corrected", "deleted before"])
+def test_of_two_leads_of_one_address_the_one_that_is_left_is_the_contact_that_waited(made: World, how: str) -> None:
+    """As long as both are there nobody can tell which of them it is."""
+    contact = made.contact(email="bob.wrong@works.example", firstname="Bob", problem="")
+    first, second = rep_makes(made), rep_makes(made, email="bob2@works.example")
+    made.settle()
+    made.salesforce.edit("Lead", second, {"Email": BOB})
+    made.settle()
+    correction = {"email": BOB, "problem": "Downtime of the paint line"}
+    if how != "deleted before":
+        made.hubspot.edit("contacts", contact, correction)
+        made.settle()
+        assert [one for one in made.problems() if "has the same email and is there already" in one]
+    if how.startswith("deleted"):
+        made.salesforce.delete("Lead", second)
+    elif how == "merged":
+        made.salesforce.merge("Lead", first, second)
+    else:
+        made.salesforce.edit("Lead", second, {"Email": "bob2@works.example"})
+    made.settle()
+    if how == "deleted before":
+        made.hubspot.edit("contacts", contact, correction)
+        made.settle()
+    assert made.hubspot.get("contacts", contact)["syncd_crm_id"] == first
+    assert len(made.leads()) == (2 if how == "corrected" else 1)
+    assert made.problems() == []
+
+
+def test_a_contact_that_waited_has_the_lead_whose_own_contact_was_deleted_instead_of_merged(made: World) -> None:
+    first = made.contact(email=ANN)
+    second = made.contact(email=BOB, firstname="Bob", problem="", mobilephone="(312) 555-0199")
+    made.settle()
+    (lead,) = made.leads()
+    made.salesforce.edit("Lead", lead["Id"], {"Email": BOB})
+    made.settle()
+    made.hubspot.edit("contacts", second, {"problem": "Downtime of the paint line"})
+    made.settle()
+    assert made.problems()
+    made.hubspot.archive("contacts", first)
+    made.cycle(sweeping=True)
+    made.settle()
+    assert [row["Id"] for row in made.leads()] == [lead["Id"]]
+    assert made.hubspot.get("contacts", second)["syncd_crm_id"] == lead["Id"]
+    assert made.problems() == []
