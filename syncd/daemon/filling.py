@@ -97,7 +97,7 @@ class Filler:
             stored = intake.stored_records(connection, system, kind, [record.id for record in found])
             records = [_filled(record, stored[record.id]) for record in found if _fits(record, stored.get(record.id))]
             page = Page(kind=kind, records=records, cursor={})
-            news = take_in_each(connection, self._running.mappings, system, page, now_ms())
+            news = take_in_each(connection, self._running.mappings, system, page, now_ms(), in_part=True)
             if reached is not None:
                 filling.move_on(connection, system, kind, one, reached)
         return news

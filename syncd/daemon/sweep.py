@@ -22,7 +22,7 @@ from connectors.errors import ConfigProblem, ConnectorError, ReadingRests, joine
 from syncd.daemon.filling import Filler
 from syncd.edits.force import Running
 from syncd.mapping.model import KindMap, Mappings
-from syncd.pipeline import forget_erased, link_again, take_in_each
+from syncd.pipeline import forget_erased, left_out, link_again, take_in_each
 from syncd.pipeline.keys import let_go
 from syncd.pipeline.succession import RANK, follow_losses
 from syncd.stages.poll import LONGEST_LAG_MS
@@ -125,6 +125,7 @@ class Sweeper:
         began = now_ms()
         with self._engine.begin() as connection:
             newest = sweep.newest(connection, system, kind)
+            failed = left_out(connection, system, kind)
         listed = self._list(source, kind_map, newest)
         missing, lapsed = self._missing(kind_map, listed)
         with self._engine.begin() as connection:
@@ -133,12 +134,15 @@ class Sweeper:
                 sweep.save_sweep(connection, system, kind, began, listed.alive, known)
                 return Counter(not_believed=1)
         # A record that was made, restored or merged while the list was read may be on no page of it.
-        read = self._read(source, kind_map, fields, [*missing, *listed.strange, *listed.back])
+        asked = dict.fromkeys([*missing, *listed.strange, *listed.back, *failed])
+        read = self._read(source, kind_map, fields, list(asked))
         gone = [key for key in missing if key not in read]
         late = [key for key in listed.strange if read.get(key, newest) < newest - LATE_MS]
         erased = [*gone, *(lapsed if listed.alive else ())] if source.capabilities.erases else []
         with self._engine.begin() as connection:
             self._bury(connection, kind_map, [*listed.gone, *gone], began)
+            for one in failed.keys() - read.keys():  # nowhere any more
+                inbox.close_problems(connection, key=failed[one])
             if erased:
                 forget_erased(connection, self._mappings, system, kind, erased, began)
             link_again(connection, self._mappings, system, kind, sweep.unlinked(connection, system, kind), began)

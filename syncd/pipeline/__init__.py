@@ -9,7 +9,7 @@ by the daemon, `plan` and `explain`; when any of it runs, and what follows a fai
 """
 
 from syncd.pipeline.acting import amend_fates, send_batch, settle_leftovers, store_decisions
-from syncd.pipeline.apart import each_apart, set_aside, take_in_each
+from syncd.pipeline.apart import each_apart, left_out, set_aside, take_in_each
 from syncd.pipeline.braking import Brake, approve_held, settle_brakes
 from syncd.pipeline.deciding import Stored, decide_batch, decide_stored, load_stored
 from syncd.pipeline.erasing import forget_entity, forget_erased
@@ -27,6 +27,7 @@ __all__ = [
     "each_apart",
     "forget_entity",
     "forget_erased",
+    "left_out",
     "link_again",
     "load_stored",
     "once_made",

@@ -82,8 +82,13 @@ def set_aside(connection: Connection, failed: Sequence[tuple[str, Exception]], n
     say_set_aside("some could not be decided; the others go on", failed)
 
 
-def take_in_each(connection: Connection, mappings: Mappings, system: str, page: Page, now: int) -> int:
-    """Take a page in, without the records that our own code fails on; return how many entities became due."""
+def take_in_each(
+    connection: Connection, mappings: Mappings, system: str, page: Page, now: int, *, in_part: bool = False
+) -> int:
+    """Take a page in, without the records that our own code fails on; return how many entities became due.
+
+    `in_part`: single fields were read, and nothing of what could not be taken in before.
+    """
 
     def take(records: Sequence[Record]) -> int:
         return take_in(connection, mappings, system, replace(page, records=records), now)
@@ -92,8 +97,15 @@ def take_in_each(connection: Connection, mappings: Mappings, system: str, page: 
         return 0
     news, failed = each_apart(page.records, in_savepoint(connection, take))
     left = [(one.id, error) for one, error in failed]
-    _leave_out(connection, system, page.kind, {one.id for one in page.records} - {*dict(left)}, left, now)
+    taken = set() if in_part else {one.id for one in page.records} - {*dict(left)}
+    _leave_out(connection, system, page.kind, taken, left, now)
     return sum(news)
+
+
+def left_out(connection: Connection, system: str, kind: str) -> dict[str, str]:
+    """Return the records of this kind that could not be taken in -> the key of what is told of each."""
+    about = f"{KIND}|{system} {kind} "
+    return {key.removeprefix(about): key for key in inbox.open_keys(connection, about)}
 
 
 def defect_words(error: Exception) -> str:
@@ -132,7 +144,7 @@ def _leave_out(
             system=system,
             record=f"{system} {kind} {one}",
             message=f"{system} {kind} {one} cannot be taken in: {defect_words(error)}. The others go on; what was "
-            f"known of it stays; it is read again when it changes over there, and by the next sweep where it is new",
+            f"known of it stays; it is read again when it changes over there, and by each sweep",
             now=now,
         )
     say_set_aside("some records could not be taken in; the others go on", failed)

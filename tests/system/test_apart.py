@@ -207,6 +207,30 @@ def test_a_record_that_cannot_be_taken_in_holds_up_no_other(
     assert (len(made.leads()), made.problems()) == (5, [])
 
 
+def test_a_change_that_cannot_be_taken_in_is_told_until_a_sweep_can(
+    made: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is the latest of its kind; that calculated fields of it are read again after a sweep mends nothing."""
+    contacts = crowd(made, 2)
+    made.settle()
+    real = intake.sift
+
+    def fails(system: str, kind: str, records: Sequence[Any], stored: Any) -> Any:
+        if any(one.fields.get("jobtitle") == "CTO" for one in records):
+            raise ValueError
+        return real(system, kind, records, stored)
+
+    monkeypatch.setattr(intake, "sift", fails)
+    made.hubspot.edit("contacts", contacts[1], {"jobtitle": "CTO"})
+    for sweeping in (False, True, False):
+        made.cycle(sweeping=sweeping)
+        assert [one.split(":")[0] for one in made.problems()] == [f"hubspot contacts {contacts[1]} cannot be taken in"]
+    monkeypatch.undo()
+    made.cycle(sweeping=True)
+    made.cycle()
+    assert ("CTO" in [one["Title"] for one in made.leads()], made.problems()) == (True, [])
+
+
 def test_trouble_with_the_database_is_no_record_s() -> None:
     asked = []
 
