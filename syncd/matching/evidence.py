@@ -100,6 +100,7 @@ _TWO_OF_A_TABLE = frozenset({
     Sign.FIRST_OTHER, Sign.LAST_OTHER, Sign.GENERATION_OTHER, Sign.BORN_OTHER, Sign.NAME_TELLS, Sign.HOUSE_OTHER,
     Sign.STREET_OTHER, Sign.UNIT_OTHER,
 })  # fmt: skip
+_IN_PART = frozenset({Sign.NAME_PART, Sign.NAME_MIXED, Sign.FIRST_OTHER, Sign.LAST_OTHER})
 _ANOTHER_DOOR = frozenset({Sign.STREET_OTHER, Sign.HOUSE_OTHER})
 
 
@@ -170,6 +171,11 @@ class Comparison:
     def contradicted(self) -> bool:
         """Whether anything that two records of one list are told apart by speaks against it."""
         return any(sign in _TWO_OF_A_TABLE for sign, _ in self.signs)
+
+    @property
+    def partial(self) -> bool:
+        """Whether anything but spelling keeps the two from being the same in every part."""
+        return any(sign in _IN_PART for sign, _ in self.signs)
 
     def told(self, without: Sign | None = None) -> tuple[tuple[str, float], ...]:
         """Return (reason, bits) of what the two themselves say; how many there are to choose from is left out."""

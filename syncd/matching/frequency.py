@@ -6,9 +6,8 @@ The counts come from the records an index holds, on top of a background of words
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from copy import copy
-from itertools import combinations
 from math import log2
 
 from syncd.matching.party import Form
@@ -37,6 +36,7 @@ _COMMON = frozenset({
 })  # fmt: skip
 _USUAL, _USUAL_SHARE = 3, 1 / 400  # different names, and share of all records, from which on a word is no slip
 _TELLS, _TELLS_SHARE = 3, 0.1  # doors, and share of its records, at which a word is all that two names differ by
+_TELLS_TWICE = 0.04  # the same where both sides must stand there twice
 _ONE_DOOR = 20  # records of one beginning at one door that are compared with each other
 _BACKGROUND = 8192  # records of the background, which also bounds what the rarest word can say in a small index
 _COMMON_COUNT = 160.0
@@ -64,7 +64,9 @@ class Frequencies:
         # Words by which records of one door differ here, as "Mercy Hospital" and "Mercy Hospital Pharmacy".
         self.telling: frozenset[str] = frozenset()
         self._differ: Counter[str] = Counter()  # at how many doors two names that begin alike differ by the word
-        self._shared_doors: set[Door] = set()
+        self._differ_twice: Counter[str] = Counter()  # likewise, and two records have it and two do not
+        self._shared_doors: set[Door] = set()  # of names that begin otherwise
+        self._crowded_doors: set[Door] = set()  # of three such, or two that stand there twice
         self._counts: dict[str, Counter[str]] = {kind: Counter() for kind in _MOST}
         self._bits: dict[str, dict[str, float]] = {kind: {} for kind in _MOST}
         self._rarest: dict[str, float] = {}
@@ -104,8 +106,7 @@ class Frequencies:
             self.shared.update(form.domains)
         for door, names in doors.items():
             if len(names) > 1:
-                self._differ.update(_own_words(names))
-                self._shared_doors.add(door)
+                self._look_at(door, names)
         self._settle()
 
     def of(self, kind: str) -> tuple[dict[str, float], float]:
@@ -123,10 +124,10 @@ class Frequencies:
         return _door(place) in self._shared_doors
 
     def for_doubles(self) -> Frequencies:
-        """Return those to find doubles by: what stands at one door in one name and more may be one of them."""
+        """Return those to find doubles by, where two records of one door may be one: only what stands twice counts."""
         found = copy(self)
-        found.telling = frozenset()
-        found._shared_doors = set()
+        found._differ, found._shared_doors = self._differ_twice, self._crowded_doors
+        found.telling = found._told_apart_by(_TELLS_TWICE)
         return found
 
     @property
@@ -136,11 +137,31 @@ class Frequencies:
 
     # -----------------------------------------------------------------------------------------------------------------
 
-    def _settle(self) -> None:
+    def _look_at(self, door: Door, names: list[tuple[str, ...]]) -> None:
+        """Learn from the names at one door."""
+        families: list[list[tuple[str, ...]]] = []
+        for name in sorted(names, key=len)[:_ONE_DOOR]:
+            for family in families:
+                if name[0] == family[0][0] or {*family[0]} <= {*name}:
+                    family.append(name)
+                    break
+            else:
+                families.append([name])
+        if len(families) > 1:
+            self._shared_doors.add(door)
+        if len(families) > 2 or sum(len(family) > 1 for family in families) > 1:
+            self._crowded_doors.add(door)
+        for family in families:
+            has = Counter(word for name in family for word in name)
+            self._differ.update(word for word, holders in has.items() if holders < len(family))
+            self._differ_twice.update(word for word, holders in has.items() if 1 < holders < len(family) - 1)
+
+    def _told_apart_by(self, share: float) -> frozenset[str]:
         named = self._counts["name"]
-        self.telling = frozenset(
-            word for word, doors in self._differ.items() if doors >= max(_TELLS, _TELLS_SHARE * named[word])
-        )
+        return frozenset(word for word, doors in self._differ.items() if doors >= max(_TELLS, share * named[word]))
+
+    def _settle(self) -> None:
+        self.telling = self._told_apart_by(_TELLS_SHARE)
         total = self.size + _BACKGROUND
         for kind, most in _MOST.items():
             common = _COMMON if kind == "name" else frozenset[str]()
@@ -156,11 +177,3 @@ class Frequencies:
 
 def _door(place: Place) -> Door:
     return place.postcode or place.city, place.numbers, place.units if not place.numbers else (), place.naming
-
-
-def _own_words(names: Sequence[tuple[str, ...]]) -> set[str]:
-    own: set[str] = set()
-    for one, other in combinations({*names[:_ONE_DOOR]}, 2):
-        if one[0] == other[0]:
-            own.update({*one} ^ {*other})
-    return own

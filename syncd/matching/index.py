@@ -188,22 +188,26 @@ class Index:
 _rarity = itemgetter(0, 1)
 
 
-def hold_outdone(pairs: Sequence[tuple[str, str, Comparison]]) -> list[tuple[str, str, Comparison]]:
-    """Hold doubtful links while one of the two has a likelier one that is beyond doubt.
+def hold_outdone(
+    pairs: Sequence[tuple[str, str, Comparison]],
+) -> Iterator[tuple[str, str, Comparison]]:
+    """Hold links while likelier ones are beyond doubt: a doubtful one while either has such, a partial one while both.
 
-    So "Vogel Bar" is one with the other "Vogel Bar" at its door, and not with the "Vogel Bakery" there.
+    So "Vogel Bar" is one with the other "Vogel Bar" at its door, and not with the "Vogel Bakery" there; and of twins
+    who stand there twice each is one with itself.
     """
-    best: dict[str, float] = {}
+    clear: dict[str, float] = {}
+    whole: dict[str, float] = {}
     for left, right, one in pairs:
-        if one.band is Band.LINK and not one.doubtful:
-            for record in (left, right):
-                best[record] = max(best.get(record, one.weight), one.weight)
-    return [
-        (left, right, one.held(Hold.OUTDONE))
-        if one.doubtful and max(best.get(left, one.weight), best.get(right, one.weight)) > one.weight
-        else (left, right, one)
-        for left, right, one in pairs
-    ]
+        if one.band is Band.LINK:
+            for best, open_to_doubt in ((clear, one.doubtful), (whole, one.partial)):
+                for record in () if open_to_doubt else (left, right):
+                    best[record] = max(best.get(record, one.weight), one.weight)
+    for left, right, one in pairs:
+        either = max(clear.get(left, one.weight), clear.get(right, one.weight)) > one.weight
+        both = min(whole.get(left, one.weight), whole.get(right, one.weight)) > one.weight
+        outdone = (one.doubtful and either) or (one.partial and both)
+        yield left, right, one.held(Hold.OUTDONE) if outdone else one
 
 
 def choose(

@@ -117,7 +117,7 @@ def _weighed(labels: Sequence[Label], rules: Rules) -> list[tuple[Comparison, bo
     """Weigh each pair so that a hold shows whatever its weight is; the thresholds are applied afterwards."""
     pairs = [(label.left.id, label.right.id, weigh_label(label, rules)) for label in labels]
     if rules.purpose is Purpose.SITE and all(left and right for left, right, _ in pairs):
-        pairs = hold_outdone(pairs)
+        pairs = list(hold_outdone(pairs))
     return [(one, label.same) for (_, _, one), label in zip(pairs, labels, strict=True)]
 
 

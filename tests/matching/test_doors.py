@@ -109,3 +109,48 @@ def test_a_name_often_in_one_town_is_no_chain() -> None:
     assert found.best.comparison.hold is Hold.OTHER_PLACE
     assert Sign.HOUSE_OTHER in {sign for sign, _ in found.best.comparison.signs}
     assert all(said.band is Band.LINK for _, _, said in Index([asked, *here]).pairs())
+
+
+def _within(rows: list[Party]) -> set[frozenset[str]]:
+    return {frozenset((one, other)) for one, other, said in Index(rows).pairs() if said.band is Band.LINK}
+
+
+def test_within_one_table_what_stands_twice_tells_neighbours_apart() -> None:
+    """Two records have the word and two do not, at three doors; so it does at the other doors, where one does."""
+    rows = _hospitals("Pharmacy")
+    again = [
+        replace(row, id=f"again {row.id}", street=f"{row.street} Suite 4") for row in rows if "Mercy" not in row.id
+    ]
+    twice = {frozenset((row.id, f"again {row.id}")) for row in rows if "Mercy" not in row.id}
+    assert _within([*rows, *again]) == twice
+    assert frozenset(("Mercy", "Mercy Pharmacy")) in _within(rows)
+
+
+def test_a_word_more_is_no_double_where_both_have_one_of_their_own() -> None:
+    """At a single door nothing is to be learned; each fits its own double better."""
+    hospital, pharmacy = MERCY, replace(MERCY, id="pharmacy", name="Mercy Hospital Pharmacy")
+    copies = [replace(hospital, id="hospital again"), replace(pharmacy, id="pharmacy again")]
+    own = {frozenset(("mercy", "hospital again")), frozenset(("pharmacy", "pharmacy again"))}
+    assert _within([hospital, pharmacy, *copies]) == own
+    assert frozenset(("pharmacy", "mercy")) in _within([hospital, pharmacy, copies[0]])
+
+
+def test_within_one_table_half_a_name_is_too_little_at_a_crowded_door() -> None:
+    """Three names that begin otherwise, or two that stand there twice."""
+    mine = Party(id="mine", name="Brindlemead Jewelers", street="9 Quay Blvd", city="Wexmouth", postcode="60614")
+    other, baker = (
+        replace(mine, id="other", name="Nathaniels Jewelers"),
+        replace(mine, id="baker", name="Harbour Bakery"),
+    )
+    assert _within([mine, other]) == {frozenset(("mine", "other"))}
+    assert _within([mine, other, baker]) == set()
+
+
+def test_what_stands_before_a_name_tells_apart_as_what_stands_behind_it() -> None:
+    hotels = [
+        replace(MERCY, id=name, name=f"Hotel {name}", street=f"{at}7 Alder St", postcode=f"6060{at}")
+        for at, name in enumerate(("Kestrel", "Brightwater", "Ashgrove", "Tannhill"), 1)
+    ]
+    terraces = [replace(hotel, id=f"t{hotel.id}", name=f"Terrace at {hotel.name}") for hotel in hotels]
+    assert Index([*hotels, *terraces[1:]]).find(terraces[0]).band is Band.REVIEW
+    assert Index(hotels).find(terraces[0]).band is Band.LINK
