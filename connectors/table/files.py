@@ -299,7 +299,7 @@ class _Rows:
             try:
                 row = self._row(places, cells, touched)
             except NoId as error:
-                self.unfit.lacking(f"{at} has no value in the id column {error}", [found.name, line, *cells])
+                self.unfit.lacking(f"{at} has {error}", [found.name, line, *cells])
                 continue
             except OddId as error:
                 self.unfit.unreadable(f"{at}: {error}: give it as text", [found.name, line, *cells])

@@ -26,6 +26,7 @@ from connectors.contract import RawValue, Record
 from connectors.errors import ConfigProblem
 
 BUCKETS = 256
+LONGEST_ID = 255  # what the store keeps of one; cut, two would be one
 _SAFE_INTEGER = 2**63  # beyond it JSON readers disagree
 
 
@@ -40,7 +41,7 @@ Seconds = Annotated[float, BeforeValidator(_seconds), Field(ge=0)]
 
 
 class NoId(Exception):
-    """A row has no value in an id column; the argument is its name."""
+    """A row has no id that could be kept; the argument says so, and of which column."""
 
 
 class OddId(Exception):
@@ -163,11 +164,17 @@ def join_id(kind: TableKind, parts: Sequence[Any]) -> str:
             raise OddId(f"the id column {column} holds a {type(part).__name__}, which has no one written form")
         text = "" if part is None else str(part).strip()
         if not text:
-            raise NoId(column)
+            raise NoId(f"no value in its id column {column}")
+        if "\0" in text:
+            raise NoId(f"no value that could be kept in its id column {column}: there is a NUL character in it")
         texts.append(text)
-    if len(texts) == 1:
-        return texts[0]
-    return "/".join(text.replace("%", "%25").replace("/", "%2F") for text in texts)
+    if len(texts) > 1:
+        texts = [text.replace("%", "%25").replace("/", "%2F") for text in texts]
+    joined = "/".join(texts)
+    if len(joined) > LONGEST_ID:
+        where = f"its id column{'s' if len(texts) > 1 else ''} {', '.join(kind.ids)}"
+        raise NoId(f"no value that could be kept in {where}: it has more than {LONGEST_ID} characters")
+    return joined
 
 
 def split_id(kind: TableKind, text: str) -> tuple[str, ...] | None:

@@ -364,12 +364,14 @@ class _Scan:
                 system=self._source.name,
             ) from error
         except NoId as error:
-            known = [
-                f"{name} {value}" for name, value in zip(self._kind.ids, ids, strict=True) if str(value or "").strip()
+            told = [
+                (name, str(value or "").replace("\0", "").strip()[:80])
+                for name, value in zip(self._kind.ids, ids, strict=True)
             ]
+            known = [f"{name} {value}" for name, value in told if value]
             about = ", ".join([*known, *(f"{self._kind.modified} {one}" for one in stamp)])
             self.unfit.lacking(
-                f"a row has no value in its id column {error}" + (f" ({about})" if about else ""),
+                f"a row has {error}" + (f" ({about})" if about else ""),
                 values.values(),
                 stamp[0] if stamp else None,
             )
