@@ -1,4 +1,4 @@
-"""The durable engine: DBOS workflows, queues and schedules that tell a worker what to do, and when.
+"""The durable engine: DBOS workflows and queues that tell a worker what to do, and when.
 
 One workflow per poll and per handoff, never per record. Where a read has come to stands in our own cursor, committed
 with the records it covers; a poll that is run again after a crash therefore goes on where the store ends.
@@ -14,15 +14,15 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from functools import wraps
+from datetime import UTC, datetime, timedelta
+from functools import partial, wraps
 from typing import Any, ParamSpec, TypeVar
 
-from dbos import DBOS, DBOSConfig, ScheduleInput, SetEnqueueOptions, SQLAlchemyDatasource, WorkflowHandle
+from dbos import DBOS, DBOSConfig, SetEnqueueOptions, SQLAlchemyDatasource, WorkflowHandle
 from dbos import error as dbos_error
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import SQLAlchemyError
 
 from syncd.daemon.work import Work, total
 from syncd.daemon.workers import (
@@ -37,7 +37,7 @@ from syncd.daemon.workers import (
     watching,
 )
 from syncd.log import logger, silence, take_over
-from syncd.store.database import now_ms
+from syncd.store.database import leave_what_cannot_write, now_ms, to_ms
 
 MOST_BATCHES = 200  # in one handoff workflow; what is left is the next one's
 STOP_SECONDS = 3  # for the work under way, when asked to stop
@@ -45,8 +45,8 @@ LAST_SECONDS = 4.0  # then the process ends whatever hangs; the next start takes
 KEEP_WORKFLOWS = timedelta(hours=24)
 # Seconds between two looks at the queues, by whoever stays and whoever is waited for; a look costs milliseconds of CPU.
 CALMLY, BRISKLY = 0.5, 0.05
-HANDOFF = "handoff"
-SWEEP = "sweep"
+HANDOFF, SWEEP = "handoff", "sweep"  # queues
+SWEEP_SECONDS, TIDY_SECONDS = 600.0, 3600.0  # between two asks; a sweep looks itself whether it is due
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,25 +66,18 @@ def serve(work: Work, url: str, executor: str, stop: threading.Event, on_start: 
         work.settle()
         started = now_ms()
         beat(work.engine, executor, started)
-        DBOS.apply_schedules(
-            [_schedule(f"poll-{name}", tick, cron_for(every), name) for name, every in work.polls.items()]
-        )
-        DBOS.apply_schedules([_schedule(f"sweep-{name}", sweep_tick, "0 */10 * * * *", name) for name in work.polls])
-        DBOS.apply_schedules([_schedule("tidy", tidy, "0 17 * * * *", None)])
         work.take_edits()
         watcher = threading.Thread(target=work.watch_edits, args=(stop,), daemon=True)
         watcher.start()
         on_start()
-        for system in work.polls:
-            _ask_for_poll(system)
+        threading.Thread(target=_ask_regularly, args=(work.polls, stop), daemon=True).start()
         stuck: set[str] = set()
         while not stop.wait(BEAT_SECONDS):
-            if work.store_is_well():
-                with suppress(DBAPIError):  # it went away again; the next look says so
-                    beat(work.engine, executor, started)
-                    take_over_from_the_dead(work.engine, executor)
-                    stuck = revive(executor, _running, stuck)
-                    work.share_limits(now_ms() - DEAD_AFTER_MS)
+            with work.watching_the_store():
+                beat(work.engine, executor, started)
+                take_over_from_the_dead(work.engine, executor)
+                stuck = revive(executor, _running, stuck)
+                work.share_limits(now_ms() - DEAD_AFTER_MS)
 
 
 def run_once(work: Work, url: str, executor: str, *, sweeping: bool = False) -> Once:
@@ -143,7 +136,7 @@ def opened(work: Work, url: str, executor: str, *, look: float = CALMLY) -> Iter
             "max_executor_threads": 16,
             "log_level": "WARNING",
             "enable_otlp": False,
-            "scheduler_polling_interval_sec": 5.0,
+            "scheduler_polling_interval_sec": 3600.0,  # it has no schedules: see _ask_regularly
         }
         _handed.clear()
         durable = DBOS(config=config)
@@ -185,21 +178,6 @@ def _wait_for_workflows(seconds: float) -> None:
     time.sleep(0.02)  # what ended just now is still being written down; lost, it is run again and does nothing
 
 
-def cron_for(every: timedelta) -> str:
-    """Return the six-field schedule that fires every so often, rounded up to what divides a minute, hour or day."""
-    seconds = max(1, int(every.total_seconds()))
-    for step in (1, 2, 3, 4, 5, 6, 10, 12, 15, 20, 30):
-        if seconds <= step:
-            return f"*/{step} * * * * *"
-    for minutes in (1, 2, 3, 4, 5, 6, 10, 12, 15, 20, 30):
-        if seconds <= minutes * 60:
-            return f"0 */{minutes} * * * *"
-    for hours in (1, 2, 3, 4, 6, 8, 12):
-        if seconds <= hours * 3600:
-            return f"0 0 */{hours} * * *"
-    return "0 0 0 * * *"
-
-
 # --- workflows: DBOS finds them by name, so they are module functions and their worker a module variable -------------
 
 
@@ -229,31 +207,14 @@ def _noted(work: Callable[P, R]) -> Callable[P, R]:
     return run
 
 
-@DBOS.workflow(name="tick")
-@_noted
-def tick(scheduled: datetime, system: Any) -> None:
-    """Ask for a poll, unless one is asked for already; and for a handoff when something is due."""
-    del scheduled
-    _ask_for_poll(str(system))
-
-
 @DBOS.workflow(name="poll")
 @_noted
 def poll(system: str, by_hand: bool = False) -> int:
     """Read what changed in one system; then ask for a handoff, unless whoever asked by hand does that."""
     news = DBOS.run_step({"name": "read"}, _poll, system, by_hand)
     if not by_hand and DBOS.run_step({"name": "count due"}, _count_due):
-        _ask_for_handoff()
+        _enqueue(HANDOFF, hand_over)
     return news
-
-
-@DBOS.workflow(name="sweep tick")
-@_noted
-def sweep_tick(scheduled: datetime, system: Any) -> None:
-    """Ask for a sweep, unless one is asked for already; whether it is due is seen when it begins."""
-    del scheduled
-    with SetEnqueueOptions(deduplication_id=f"sweep-{system}"), _once_is_enough():
-        DBOS.enqueue_workflow(SWEEP, sweep, str(system))
 
 
 @DBOS.workflow(name="sweep")
@@ -262,7 +223,7 @@ def sweep(system: str, by_hand: bool = False) -> dict[str, int]:
     """Compare all ids of one system with what is stored; beside the polls, one system at a time."""
     found = DBOS.run_step({"name": "compare"}, _sweep, system, by_hand)
     if not by_hand and DBOS.run_step({"name": "count due"}, _count_due):
-        _ask_for_handoff()
+        _enqueue(HANDOFF, hand_over)
     return found
 
 
@@ -307,10 +268,11 @@ def _hand_over(work: Work) -> dict[str, Any]:
 
 @DBOS.workflow(name="tidy")
 @_noted
-def tidy(scheduled: datetime, _: Any) -> None:
+def tidy() -> None:
     """Drop finished workflows after a day; what they did stands in our own tables."""
-    before = (scheduled - KEEP_WORKFLOWS).isoformat()
-    _current().forget(int(scheduled.timestamp() * 1000))
+    now = datetime.now(UTC)
+    before = (now - KEEP_WORKFLOWS).isoformat()
+    _current().forget(to_ms(now))
     while True:
         done = DBOS.list_workflows(
             status=["SUCCESS", "ERROR", "CANCELLED"],
@@ -327,16 +289,6 @@ def tidy(scheduled: datetime, _: Any) -> None:
 # ---------------------------------------------------------------------------------------------------------------------
 
 
-def _schedule(name: str, workflow: Callable[[datetime, Any], None], cron: str, context: Any) -> ScheduleInput:
-    return {
-        "schedule_name": name,
-        "workflow_fn": workflow,
-        "schedule": cron,
-        "context": context,
-        "automatic_backfill": False,
-    }
-
-
 def _current() -> Work:
     assert _work is not None
     return _work
@@ -348,6 +300,8 @@ def _source() -> SQLAlchemyDatasource:
 
 
 def _poll(system: str, even_if_paused: bool) -> int:
+    if not even_if_paused and _current().was_just_read(system):
+        return 0
     return _current().poll(system, even_if_paused=even_if_paused)
 
 
@@ -375,14 +329,38 @@ def _note(fates: dict[str, int], batches: list[str], started: int) -> dict[str, 
     return _current().note_fates(fates, batches, started)
 
 
-def _ask_for_poll(system: str) -> None:
-    with SetEnqueueOptions(deduplication_id=f"poll-{system}"), _once_is_enough():
-        DBOS.enqueue_workflow(f"poll-{system}", poll, system)
+def _ask_regularly(polls: Mapping[str, timedelta], stop: threading.Event) -> None:
+    """Ask for each poll, sweep and tidying when its time comes, until `stop`.
+
+    By the clock that nobody sets: one that is set back stops nothing, and what was missed while the machine slept is
+    asked for once.
+    """
+    began = time.monotonic()
+    asks = [(TIDY_SECONDS, partial(_enqueue, SWEEP, tidy))]
+    asks += [(SWEEP_SECONDS, partial(_enqueue, SWEEP, sweep, system)) for system in polls]
+    due = [began + seconds for seconds, _ in asks]
+    asks += [(every.total_seconds(), partial(_enqueue, f"poll-{name}", poll, name)) for name, every in polls.items()]
+    due += [began] * len(polls)
+    while not stop.wait(max(0.0, min(due) - time.monotonic())):
+        now = time.monotonic()
+        for number, (seconds, ask) in enumerate(asks):
+            if due[number] <= now:
+                due[number] = due[number] + seconds if now < due[number] + seconds else now + seconds
+                try:
+                    ask()
+                except SQLAlchemyError:  # told by the beat
+                    pass
+                except Exception:
+                    logger().exception("a poll could not be asked for; it is asked for again", action="ask")
 
 
-def _ask_for_handoff() -> None:
-    with SetEnqueueOptions(deduplication_id=HANDOFF), _once_is_enough():
-        DBOS.enqueue_workflow(HANDOFF, hand_over)
+def _enqueue(queue: str, work: Callable[..., Any], *args: Any) -> None:
+    """Queue a workflow, unless the same stands in its queue already."""
+    with (
+        SetEnqueueOptions(deduplication_id="-".join((work.__name__, *args))),
+        suppress(dbos_error.DBOSQueueDeduplicatedError),
+    ):
+        DBOS.enqueue_workflow(queue, work, *args)
 
 
 def _result_of(handle: WorkflowHandle[R]) -> R:
@@ -398,15 +376,14 @@ def _is_handing_over() -> bool:
     return bool(DBOS.list_workflows(name="hand over", status=states, limit=1, load_input=False, load_output=False))
 
 
-def _once_is_enough() -> suppress:
-    return suppress(dbos_error.DBOSQueueDeduplicatedError)
-
-
 def _system_engine(url: str) -> Engine:
     if make_url(url).get_backend_name() != "sqlite":
         parsed = make_url(url).set(drivername="postgresql+psycopg")
-        return create_engine(parsed, pool_size=10, max_overflow=10, pool_pre_ping=True)
-    engine = create_engine(url, connect_args={"timeout": 60, "check_same_thread": False})
+        engine = create_engine(parsed, pool_size=10, max_overflow=10, pool_pre_ping=True)
+        leave_what_cannot_write(engine)
+        return engine
+    # No limit: one that waits for SQLite's lock keeps its connection, and the holder of the lock may need one more.
+    engine = create_engine(url, max_overflow=-1, connect_args={"timeout": 60, "check_same_thread": False})
 
     @event.listens_for(engine, "connect")
     def _set_up(connection: Any, _: object) -> None:

@@ -63,7 +63,8 @@ class Reader:
         with self._running.unit():
             try:
                 news, error = self._read_around(system, source, started, whole)
-            except SQLAlchemyError:  # our own state's: a source puts its database's into words
+            except SQLAlchemyError as ours:  # a source puts its own database's into words
+                self._troubles.not_stored(system, ours)
                 raise
             except Exception as unforeseen:
                 news, error = 0, unexpected(system, system, unforeseen)

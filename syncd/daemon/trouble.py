@@ -6,6 +6,7 @@ import threading
 import time
 
 from sqlalchemy import Engine
+from sqlalchemy.exc import SQLAlchemyError
 
 from connectors.errors import (
     AuthExpired,
@@ -166,6 +167,12 @@ class Troubles:
             f"{system} {names} cannot be read: {reason}. Their data waits, nothing is lost; the other kinds go on"
             f"{waits}. All of it goes on by itself once this is mended",
         )
+
+    def not_stored(self, system: str, error: SQLAlchemyError) -> None:
+        """Note that what was read of a system could not be stored; the next poll reads it again."""
+        reason = f"what was read of it cannot be stored ({str(getattr(error, 'orig', error)).splitlines()[0]})"
+        if self._health.troubled(system, type(error).__name__, reason):
+            logger().error("a poll was not stored; it is read again", action="pause", system=system, reason=reason)
 
     def answered(self, system: str, *, calls: int, budget: int | None, spent_today: int) -> None:
         """Note that a system can be used, all of it or in part."""

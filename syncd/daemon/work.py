@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, cast
@@ -44,7 +45,7 @@ from syncd.pipeline import (
     store_decisions,
 )
 from syncd.pipeline.succession import RANK
-from syncd.store import handoff, inbox, sent, systems, workers
+from syncd.store import handoff, inbox, intake, sent, systems, workers
 from syncd.store.database import new_id, now_ms
 
 # A share of a small CRM would stop ordinary work.
@@ -136,6 +137,12 @@ class Work:
             sent.forget_tries(connection, now - KEEP_TRIES_MS)
 
     # --- intake
+
+    def was_just_read(self, system: str) -> bool:
+        """Return whether a system was read less than half its interval ago: workers that ask in turn poll it once."""
+        with self.engine.execution_options(syncd_reads_only=True).connect() as connection:
+            latest = max((at for _, _, at, _ in intake.read_cursors(connection, system).values()), default=0)
+        return 0 <= now_ms() - latest < self.polls[system].total_seconds() * 500
 
     def poll(self, system: str, *, even_if_paused: bool = False, whole: bool = False) -> int:
         """Read what changed in one system, unless it is left alone now; return how many entities became due.
@@ -335,16 +342,20 @@ class Work:
             settle_brakes(connection, self._brake, now_ms())
         return self._brake
 
-    def store_is_well(self) -> bool:
-        """Try the store; note the answer for /healthz."""
+    @contextmanager
+    def watching_the_store(self) -> Iterator[None]:
+        """Note for /healthz whether the store did what the block asked of it, which is to write."""
         try:
-            with self.engine.connect() as connection:
-                handoff.count_due(connection)
+            yield
         except DBAPIError as error:
-            self.health.store_trouble = f"the state database cannot be used ({str(error.orig).splitlines()[0]})"
-            return False
+            reason = str(error.orig).splitlines()[0]
+            if self.health.store_trouble is None:
+                logger().error("the state database takes no writes; all waits", action="store", reason=reason)
+            self.health.store_trouble = f"the state database cannot be used ({reason})"
+            return
+        if self.health.store_trouble is not None:
+            logger().info("the state database takes writes again", action="store")
         self.health.store_trouble = None
-        return True
 
 
 class _Closed:

@@ -16,13 +16,14 @@ from typing import Any
 import orjson
 from alembic import command
 from alembic.config import Config as AlembicConfig
-from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy import Connection, Engine, ExceptionContext, create_engine, event, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
 
 BUSY_SECONDS = 60
 # Any number will do, as long as every worker on this database uses the same one.
 INTAKE_LOCK = 7_203_101
+READ_ONLY_TRANSACTION = "25006"  # SQLSTATE
 _CROCKFORD = bytes.maketrans(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", b"0123456789ABCDEFGHJKMNPQRSTVWXYZ")
 
 
@@ -192,7 +193,7 @@ def _open_postgresql(url: str) -> Engine:
 
     set_json_dumps(dumps)
     set_json_loads(orjson.loads)
-    return create_engine(
+    engine = create_engine(
         url,
         pool_size=10,
         max_overflow=10,
@@ -202,6 +203,17 @@ def _open_postgresql(url: str) -> Engine:
         connect_args={"connect_timeout": 10},
         hide_parameters=True,
     )
+    leave_what_cannot_write(engine)
+    return engine
+
+
+def leave_what_cannot_write(engine: Engine) -> None:
+    """Give up a session to a PostgreSQL server that became read-only, as one to the old primary after a failover."""
+
+    @event.listens_for(engine, "handle_error")
+    def _give_up(context: ExceptionContext) -> None:
+        if getattr(context.original_exception, "sqlstate", None) == READ_ONLY_TRANSACTION:
+            context.is_disconnect = True
 
 
 def alembic_config(connection: Connection) -> AlembicConfig:

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from itertools import product
+from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
+import time_machine
 from crash.scenario import ACTS
+from faults.serving import company, has_leads, people, serving, wait_until
 from faults.town import Place, Town, place
 from support.long import times
+
+from syncd.daemon import Work
 
 HOUR = 3600.0
 JUMPS = (-24 * HOUR, -HOUR, HOUR, 24 * HOUR)
@@ -52,6 +59,25 @@ def test_the_daemons_clock_is_set(somewhere: Place, jump: float, at: int, betwee
         _live(town, jump, at, between=between)
         _is_silent(town)
         assert len(town.world.problems()) == 1  # the lead that sales deleted
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("jump", [-24 * HOUR, 24 * HOUR])
+def test_polls_go_on_whatever_the_clock_is_set_to(tmp_path: Path, sqlite_url: str, jump: float) -> None:
+    """Set back by a day, the next poll comes as ever; set forward, what was missed is asked for once."""
+    with company(tmp_path, sqlite_url) as made, serving(made) as served:
+        people(made, 0, 1)
+        wait_until("the first lead", has_leads(made, 1))
+        before, calls = workflows(served.work), made.servers["hubspot"].board.total("")
+        with time_machine.travel(time.time() + jump, tick=True):
+            wait_until("three polls", lambda: made.servers["hubspot"].board.total("search") >= calls + 3)
+            assert workflows(served.work) - before < 100
+
+
+def workflows(work: Work) -> int:
+    """Return how many the engine has begun or queued."""
+    with work.engine.connect() as connection:
+        return int(connection.execute(sa.text("SELECT count(*) FROM workflow_status")).scalar_one())
 
 
 @pytest.mark.parametrize("off", JUMPS)

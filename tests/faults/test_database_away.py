@@ -3,29 +3,24 @@
 from __future__ import annotations
 
 import sqlite3
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 from crash.scenario import ACTS
+from faults.serving import company, has_leads, people, serving, wait_until
 from faults.town import Place, Town, place
 from sqlalchemy import event
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import Pool
 from support.long import times
-from support.world import COMPLETE, World, close, make
 
-from syncd.cli.common import make_work
-from syncd.daemon import serve
-from syncd.health import Health
-from syncd.wiring import build
+from syncd.daemon import engine
 
-PATIENCE = 180.0  # seconds, on a busy machine
 MOST_PAGES = 4_294_967_294
 
 
@@ -40,10 +35,12 @@ class Disk:
 
     def __init__(self) -> None:
         self.pages = MOST_PAGES
+        self.read_only = False
 
     def check_out(self, connection: Any, *_: Any) -> None:
         if isinstance(connection, sqlite3.Connection):
             connection.execute(f"PRAGMA max_page_count = {self.pages}")
+            connection.execute(f"PRAGMA query_only = {int(self.read_only)}")
 
     def fill(self, file: Path, room: int) -> None:
         with closing(sqlite3.connect(file)) as state:
@@ -98,86 +95,31 @@ def _is_sound(file: Path) -> bool:
         return bool(state.execute("PRAGMA integrity_check").fetchone()[0] == "ok")
 
 
-# ---------------------------------------------------------------------------------------------------------------------
-
-
-@contextmanager
-def serving(made: World) -> Iterator[threading.Thread]:
-    """Let the daemon serve in a thread; what it dies of is raised at the end."""
-    app = build(made.config, {})
-    made.app = app
-    work = make_work(app, Health())
-    stop, up = threading.Event(), threading.Event()
-    died: list[BaseException] = []
-
-    def run() -> None:
-        try:
-            serve(work, made.state, "test", stop, up.set)
-        except BaseException as error:
-            died.append(error)
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    try:
-        assert up.wait(PATIENCE), died
-        yield thread
-        assert thread.is_alive(), died
-    finally:
-        stop.set()
-        thread.join(PATIENCE)
-        app.engine.dispose()
-        for source in app.sources.values():
-            close(source)
-    assert not died
-
-
-@contextmanager
-def company(folder: Path, state: str) -> Iterator[World]:
-    made = make(folder, state, {"poll: 5s": "poll: 1s", "poll: 15s": "poll: 1s"})
-    try:
-        yield made
-    finally:
-        made.stop()
-
-
-def wait_until(what: str, look: Callable[[], bool]) -> None:
-    end = time.monotonic() + PATIENCE
-    while not look():
-        assert time.monotonic() < end, what
-        time.sleep(0.1)
-
-
-def people(made: World, first: int, count: int) -> None:
-    made.contacts(
-        [
-            {
-                **COMPLETE,
-                "email": f"p{number}@works.example",
-                "lastname": f"Family{number}",
-                "mobilephone": f"(312) 555-{number:04d}",
-            }
-            for number in range(first, first + count)
-        ]
-    )
-
-
-def has_leads(made: World, count: int) -> Callable[[], bool]:
-    return lambda: len(made.leads()) == count and len({row["Email"] for row in made.leads()}) == count
-
-
 @pytest.mark.slow
-def test_a_full_disk_stops_the_daemon_only_as_long_as_it_is_full(tmp_path: Path, sqlite_url: str, disk: Disk) -> None:
-    """It stays up, writes nothing twice, and goes on by itself when there is room."""
-    with company(tmp_path, sqlite_url) as made, serving(made) as thread:
+def test_a_full_disk_stops_the_daemon_only_as_long_as_it_is_full(
+    tmp_path: Path, sqlite_url: str, disk: Disk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It stays up, writes nothing twice, and goes on by itself when there is room; so if nothing at all can be written,
+    which /healthz tells."""
+    monkeypatch.setattr(engine, "BEAT_SECONDS", 0.2)
+    with company(tmp_path, sqlite_url) as made, serving(made) as served:
         people(made, 0, 20)
         wait_until("the first leads", has_leads(made, 20))
         disk.fill(tmp_path / "state.db", 0)
         people(made, 20, 200)
         time.sleep(times(5, 20))
-        assert thread.is_alive()
+        assert served.thread.is_alive()
         assert _is_sound(tmp_path / "state.db")
         disk.empty()
         wait_until("all leads", has_leads(made, 220))
+        health = served.work.health
+        disk.read_only = True
+        wait_until("it is told", lambda: "readonly" in (health.store_trouble or ""))
+        wait_until("what cannot be stored is told", lambda: len(health.ready()) > 1)
+        people(made, 220, 20)
+        disk.read_only = False
+        wait_until("the last leads", has_leads(made, 240))
+        wait_until("it is whole again", lambda: health.ready() == [])
 
 
 @pytest.mark.slow
@@ -186,7 +128,7 @@ def test_a_database_that_another_process_locks_is_waited_for(
 ) -> None:
     """Longer than anybody waits for a lock: nothing is lost and the daemon is still there."""
     monkeypatch.setattr("syncd.store.database.BUSY_SECONDS", 0.5)
-    with company(tmp_path, sqlite_url) as made, serving(made) as thread:
+    with company(tmp_path, sqlite_url) as made, serving(made) as served:
         people(made, 0, 20)
         wait_until("the first leads", has_leads(made, 20))
         with closing(sqlite3.connect(tmp_path / "state.db", isolation_level=None)) as other:
@@ -194,7 +136,7 @@ def test_a_database_that_another_process_locks_is_waited_for(
             people(made, 20, 20)
             time.sleep(times(4, 70))
             other.execute("ROLLBACK")
-        assert thread.is_alive()
+        assert served.thread.is_alive()
         wait_until("all leads", has_leads(made, 40))
 
 
@@ -214,14 +156,14 @@ def test_connections_to_postgresql_that_are_cut_again_and_again_lose_nothing(tmp
 @pytest.mark.slow
 def test_postgresql_that_is_away_for_a_while_is_waited_for(tmp_path: Path, postgres_url: str) -> None:
     """Nobody gets in for some seconds (30 in the long run), as while the server is down; the daemon goes on."""
-    with company(tmp_path, postgres_url) as made, serving(made) as thread:
+    with company(tmp_path, postgres_url) as made, serving(made) as served:
         people(made, 0, 20)
         wait_until("the first leads", has_leads(made, 20))
         _admit(postgres_url, False)
         _cut(postgres_url)
         people(made, 20, 20)
         time.sleep(times(5, 30))
-        assert thread.is_alive()
+        assert served.thread.is_alive()
         _admit(postgres_url, True)
         wait_until("all leads", has_leads(made, 40))
 

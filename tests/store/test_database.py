@@ -183,6 +183,45 @@ def test_where_values_come_from_is_carried_over_from_a_state_that_named_each_par
         assert connection.execute(told).scalar_one() == stored
 
 
+def test_schedules_of_an_older_program_are_dropped_with_what_they_began(opened: Engine) -> None:
+    """Nothing of this program would ever take them up."""
+    schema = "dbos." if opened.dialect.name == "postgresql" else ""
+    with opened.begin() as connection:
+        if schema:
+            connection.execute(text("CREATE SCHEMA dbos"))
+        connection.execute(text(f"CREATE TABLE {schema}workflow_schedules (schedule_name TEXT)"))
+        connection.execute(text(f"CREATE TABLE {schema}workflow_status (name TEXT, status TEXT)"))
+        connection.execute(text(f"INSERT INTO {schema}workflow_schedules VALUES ('poll-hubspot')"))
+        begun = [("tick", "ENQUEUED"), ("tick", "SUCCESS"), ("hand over", "PENDING")]
+        for name, status in begun:
+            connection.execute(text(f"INSERT INTO {schema}workflow_status VALUES ('{name}', '{status}')"))
+        command.downgrade(alembic_config(connection), "0012")
+        command.upgrade(alembic_config(connection), "head")
+        assert connection.execute(text(f"SELECT * FROM {schema}workflow_schedules")).all() == []
+        assert connection.execute(text(f"SELECT name, status FROM {schema}workflow_status")).all() == begun[1:]
+
+
+def test_a_session_to_a_server_that_became_read_only_is_given_up(postgres_url: str) -> None:
+    """As after a failover that leaves the connections to the old primary open: the next write goes to a new one."""
+    engine = open_store(postgres_url)
+    row = {
+        "id": new_id(),
+        "kind": "lead",
+        "values": {},
+        "provenance": {},
+        "state": {},
+        "created_at": 0,
+        "updated_at": 0,
+    }
+    with engine.begin() as connection:
+        connection.execute(text("SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY"))
+    with pytest.raises(DBAPIError), engine.begin() as connection:
+        connection.execute(entity.insert(), {"id": new_id(), **row})
+    with engine.begin() as connection:
+        connection.execute(entity.insert(), {"id": new_id(), **row})
+    engine.dispose()
+
+
 # --- ids and times
 
 

@@ -81,9 +81,8 @@ def test_it_comes_up_and_says_so(running: Running) -> None:
     """Alive and ready over HTTP, figures for Prometheus, a page for people."""
     daemon = running.daemon
     assert get(f"{daemon.url}/healthz")[0] == get(f"{daemon.url}/readyz")[0] == 200
-    status, metrics = get(f"{daemon.url}/metrics")
-    assert status == 200
-    assert 'syncd_system_up{system="hubspot"} 1.0' in metrics
+    up = 'syncd_system_up{system="hubspot"} 1.0'
+    wait_for("HubSpot was polled", lambda: up in get(f"{daemon.url}/metrics")[1])
     assert get(daemon.url)[0] == 200
 
 
