@@ -97,13 +97,21 @@ def _go_on_otherwise(one: Sequence[str], other: Sequence[str], tally: Tally) -> 
 
 def _are_told_apart(one: Sequence[str], other: Sequence[str], tally: Tally) -> bool:
     """Whether either has a word that tells records of one door apart here, and the other nothing like it."""
+    telling, tells = tally.frequencies.telling, tally.frequencies.tells
     mine, theirs = [word for word in one if word not in other], [word for word in other if word not in one]
-    telling = tally.frequencies.telling
-    return any(
-        word in telling and not any(likeness(min(word, each), max(word, each)) for each in others)
-        for words, others in ((mine, theirs), (theirs, mine))
-        for word in words
-    )
+    for words, others, whole in ((mine, theirs, other), (theirs, mine, one)):
+        for word in words:
+            # A slip may be of a word that both have, which then stands twice on this side: "Medical Center Sleep Cntr".
+            asked = others if word in telling else whole
+            if tells(word) and not any(_is_like(word, each, words) for each in asked):
+                return True
+    return False
+
+
+def _is_like(word: str, other: str, words: Sequence[str]) -> bool:
+    """Whether the other is most like this one of the words: Hosp. is Hospital rather than Hospice."""
+    like = likeness(min(word, other), max(word, other))
+    return like > max((likeness(min(one, other), max(one, other)) for one in words if one != word), default=0.0)
 
 
 def _without_place(mine: Form, other: Form) -> tuple[str, ...]:

@@ -100,7 +100,7 @@ _TWO_OF_A_TABLE = frozenset({
     Sign.FIRST_OTHER, Sign.LAST_OTHER, Sign.GENERATION_OTHER, Sign.BORN_OTHER, Sign.NAME_TELLS, Sign.HOUSE_OTHER,
     Sign.STREET_OTHER, Sign.UNIT_OTHER,
 })  # fmt: skip
-_IN_PART = frozenset({Sign.NAME_PART, Sign.NAME_MIXED, Sign.FIRST_OTHER, Sign.LAST_OTHER})
+_IN_PART = frozenset({Sign.NAME_PART, Sign.NAME_MIXED, Sign.HOUSE_OTHER})
 _ANOTHER_DOOR = frozenset({Sign.STREET_OTHER, Sign.HOUSE_OTHER})
 
 

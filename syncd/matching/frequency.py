@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from copy import copy
 from math import log2
 
+from syncd.matching.alike import likeness
 from syncd.matching.party import Form
 from syncd.matching.place import Place
 
@@ -65,6 +66,7 @@ class Frequencies:
         self.telling: frozenset[str] = frozenset()
         self._differ: Counter[str] = Counter()  # at how many doors two names that begin alike differ by the word
         self._differ_twice: Counter[str] = Counter()  # likewise, and two records have it and two do not
+        self._unseen: dict[str, bool] = {}
         self._shared_doors: set[Door] = set()  # of names that begin otherwise
         self._crowded_doors: set[Door] = set()  # of three such, or two that stand there twice
         self._counts: dict[str, Counter[str]] = {kind: Counter() for kind in _MOST}
@@ -119,6 +121,16 @@ class Frequencies:
             self._used[word] >= _USUAL and self._counts["name"][word] >= self._named * _USUAL_SHARE
         )
 
+    def tells(self, word: str) -> bool:
+        """Whether records of one door are told apart by it here, or by what it is a slip of or short for."""
+        if word in self.telling:
+            return True
+        if word in self._counts["name"]:
+            return False
+        if word not in self._unseen:
+            self._unseen[word] = any(likeness(min(word, one), max(word, one)) for one in self.telling)
+        return self._unseen[word]
+
     def is_shared(self, place: Place) -> bool:
         """Whether several stand at that door."""
         return _door(place) in self._shared_doors
@@ -127,7 +139,7 @@ class Frequencies:
         """Return those to find doubles by, where two records of one door may be one: only what stands twice counts."""
         found = copy(self)
         found._differ, found._shared_doors = self._differ_twice, self._crowded_doors
-        found.telling = found._told_apart_by(_TELLS_TWICE)
+        found.telling, found._unseen = found._told_apart_by(_TELLS_TWICE), {}
         return found
 
     @property

@@ -49,6 +49,8 @@ KINDS = (
     | {"co", "no", "nr", "d", "dom", "the", "of", "de", "la", "du", "des", "der", "and", "rural"}
 )
 WAYS: Mapping[str, str] = _WAYS
+# A number behind these names the road, and is no house's: "4018 State Route 7".
+_NUMBERED = frozenset({"hwy", "highway", "highwy", "rte", "route", "rt", "us", "sr", "interstate", "cr"})
 _UNIT = re.compile(
     r"(?:\b(?:suite|ste|unit|apt|apartment|flat|floor|fl|room|rm|bldg|building|dock|gate|kv|office|lot|bay|etage)\b"
     r"[ .:#]*|#\s*)([a-z]?\d+[a-z]?|[a-z])\b|\b(\d{1,3})(?:st|nd|rd|th) (?:floor|fl)\b"
@@ -221,8 +223,12 @@ def _street_parts(text: str) -> tuple[tuple[str, ...], tuple[str, ...], tuple[st
         line = _UNIT.sub(" ", line)
     numbers: list[str] = []
     words: list[str] = []
+    road = False
     for word in tokens(join_letters(line)):
-        if word.isdigit():
+        numbered, road = road, word in _NUMBERED
+        if word.isdigit() and numbered:
+            words.append(word.lstrip("0") or "0")
+        elif word.isdigit():
             numbers.append(word.lstrip("0") or "0")
         elif word[0].isdigit() and not word.endswith(("st", "nd", "rd", "th")):
             number, rest = _NUMBER.match(word).groups()  # type: ignore[union-attr]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from syncd.matching import SITE, Band, Hold, Index, Party, Sign, compare
 from syncd.matching.bulk import match_all
 
@@ -154,3 +156,45 @@ def test_what_stands_before_a_name_tells_apart_as_what_stands_behind_it() -> Non
     terraces = [replace(hotel, id=f"t{hotel.id}", name=f"Terrace at {hotel.name}") for hotel in hotels]
     assert Index([*hotels, *terraces[1:]]).find(terraces[0]).band is Band.REVIEW
     assert Index(hotels).find(terraces[0]).band is Band.LINK
+
+
+@pytest.mark.parametrize(
+    ("name", "linked"),
+    [
+        ("Mercy Hospital Pharmcy", False),  # a slip of the word that tells
+        ("Mercy Hosp", True),  # rather the hospital than its hospice
+        ("Mercy Hosp Pharm", False),
+    ],
+)
+def test_a_word_that_tells_is_known_by_its_slips_and_short_forms(name: str, linked: bool) -> None:
+    rows = [
+        row
+        for row in _hospitals("Pharmacy", "Hospice")
+        if row.id in ("Mercy", "Mercy Hospice") or "Mercy" not in row.id
+    ]
+    found = Index(rows).find(replace(MERCY, id="new", name=name, street="17 Alder St", postcode="60601"))
+    assert (found.band is Band.LINK, found.best and found.best.id) == (linked, "Mercy")
+
+
+def test_a_short_form_of_a_word_that_both_have_tells_nothing() -> None:
+    """Each word counts once: in "Medical Center Imaging Cntr" the second is what is left."""
+    rows = [row for row in _hospitals("Sleep Center") if "Mercy" not in row.id]
+    center = replace(MERCY, name="Mercy Center")
+    found = Index([*rows, center]).find(replace(center, id="new", name="Mercy Center Cntr"))
+    assert (found.band, found.best and found.best.id) == (Band.LINK, "mercy")
+
+
+def test_the_number_of_a_road_is_no_house() -> None:
+    shop = Party(name="Lantern Hardware", street="4018 State Route 7", city="Wexmouth", postcode="35614")
+    signs = {sign for sign, _ in compare(shop, replace(shop, street="27 State Rte 7 Hwy")).signs}
+    assert Sign.HOUSE_OTHER in signs
+    assert compare(shop, replace(shop, street="4018 State Hwy 7")).band is Band.LINK
+    assert Sign.STREET_OTHER in {sign for sign, _ in compare(shop, replace(shop, street="4018 US 41")).signs}
+
+
+def test_two_plants_in_one_street_are_no_doubles_where_each_has_one() -> None:
+    plant = Party(id="a", name="Tannhill Castings", street="4211 W Madison St", city="Wexmouth", postcode="60162")
+    next_one = replace(plant, id="b", street="4300 W Madison St")
+    copies = [replace(plant, id="a2", name="Tannhill Castings Inc"), replace(next_one, id="b2")]
+    assert _within([plant, next_one, *copies]) == {frozenset(("a", "a2")), frozenset(("b", "b2"))}
+    assert _within([plant, next_one]) == {frozenset(("a", "b"))}
