@@ -376,13 +376,13 @@ def _tell(
     connection: Connection, systems: Sequence[str], decisions: Sequence[Decision], held: Collection[str], now: int
 ) -> None:
     asked = {one.entity for one in decisions if one.asks}
-    settled = handoff.with_problems(connection, [one.entity for one in decisions if one.entity not in asked])
+    told = handoff.with_problems(connection, [one.entity for one in decisions])
     inbox.close_problems(
         connection,
-        entities=sorted(settled),
+        entities=sorted(told),
         kinds=("value does not fit", "conflict", "deleted", "oscillates", "waits", "create", KIND),
     )
-    inbox.close_problems(connection, entities=sorted(asked), kinds=("waits", "create", KIND))
+    settled = told - asked
     for system in systems if settled else ():
         wanted = {one.entity for one in decisions if any(write.system == system for write in one.writes)}
         unwanted = settled - wanted - set(held) - {one.entity for one in decisions if one.fate is Fate.DEFERRED}

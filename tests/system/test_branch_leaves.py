@@ -152,7 +152,17 @@ def test_a_branch_that_was_deleted_where_it_is_wanted_is_asked_about_until_it_is
     assert told.startswith(f"salesforce Branch__c {chicago} of branch ")
     assert "its source lists it as before, and it is not made anew. Restore the record there" in told
     assert len([row for row in made.salesforce.all("Branch__c") if not row["IsDeleted"]]) == 1
+    (there,) = [row["hs_object_id"] for row in made.hubspot.all("branch") if row["name"] == "Works Chicago"]
+    made.hubspot.archive("branch", there)
+    made.cycle(sweeping=True)
+    made.settle()
+    assert len(made.problems()) == 2
     made.salesforce.undelete("Branch__c", chicago)
+    made.settle()
+    (told,) = made.problems()
+    assert told.startswith(f"hubspot branch {there} of branch ")
+    made.hubspot.restore("branch", there)
+    made.cycle(sweeping=True)
     made.settle()
     assert made.problems() == []
 
