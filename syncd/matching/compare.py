@@ -10,10 +10,11 @@ from math import log2
 
 from rapidfuzz.distance import OSA
 
-from syncd.matching.alike import Overlap, likeness, overlap
+from syncd.matching.alike import Overlap, overlap
 from syncd.matching.birth import YEAR, are_generations, compare_born
 from syncd.matching.evidence import SITE, Comparison, Hold, Purpose, Rules, Sign
 from syncd.matching.frequency import Frequencies
+from syncd.matching.neighbours import are_told_apart, go_on_otherwise
 from syncd.matching.party import Form, Party, form_of
 from syncd.matching.person import may_be_one
 from syncd.matching.place import NOWHERE, SHORT, WAYS, Place
@@ -65,8 +66,10 @@ def _company_name(left: Form, right: Form, tally: Tally) -> None:
     rules = tally.rules
     weight = _name_weight(both, rules)
     tally.conflict = bool(both.left and both.right)
-    tally.sisters = tally.conflict and left.words[0] == right.words[0] and _go_on_otherwise(one, other, tally)
-    if one != other and tally.frequencies.telling and _are_told_apart(one, other, tally):
+    tally.sisters = (
+        tally.conflict and left.words[0] == right.words[0] and go_on_otherwise(one, other, tally.frequencies)
+    )
+    if one != other and tally.frequencies.telling and are_told_apart(one, other, tally.frequencies):
         tally.told_apart = True
         tally.add(Sign.NAME_TELLS, _TOLD_APART)
     namesakes = tally.frequencies.namesakes
@@ -85,33 +88,6 @@ def _company_name(left: Form, right: Form, tally: Tally) -> None:
     tally.add(_name_sign(both, left, right), weight, "name")
     if left.legal and right.legal and left.legal != right.legal:
         tally.add(Sign.LEGAL_OTHER, -0.5)
-
-
-def _go_on_otherwise(one: Sequence[str], other: Sequence[str], tally: Tally) -> bool:
-    """Whether each has a usual word of its own: Turner Finance is not Turner Properties; a rare one may be a slip."""
-    usual = tally.frequencies.is_usual
-    return any(usual(word) for word in one if word not in other) and any(
-        usual(word) for word in other if word not in one
-    )
-
-
-def _are_told_apart(one: Sequence[str], other: Sequence[str], tally: Tally) -> bool:
-    """Whether either has a word that tells records of one door apart here, and the other nothing like it."""
-    telling, tells = tally.frequencies.telling, tally.frequencies.tells
-    mine, theirs = [word for word in one if word not in other], [word for word in other if word not in one]
-    for words, others, whole in ((mine, theirs, other), (theirs, mine, one)):
-        for word in words:
-            # A slip may be of a word that both have, which then stands twice on this side: "Medical Center Sleep Cntr".
-            asked = others if word in telling else whole
-            if tells(word) and not any(_is_like(word, each, words) for each in asked):
-                return True
-    return False
-
-
-def _is_like(word: str, other: str, words: Sequence[str]) -> bool:
-    """Whether the other is most like this one of the words: Hosp. is Hospital rather than Hospice."""
-    like = likeness(min(word, other), max(word, other))
-    return like > max((likeness(min(one, other), max(one, other)) for one in words if one != word), default=0.0)
 
 
 def _without_place(mine: Form, other: Form) -> tuple[str, ...]:

@@ -45,7 +45,7 @@ _COMMON_COUNT = 160.0
 # asks for a little more evidence than needed.
 _TABLE = 1 << 16
 # The most one agreement can say, in bits, by kind: postcodes cluster, and a word may be one person's pet typo.
-_MOST = {"name": 14.0, "street": 10.0, "number": 6.0, "city": 6.0, "zone": 10.0}
+_MOST = {"name": 14.0, "street": 10.0, "number": 6.0, "city": 6.0, "zone": 10.0}  # in the order they are counted
 
 Door = tuple[object, ...]
 
@@ -82,33 +82,32 @@ class Frequencies:
         return found
 
     def add(self, forms: Iterable[Form]) -> None:
-        counts = self._counts
+        words: dict[str, list[str]] = {kind: [] for kind in _MOST}
+        names, streets, houses, cities, zones = words.values()
+        shared: list[str] = []  # counted all at once: a counter takes long to take in one record
         doors: dict[Door, list[tuple[str, ...]]] = {}
         for form in forms:
             self.size += 1
-            if form.words:
-                if form.words not in self.namesakes:
-                    self._used.update(form.words)
-                quarter = form.words, form.place.postcode or form.place.naming
-                if quarter not in self._quarters:
-                    self._quarters.add(quarter)
-                    self.namesakes[form.words] += 1
-                self._named += 1
-            counts["name"].update(form.words or form.first + form.last)
             place = form.place
-            if form.words and place.street and (place.numbers or place.units):
-                doors.setdefault(_door(place), []).append(form.words)
-            counts["street"].update(place.street)
-            counts["number"].update(place.numbers)
-            counts["city"].update(place.city)
+            if form.words:
+                self._add_name(form.words, place)
+                if place.street and (place.numbers or place.units):
+                    doors.setdefault(_door(place), []).append(form.words)
+            names += form.words or form.first + form.last
+            streets += place.street
+            houses += place.numbers
+            cities += place.city
             if place.postcode:
-                counts["zone"][place.postcode] += 1
+                zones.append(place.postcode)
             if form.phone:
-                self.shared[form.phone] += 1
-            self.shared.update(form.domains)
-        for door, names in doors.items():
-            if len(names) > 1:
-                self._look_at(door, names)
+                shared.append(form.phone)
+            shared += form.domains
+        for kind, found in words.items():
+            self._counts[kind].update(found)
+        self.shared.update(shared)
+        for door, tenants in doors.items():
+            if len(tenants) > 1:
+                self._look_at(door, tenants)
         self._settle()
 
     def of(self, kind: str) -> tuple[dict[str, float], float]:
@@ -148,6 +147,15 @@ class Frequencies:
         return log2(max(self.size, 1000))
 
     # -----------------------------------------------------------------------------------------------------------------
+
+    def _add_name(self, words: tuple[str, ...], place: Place) -> None:
+        self._named += 1
+        if words not in self.namesakes:
+            self._used.update(words)
+        quarter = words, place.postcode or place.naming
+        if quarter not in self._quarters:
+            self._quarters.add(quarter)
+            self.namesakes[words] += 1
 
     def _look_at(self, door: Door, names: list[tuple[str, ...]]) -> None:
         """Learn from the names at one door."""
