@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Mapping
 from dataclasses import replace
@@ -35,6 +34,7 @@ def case(config: Path, lead: str, system: str | None, name: str | None, only_pri
 
     The same value is replaced by the same one throughout; what the record should be for us is what it is now.
     """
+    from syncd.edits.disk import write_file
     from syncd.mapping.cases import run_cases_of
     from syncd.mapping.files import CASES, read_files
     from syncd.pipeline.example import judge_example
@@ -57,8 +57,14 @@ def case(config: Path, lead: str, system: str | None, name: str | None, only_pri
     if only_print:
         click.echo(text, nl=False)
         return 0
-    _write(app.config.mappings / file, after.files[file], text)
-    click.echo(f"{app.config.mappings / file}: a case was added; read it before you share it")
+    path = app.config.mappings / file
+    try:
+        write_file(path, after.files[file])
+    except OSError as error:
+        raise click.ClickException(
+            f"{path} cannot be written ({error.strerror}); add this to it yourself:\n\n{text}"
+        ) from None
+    click.echo(f"{path}: a case was added; read it before you share it")
     return 0
 
 
@@ -129,19 +135,6 @@ def _name_of(entry: str) -> str:
     from syncd.config.yaml import parse
 
     return str(parse(entry.encode(), "case").data[0]["name"])
-
-
-def _write(path: Path, raw: bytes, entry: str) -> None:
-    """Replace the file at once; where files may not be written, hand over the text."""
-    made = path.with_name(f".{path.name}.new")
-    try:
-        path.parent.mkdir(exist_ok=True)
-        made.write_bytes(raw)
-        os.replace(made, path)
-    except OSError as error:
-        raise click.ClickException(
-            f"{path} cannot be written ({error.strerror}); add this to it yourself:\n\n{entry}"
-        ) from None
 
 
 _PLAIN = re.compile(r"[A-Za-z][\w ./@+-]*[\w./@+-]|[A-Za-z]")

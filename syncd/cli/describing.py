@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from syncd.cli.common import moment
-from syncd.config.check import nearest
+from syncd.config.check import nearest_name
 from syncd.mapping.reality import LiveField, SeenField, advise, as_json, compare
 from syncd.store import systems
 from syncd.store.database import now_ms, open_store
@@ -102,7 +102,7 @@ def compare_with_seen(mappings: Mappings, seen: Seen) -> tuple[list[str], list[s
 def misspelt(system: SystemMap, known: Collection[str]) -> set[str]:
     """Return the kinds that were never described and resemble one that was, which no section maps."""
     left = set(known) - system.kinds.keys()
-    return {one for one in system.kinds.keys() - set(known) if nearest(one, left).startswith("did you mean")}
+    return {one for one in system.kinds.keys() - set(known) if nearest_name(one, left) is not None}
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -58,14 +58,20 @@ def translate(
     return list(said.values())
 
 
+def nearest_name(name: str, known: Iterable[str]) -> str | None:
+    """Return the known name that `name` may be a slip of, or None when none is near."""
+    near = process.extractOne(
+        name.lower(), sorted(set(known)), scorer=OSA.normalized_similarity, processor=str.lower, score_cutoff=0.55
+    )
+    return near[0] if near else None
+
+
 def nearest(name: str, known: Iterable[str], *, what: str = "") -> str:
     """Return "did you mean ...?", or the known names when none is near."""
     names = sorted(set(known))
-    near = process.extractOne(
-        name.lower(), names, scorer=OSA.normalized_similarity, processor=str.lower, score_cutoff=0.55
-    )
-    if near:
-        return f"did you mean {near[0]!r}?"
+    near = nearest_name(name, names)
+    if near is not None:
+        return f"did you mean {near!r}?"
     if not names:
         return ""
     listed = ", ".join(names[:12]) + (", ..." if len(names) > 12 else "")

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Engine
 
 from connectors.contract import FieldInfo, Page, Source, unused_kinds
 from connectors.errors import ConfigProblem, ConnectorError, WrongAddress
-from syncd.config.check import nearest
+from syncd.config.check import nearest_name
 from syncd.edits.force import Running
 from syncd.lead.definition import EntityKind
 from syncd.log import logger
@@ -273,8 +273,7 @@ def _heir(name: str, known: Mapping[str, Any], fresh: Fields) -> str | None:
     same = [new for new, one in alike.items() if one["label"] == known["label"]]
     if same:
         return same[0]
-    near = nearest(name, alike)
-    return near.split("'")[1] if near.startswith("did you mean") else None
+    return nearest_name(name, alike)
 
 
 def _retyped(kind_map: KindMap, fields: Fields, was: Fields, told: Collection[str]) -> dict[str, str]:

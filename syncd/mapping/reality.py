@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Protocol
 
-from syncd.config.check import nearest
+from syncd.config.check import nearest, nearest_name
 from syncd.config.yaml import Place, Problem
 from syncd.lead.definition import FieldType
 from syncd.mapping.model import BadValue, Create, FieldMap, KindMap, SystemMap
@@ -348,5 +348,5 @@ def _finding(
 
 
 def _near(name: str, live: Mapping[str, LiveField]) -> str:
-    near = nearest(name, live)
-    return near if near.startswith("did you mean") else _NOT_THERE
+    near = nearest_name(name, live)
+    return _NOT_THERE if near is None else f"did you mean {near!r}?"

@@ -88,7 +88,10 @@ SECRETS = ("Marguerite", "Vandenberghe", "acmepumps", "Industriepark", "4417", "
 def test_a_case_made_of_a_real_lead_names_nobody_and_holds(
     tmp_path: Path, sqlite_url: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Names, mails, phones, addresses and free text are made up, the same by the same; what is asked of it stays."""
+    """Names, mails, phones, addresses and free text are made up, the same by the same; what is asked of it stays.
+
+    A file that is a link is written where it points, and keeps its rights.
+    """
     with world(tmp_path, sqlite_url) as made:
         contact = made.contact(
             firstname="Marguerite",
@@ -107,8 +110,13 @@ def test_a_case_made_of_a_real_lead_names_nobody_and_holds(
         made.cycle()
         config = str(made.config)
         before = say(capsys, "test", "-c", config).out.splitlines()[-1]
-        said = say(capsys, "case", f"hubspot:contacts:{contact}", "--name", "a range: no budget", "-c", config)
         file = made.folder / "mappings" / "cases" / "hubspot.yaml"
+        shared = file.rename(made.folder / "mappings" / "tables" / "hubspot.yaml")
+        shared.chmod(0o660)
+        file.symlink_to(shared)
+        said = say(capsys, "case", f"hubspot:contacts:{contact}", "--name", "a range: no budget", "-c", config)
+        assert file.is_symlink()
+        assert shared.stat().st_mode & 0o777 == 0o660
         after = say(capsys, "test", "-c", config)
         text = file.read_text(encoding="utf-8")
         made_case = text[text.index('- name: "a range: no budget"') :]
