@@ -77,6 +77,7 @@ class Work:
     _brake: Brake | None = None
     _looks_for: set[EntityKind] = field(default_factory=set)  # of what is to be made once its like were read again
     _blind: set[EntityKind] = field(default_factory=set)  # where these are made could not be read just now
+    _unwritable: set[str] = field(default_factory=set)  # systems that took no write since they were last polled
 
     def __post_init__(self) -> None:
         self.health.expect(self.polls)
@@ -151,6 +152,7 @@ class Work:
         """
         if self.troubles.rests(system, even_if_paused=even_if_paused):
             return 0
+        self._unwritable.discard(system)
         return self.reader.poll(system, whole=whole)
 
     def sweep(self, system: str, *, even_if_fresh: bool = False) -> dict[str, int]:
@@ -233,8 +235,9 @@ class Work:
         began = now_ms()
         with self.running.unit():
             for system in self.destinations:
-                if any(one.entity in self._looks_for for one in self.creating.kinds(system)):
-                    self.poll(system, whole=True)
+                looks = any(one.entity in self._looks_for for one in self.creating.kinds(system))
+                if looks and not self.troubles.rests(system):
+                    self.reader.poll(system, whole=True)
             with self.engine.connect() as connection:
                 known = self.creating.allowed(connection, now_ms(), however_old=True)
                 fresh = self.creating.allowed(connection, now_ms())
@@ -268,6 +271,7 @@ class Work:
             self.troubles.wrote(system)
         for trouble in troubles:
             if not isinstance(trouble, Paused):
+                self._unwritable.add(trouble.system)
                 self.troubles.met_in_writing(trouble.system, trouble)
         if outcomes.get("rejected"):
             self.drift.look_after_writes(batch, started)
@@ -323,9 +327,15 @@ class Work:
             return settle_leftovers(connection, now_ms())
 
     def _door(self, system: str) -> Destination:
-        """Return the destination; one that is closed now takes nothing and says why."""
+        """Return the destination; one that is closed now takes nothing and says why.
+
+        After a batch of which it took nothing that is until its next poll: what waits is tried once by then, not by each
+        batch, whose repetitions would take longer than the first of them waits.
+        """
         if (pause := self.troubles.closed(system)) is not None:
             return cast(Destination, _Closed(pause))
+        if system in self._unwritable:
+            return cast(Destination, _Closed(Paused(f"{system} took no write just now", system=system)))
         try:
             self.accounts.admit(system)
         except ConnectorError as error:

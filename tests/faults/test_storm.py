@@ -12,7 +12,7 @@ from crash.scenario import ACTS
 from faults.town import Place, Town, place
 
 from connectors.salesforce.verdicts import DAILY_WAIT
-from sandbox.wire import Request, Response
+from sandbox.wire import Fault, Request, Response
 
 MINUTES = 10
 HOUR = 3600.0
@@ -59,6 +59,24 @@ class Storm:
 
     def end(self) -> None:
         self._front.simulator = self._simulator
+
+
+@pytest.mark.parametrize(("system", "label"), [("salesforce", "composite write"), ("hubspot", "contacts/batch/update")])
+def test_a_system_that_takes_no_write_is_tried_with_one_batch_between_two_polls(
+    somewhere: Place, system: str, label: str
+) -> None:
+    """Batch after batch waits; the repetitions of one are all that is asked before the next poll, and then all goes."""
+    with somewhere.fresh() as town:
+        town.cycle()
+        town.play(ACTS[0])
+        town.work.batch = 2
+        fault = town.world.servers[system].board.add(Fault("status", label, times=999))
+        town.cycle()
+        assert 0 < fault.fired <= 4
+        fault.times = 0
+        for _ in range(2):
+            town.cycle()
+        town.verify("two polls after it was over")
 
 
 @pytest.mark.parametrize("seed", range(2))
