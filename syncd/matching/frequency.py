@@ -66,7 +66,8 @@ class Frequencies:
         self.telling: frozenset[str] = frozenset()
         self._differ: Counter[str] = Counter()  # at how many doors two names that begin alike differ by the word
         self._differ_twice: Counter[str] = Counter()  # likewise, and two records have it and two do not
-        self._unseen: dict[str, bool] = {}
+        self._likened: dict[str, bool] = {}
+        self._holds_slips = False
         self._shared_doors: set[Door] = set()  # of names that begin otherwise
         self._crowded_doors: set[Door] = set()  # of three such, or two that stand there twice
         self._counts: dict[str, Counter[str]] = {kind: Counter() for kind in _MOST}
@@ -124,11 +125,12 @@ class Frequencies:
         """Whether records of one door are told apart by it here, or by what it is a slip of or short for."""
         if word in self.telling:
             return True
-        if word in self._counts["name"]:
-            return False
-        if word not in self._unseen:
-            self._unseen[word] = any(likeness(min(word, one), max(word, one)) for one in self.telling)
-        return self._unseen[word]
+        if word not in self._likened:
+            named = self._counts["name"]
+            self._likened[word] = (self._holds_slips or word not in named) and any(
+                named[word] < named[one] and likeness(min(word, one), max(word, one)) > 0.0 for one in self.telling
+            )
+        return self._likened[word]
 
     def is_shared(self, place: Place) -> bool:
         """Whether several stand at that door."""
@@ -138,7 +140,8 @@ class Frequencies:
         """Return those to find doubles by, where two records of one door may be one: only what stands twice counts."""
         found = copy(self)
         found._differ, found._shared_doors = self._differ_twice, self._crowded_doors
-        found.telling, found._unseen = found._told_apart_by(_TELLS_TWICE), {}
+        found._holds_slips = True
+        found.telling, found._likened = found._told_apart_by(_TELLS_TWICE), {}
         return found
 
     @property

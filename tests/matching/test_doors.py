@@ -125,6 +125,11 @@ def test_within_one_table_what_stands_twice_tells_neighbours_apart() -> None:
     ]
     twice = {frozenset((row.id, f"again {row.id}")) for row in rows if "Mercy" not in row.id}
     assert _within([*rows, *again]) == twice
+    slips = [
+        replace(row, name=(row.name or "").replace("Pharmacy", "Pharmcy")) if row.id == "Mercy Pharmacy" else row
+        for row in rows
+    ]
+    assert _within([*slips, *again]) == twice
     assert frozenset(("Mercy", "Mercy Pharmacy")) in _within(rows)
 
 
