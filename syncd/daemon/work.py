@@ -329,8 +329,8 @@ class Work:
     def _door(self, system: str) -> Destination:
         """Return the destination; one that is closed now takes nothing and says why.
 
-        After a batch of which it took nothing that is until its next poll: what waits is tried once by then, not by each
-        batch, whose repetitions would take longer than the first of them waits.
+        After a batch of which it took nothing that is until its next poll. Were each batch tried, the repetitions of all
+        would take longer than the first of them waits, and a handoff would never end.
         """
         if (pause := self.troubles.closed(system)) is not None:
             return cast(Destination, _Closed(pause))
