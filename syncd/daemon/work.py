@@ -329,7 +329,7 @@ class Work:
     def _door(self, system: str) -> Destination:
         """Return the destination; one that is closed now takes nothing and says why.
 
-        After a batch of which it took nothing that is until its next poll. Were each batch tried, the repetitions of all
+        After a batch of which it took nothing that is until its next poll. Were each batch tried, all their repetitions
         would take longer than the first of them waits, and a handoff would never end.
         """
         if (pause := self.troubles.closed(system)) is not None:
