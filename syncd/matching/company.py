@@ -21,8 +21,8 @@ _LEADING = frozenset({"ooo", "oao", "zao", "pao", "tov", "too", "pt", "sia", "ua
 # What cleanco's list lacks: forms of other scripts after folding, and long forms people type.
 _FURTHER = (
     "ooo", "oao", "zao", "pao", "tov", "ood", "eood", "ead", "doo", "dooel", "epe", "ae", "ike", "sp zoo", "sp z oo",
-    "spzoo", "sa de cv", "s de rl de cv", "gmbh co kg", "gmbh und co kg", "gmbh and co kg", "co kg", "co ohg",
-    "gmbh co ohg", "ag co kg", "ug haftungsbeschrankt", "aktiengesellschaft", "kommanditgesellschaft",
+    "spzoo", "sa de cv", "s de rl de cv", "gmbh co kg", "gmbh und co kg", "gmbh and co kg", "gmbh u co kg", "co kg",
+    "co ohg", "gmbh co ohg", "ag co kg", "ug haftungsbeschrankt", "aktiengesellschaft", "kommanditgesellschaft",
     "gesellschaft mit beschrankter haftung", "societe anonyme", "sociedad anonima", "societa per azioni",
     "besloten vennootschap", "naamloze vennootschap", "aktiebolag", "aktieselskab", "pty ltd", "pte ltd", "pvt ltd",
     "private limited", "co ltd", "company limited", "sdn bhd", "limited liability company", "public limited company",
@@ -38,7 +38,9 @@ _SHORT = {
     "limited": "ltd", "limited liability company": "llc", "public limited company": "plc", "aktiengesellschaft": "ag",
     "company limited": "co ltd", "kommanditgesellschaft": "kg", "gesellschaft mit beschrankter haftung": "gmbh",
     "sp z oo": "spzoo", "sp zoo": "spzoo", "societe anonyme": "sa", "sociedad anonima": "sa", "mbh": "gmbh",
-    "private limited": "pvt ltd", "kabushiki kaisha": "kk", "a s": "as",
+    "private limited": "pvt ltd", "kabushiki kaisha": "kk", "gmbh und co kg": "gmbh co kg",
+    "gmbh and co kg": "gmbh co kg", "gmbh u co kg": "gmbh co kg", "gmbh co": "gmbh co kg",
+    "ug haftungsbeschrankt": "ug", "a s": "as",
 }  # fmt: skip
 # Seldom anything but a legal form, so also read as one in the middle: "Sigma International Inc - Elk Grove Div".
 _ANYWHERE = frozenset({

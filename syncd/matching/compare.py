@@ -69,7 +69,11 @@ def _company_name(left: Form, right: Form, tally: Tally) -> None:
     tally.sisters = (
         tally.conflict and left.words[0] == right.words[0] and go_on_otherwise(one, other, tally.frequencies)
     )
-    if one != other and tally.frequencies.telling and are_told_apart(one, other, tally.frequencies):
+    forms_differ = bool(left.legal and right.legal and left.legal != right.legal)
+    frequencies = tally.frequencies
+    if (forms_differ and frequencies.forms_tell) or (
+        one != other and frequencies.telling and are_told_apart(one, other, frequencies)
+    ):
         tally.told_apart = True
         tally.add(Sign.NAME_TELLS, _TOLD_APART)
     namesakes = tally.frequencies.namesakes
@@ -86,7 +90,7 @@ def _company_name(left: Form, right: Form, tally: Tally) -> None:
         tally.add(Sign.NAME_NUMBER, -4.0)
         tally.holds.append(Hold.NAMES_DIFFER)
     tally.add(_name_sign(both, left, right), weight, "name")
-    if left.legal and right.legal and left.legal != right.legal:
+    if forms_differ:
         tally.add(Sign.LEGAL_OTHER, -0.5)
 
 

@@ -44,7 +44,7 @@ class Sign(Enum):
     NAME_PART = "name agrees in part"
     NAME_MIXED = "name agrees in part, and each has words of its own"
     NAME_OTHER = "other name"
-    NAME_TELLS = "a word in one of the names that tells neighbours apart here"
+    NAME_TELLS = "a word or legal form in one of the names that tells neighbours apart here"
     NAME_NUMBER = "other number in the name"
     LEGAL_OTHER = "other legal form"
     FIRST_SAME = "same first name"
@@ -98,7 +98,7 @@ class Hold(Enum):
 # What records of one table that is kept without doubles differ in: twins, shops of a chain, units of an estate.
 _TWO_OF_A_TABLE = frozenset({
     Sign.FIRST_OTHER, Sign.LAST_OTHER, Sign.GENERATION_OTHER, Sign.BORN_OTHER, Sign.NAME_TELLS, Sign.HOUSE_OTHER,
-    Sign.STREET_OTHER, Sign.UNIT_OTHER,
+    Sign.STREET_OTHER, Sign.UNIT_OTHER, Sign.LEGAL_OTHER,
 })  # fmt: skip
 _IN_PART = frozenset({Sign.NAME_PART, Sign.NAME_MIXED, Sign.HOUSE_OTHER})
 _ANOTHER_DOOR = frozenset({Sign.STREET_OTHER, Sign.HOUSE_OTHER})

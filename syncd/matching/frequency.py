@@ -38,6 +38,7 @@ _COMMON = frozenset({
 _USUAL, _USUAL_SHARE = 3, 1 / 400  # different names, and share of all records, from which on a word is no slip
 _TELLS, _TELLS_SHARE = 3, 0.1  # doors, and share of its records, at which a word is all that two names differ by
 _TELLS_TWICE = 0.04  # the same where both sides must stand there twice
+_FORMS_SHARE = 0.005  # of all names, at whose doors another has the same name and another legal form
 _ONE_DOOR = 20  # records of one beginning at one door that are compared with each other
 _BACKGROUND = 8192  # records of the background, which also bounds what the rarest word can say in a small index
 _COMMON_COUNT = 160.0
@@ -66,6 +67,8 @@ class Frequencies:
         self.telling: frozenset[str] = frozenset()
         self._differ: Counter[str] = Counter()  # at how many doors two names that begin alike differ by the word
         self._differ_twice: Counter[str] = Counter()  # likewise, and two records have it and two do not
+        self.forms_tell = False  # whether companies of one name and door differ by their legal form here
+        self._forms_differ = self._forms_differ_twice = 0
         self._likened: dict[str, bool] = {}
         self._holds_slips = False
         self._shared_doors: set[Door] = set()  # of names that begin otherwise
@@ -86,14 +89,14 @@ class Frequencies:
         words: dict[str, list[str]] = {kind: [] for kind in _MOST}
         names, streets, houses, cities, zones = words.values()
         shared: list[str] = []  # counted all at once: a counter takes long to take in one record
-        doors: dict[Door, list[tuple[str, ...]]] = {}
+        doors: dict[Door, list[Form]] = {}
         for form in forms:
             self.size += 1
             place = form.place
             if form.words:
                 self._add_name(form.words, place)
                 if place.street and (place.numbers or place.units):
-                    doors.setdefault(_door(place), []).append(form.words)
+                    doors.setdefault(_door(place), []).append(form)
             names += form.words or form.first + form.last
             streets += place.street
             houses += place.numbers
@@ -141,6 +144,7 @@ class Frequencies:
         found = copy(self)
         found._differ, found._shared_doors = self._differ_twice, self._crowded_doors
         found._holds_slips = True
+        found.forms_tell = self._forms_differ_twice >= max(_TELLS, _FORMS_SHARE * self._named)
         found.telling, found._likened = found._told_apart_by(_TELLS_TWICE), {}
         return found
 
@@ -160,10 +164,13 @@ class Frequencies:
             self._quarters.add(quarter)
             self.namesakes[words] += 1
 
-    def _look_at(self, door: Door, names: list[tuple[str, ...]]) -> None:
+    def _look_at(self, door: Door, tenants: list[Form]) -> None:
         """Learn from the names at one door."""
         families: list[list[tuple[str, ...]]] = []
-        for name in sorted(names, key=len)[:_ONE_DOOR]:
+        by_name: dict[tuple[str, ...], Counter[tuple[str, ...]]] = {}
+        for name, legal in sorted(((form.words, form.legal) for form in tenants), key=_length)[:_ONE_DOOR]:
+            if legal:
+                by_name.setdefault(name, Counter())[legal] += 1
             for family in families:
                 if name[0] == family[0][0] or {*family[0]} <= {*name}:
                     family.append(name)
@@ -174,6 +181,9 @@ class Frequencies:
             self._shared_doors.add(door)
         if len(families) > 2 or sum(len(family) > 1 for family in families) > 1:
             self._crowded_doors.add(door)
+        for forms in by_name.values():
+            self._forms_differ += len(forms) > 1
+            self._forms_differ_twice += sum(holders > 1 for holders in forms.values()) > 1
         for family in families:
             has = Counter(word for name in family for word in name)
             self._differ.update(word for word, holders in has.items() if holders < len(family))
@@ -185,6 +195,7 @@ class Frequencies:
 
     def _settle(self) -> None:
         self.telling = self._told_apart_by(_TELLS_SHARE)
+        self.forms_tell = self._forms_differ >= max(_TELLS, _FORMS_SHARE * self._named)
         total = self.size + _BACKGROUND
         for kind, most in _MOST.items():
             common = _COMMON if kind == "name" else frozenset[str]()
@@ -200,3 +211,7 @@ class Frequencies:
 
 def _door(place: Place) -> Door:
     return place.postcode or place.city, place.numbers, place.units if not place.numbers else (), place.naming
+
+
+def _length(tenant: tuple[tuple[str, ...], tuple[str, ...]]) -> int:
+    return len(tenant[0])

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from operator import itemgetter
 
 from syncd.matching.compare import ANYWHERE, weigh
-from syncd.matching.evidence import SITE, Band, Comparison, Hold, Purpose, Rules
+from syncd.matching.evidence import SITE, Band, Comparison, Hold, Purpose, Rules, Sign
 from syncd.matching.frequency import Frequencies
 from syncd.matching.keys import block_keys
 from syncd.matching.party import Form, Party, form_of
@@ -264,7 +264,7 @@ def decide(
     if first.comparison.band is not Band.LINK or margin >= rules.margin:
         return Found(candidates=tuple(ranked), band=first.comparison.band, margin=margin)
     level = [one for one in everyone if first.comparison.weight - one.comparison.weight < rules.margin]
-    preferred = break_tie({one.id: facts[one.id] for one in level}, rules)
+    preferred = _by_legal_form(level) or break_tie({one.id: facts[one.id] for one in level}, rules)
     chosen = next((one for one in level if preferred is not None and one.id == preferred[0]), None)
     if preferred is not None and chosen is not None and chosen.comparison.band is Band.LINK:
         return Found(
@@ -276,3 +276,11 @@ def decide(
         )
     held = replace(first, comparison=first.comparison.held(Hold.TIE))
     return Found(candidates=(held, *ranked[1:]), band=Band.REVIEW, margin=margin)
+
+
+def _by_legal_form(level: Sequence[Candidate]) -> tuple[str, str] | None:
+    """Return (id, what decides) of the one of the same name and legal form, where all others have another form."""
+    whole = [one for one in level if all(sign is not Sign.LEGAL_OTHER for sign, _ in one.comparison.signs)]
+    if len(whole) == 1 < len(level) and any(sign is Sign.NAME_SAME for sign, _ in whole[0].comparison.signs):
+        return whole[0].id, "same legal form"
+    return None

@@ -203,3 +203,30 @@ def test_two_plants_in_one_street_are_no_doubles_where_each_has_one() -> None:
     copies = [replace(plant, id="a2", name="Tannhill Castings Inc"), replace(next_one, id="b2")]
     assert _within([plant, next_one, *copies]) == {frozenset(("a", "a2")), frozenset(("b", "b2"))}
     assert _within([plant, next_one]) == {frozenset(("a", "b"))}
+
+
+def _german(*forms: str) -> list[Party]:
+    doors = [
+        replace(MERCY, id=name, name=name, street=f"Ahornweg {at}7", city="Wexmouth", postcode=f"1011{at}")
+        for at, name in enumerate(("Vogel Bau", "Sommer Logistik", "Krug", "Tannhill Elektro"), 1)
+    ]
+    return [replace(one, id=f"{one.id} {form}", name=f"{one.name} {form}") for one in doors for form in forms]
+
+
+def test_legal_forms_tell_apart_where_companies_of_one_name_share_a_door() -> None:
+    """The general partner is a company of its own; a list without such pairs only spells forms in two ways."""
+    rows = _german("GmbH", "GmbH & Co. KG")
+    lacking = rows.pop(0)
+    asked = replace(lacking, id="new")
+    assert Index(rows).find(asked).band is Band.REVIEW
+    found = Index(rows).find(replace(asked, name="Vogel Bau GmbH u. Co. KG"))
+    assert (found.band, found.best and found.best.id) == (Band.LINK, "Vogel Bau GmbH & Co. KG")
+    assert Index(_german("GmbH & Co. KG")).find(asked).band is Band.LINK
+
+
+def test_the_legal_form_breaks_a_tie() -> None:
+    """Two accounts of one name at one door; which is meant is said by the form, and without one a person is asked."""
+    rows = _german("GmbH", "AG")[:2]
+    [matched] = match_all([replace(rows[0], id="new")], rows, SITE)
+    assert (matched.band, matched.best, matched.doubles) == (Band.LINK, rows[0].id, ())
+    assert Index(rows).find(replace(rows[0], id="new", name="Vogel Bau")).band is Band.REVIEW
