@@ -10,7 +10,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
-from typing import Any, Protocol, TypeAlias
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
+
+if TYPE_CHECKING:
+    from connectors.http import Session
 
 RawValue: TypeAlias = Any
 # JSON-able; opaque to everyone but the connector that made it. Under `kept` it may tell an operator, in words, where
@@ -128,7 +132,7 @@ class FieldInfo:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FieldWanted:
-    """A field that a mapping needs and `settings` may create."""
+    """A field that a mapping needs and `prepare` may create."""
 
     kind: str
     name: str
@@ -146,19 +150,15 @@ class Readiness:
 
     problems: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
-    account: str = ""  # the remote account's own id, to be shown to the operator
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Capabilities:
     """What the connector can do, declared and never probed."""
 
-    reads: bool = True
     writes: bool = False
-    deletes: bool = False  # deleted records are reported
     erases: bool = False  # what is listed neither as alive nor as deleted was erased for good, for privacy's sake
     write_batch: int = 0  # rows that one call takes
-    upsert: bool = False  # by a unique external id
     free_account: bool = False  # whose account it is can be asked without a call
 
 
@@ -279,6 +279,32 @@ class Source(Protocol):
 def unused_kinds(source: object) -> frozenset[str]:
     """Return the kinds that a connector's settings rule out (`unused`): mappings of them are left alone."""
     return frozenset(getattr(source, "unused", ()))
+
+
+@runtime_checkable
+class Metered(Protocol):
+    """A connector whose calls are counted and shared out."""
+
+    @property
+    def session(self) -> Session: ...
+
+
+@runtime_checkable
+class TakesTables(Protocol):
+    """A connector that is told the `table` block of each kind before it starts."""
+
+    def define(self, kind: str, table: Mapping[str, Any]) -> None:
+        """Note where the rows of `kind` come from; raise ConfigProblem when the block is wrong."""
+        ...
+
+
+@runtime_checkable
+class WritesPackage(Protocol):
+    """A connector that writes what an admin can deploy in place of `prepare`."""
+
+    def write_package(self, wanted: Sequence[FieldWanted], directory: Path) -> Sequence[Path]:
+        """Return the files written."""
+        ...
 
 
 class Destination(Source, Protocol):

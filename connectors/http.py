@@ -161,7 +161,6 @@ class Session(requests.Session):
         self.used_today = 0  # by all processes on one state, as far as `count_all` was told
         self.allowance: Callable[[], Allowance | None] = lambda: None
         self.server_time: datetime | None = None  # the Date header of the latest answer
-        self.retry_after: float | None = None
         self._origins = {origin(url) for url in origins}
         for url in self._origins:
             refuse_plain_http(url, settings)
@@ -337,7 +336,6 @@ class Session(requests.Session):
                     self.server_time = parsedate_to_datetime(stamp)
                 except ValueError:
                     self.server_time = None
-            self.retry_after = retry_after(answer)
 
     def _take_turn(self, lane: str | None) -> None:
         """Count the call against the day and wait for a place under the burst limits."""

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import orjson
 from pydantic import ValidationError
@@ -14,7 +14,16 @@ from sqlalchemy import Engine
 from sqlalchemy.engine import make_url
 
 from connectors import registry
-from connectors.contract import Destination, FieldInfo, FieldWanted, Source, unused_kinds
+from connectors.contract import (
+    Destination,
+    FieldInfo,
+    FieldWanted,
+    Metered,
+    Source,
+    TakesTables,
+    WritesPackage,
+    unused_kinds,
+)
 from connectors.contract import FieldType as WireType
 from connectors.errors import ConfigProblem, ConnectorError, unexpected
 from syncd import config as config_files
@@ -207,8 +216,7 @@ def fields_wanted(mappings: Mappings, system: str, source: Source) -> list[Field
 
 def write_package(wanted: Sequence[FieldWanted], source: Source, directory: Path) -> list[str]:
     """Write what an admin can deploy instead of `setup`; return what was written, empty when the system takes none."""
-    write = getattr(source, "write_package", None)
-    return [str(path) for path in write(wanted, directory)] if write is not None else []
+    return [str(path) for path in source.write_package(wanted, directory)] if isinstance(source, WritesPackage) else []
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -284,16 +292,11 @@ def _choices(mappings: Mappings, kind_map: KindMap, line: FieldMap) -> tuple[str
 
 
 def _define_tables(source: Source, mappings: Mappings, name: str) -> None:
-    define = getattr(source, "define", None)
     known = mappings.systems.get(name)
-    if define is None or known is None:
+    if known is None or not isinstance(source, TakesTables):
         return
     for kind_map in known.kinds.values():
-        define(kind_map.kind, _table(kind_map.table))
-
-
-def _table(table: Mapping[str, Any]) -> Mapping[str, Any]:
-    return dict(table)
+        source.define(kind_map.kind, dict(kind_map.table))
 
 
 def _read_files(config: Config) -> tuple[Mappings | None, Sequence[Problem]]:
@@ -329,6 +332,5 @@ def _resume_budgets(app: App) -> None:
     with app.engine.begin() as connection:
         spent = systems.spent_today(connection, now_ms())
     for name, source in app.sources.items():
-        session = getattr(source, "session", None)
-        if session is not None:
-            session.count_all(spent.get(name, 0), 0)
+        if isinstance(source, Metered):
+            source.session.count_all(spent.get(name, 0), 0)

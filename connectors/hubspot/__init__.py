@@ -58,7 +58,7 @@ def connect(name: str, settings: HubSpotSettings, *, sleep: Callable[[float], No
 class HubSpotConnector:
     """connectors.contract.Destination for one HubSpot account."""
 
-    capabilities = Capabilities(reads=True, writes=True, deletes=False, erases=True, write_batch=BATCH, upsert=True)
+    capabilities = Capabilities(writes=True, erases=True, write_batch=BATCH)
 
     def __init__(self, name: str, settings: HubSpotSettings, *, sleep: Callable[[float], None] = time.sleep) -> None:
         self.name = name
@@ -80,16 +80,13 @@ class HubSpotConnector:
         return str(told.get("portalId", ""))
 
     def check(self) -> Readiness:
-        account = ""
         try:
-            told = self._client.account()
-            account = str(told.get("portalId", ""))
-            self._note_offset(told)
+            self._note_offset(self._client.account())
             self._client.properties("contacts")
             notes = self._notes()
         except (AuthExpired, ConfigProblem) as error:
-            return Readiness(problems=(error.message,), account=account)
-        return Readiness(account=account, notes=notes)
+            return Readiness(problems=(error.message,))
+        return Readiness(notes=notes)
 
     def fields(self, kind: str) -> Sequence[FieldInfo]:
         return [*describe(self._client, kind), *link_fields(kind)]

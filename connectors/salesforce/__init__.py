@@ -55,9 +55,7 @@ def connect(
 class SalesforceConnector:
     """A contract.Destination over one org."""
 
-    capabilities = Capabilities(
-        reads=True, writes=True, deletes=True, write_batch=CALL_ROWS, upsert=True, free_account=True
-    )
+    capabilities = Capabilities(writes=True, write_batch=CALL_ROWS, free_account=True)
 
     def __init__(self, name: str, settings: SalesforceSettings, sleep: Callable[[float], None]) -> None:
         self.name = name
@@ -85,7 +83,7 @@ class SalesforceConnector:
         """Log in, check the org, and look at its limits where the user may see them."""
         notes: list[str] = []
         try:
-            account = self._client.identity().org
+            self._client.identity()
             answer = self._client.answer("GET", "limits")
         except (AuthExpired, ConfigProblem) as error:
             return Readiness(problems=(error.message,))
@@ -102,7 +100,7 @@ class SalesforceConnector:
             with understood("the org's limits"):
                 if calls["Remaining"] < calls["Max"] * _FEW_CALLS:
                     notes.append(f"{self.name}: only {calls['Remaining']} of {calls['Max']} API calls are left today")
-        return Readiness(notes=tuple(notes), account=account)
+        return Readiness(notes=tuple(notes))
 
     def define(self, kind: str, table: Mapping[str, Any]) -> None:
         """Note that a mapping names this kind, which may be a part of an object; see wiring."""

@@ -75,7 +75,7 @@ def connect(name: str, settings: Settings, *, sleep: Callable[[float], None] = t
 class FileSource:
     """A folder of files seen as a source; `define` says which files are which kind."""
 
-    capabilities = Capabilities(reads=True)
+    capabilities = Capabilities()
 
     def __init__(self, name: str, settings: Settings) -> None:
         self.name = name
@@ -103,7 +103,7 @@ class FileSource:
                 problems.append(problem.message)
             except Exception as error:
                 problems.append(self._unexpected(kind.kind, error).message)
-        return Readiness(problems=tuple(dict.fromkeys(problems)), account=self.drop.address)
+        return Readiness(problems=tuple(dict.fromkeys(problems)))
 
     def fields(self, kind: str) -> Sequence[FieldInfo]:
         try:

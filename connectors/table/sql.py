@@ -70,7 +70,7 @@ def connect(name: str, settings: Settings, *, sleep: Callable[[float], None] = t
 class SqlSource:
     """A database seen as a source; `define` says which kinds it holds."""
 
-    capabilities = Capabilities(reads=True)
+    capabilities = Capabilities()
 
     def __init__(self, name: str, settings: Settings) -> None:
         self.name = name
@@ -100,7 +100,7 @@ class SqlSource:
         notes: tuple[str, ...] = ()
         if self._engine.dialect.name not in LOCKED:
             notes = (f"{self.name}: syncd cannot lock this database against writing; use a user that may only read",)
-        return Readiness(problems=tuple(dict.fromkeys(problems)), notes=notes, account=self._engine.url.database or "")
+        return Readiness(problems=tuple(dict.fromkeys(problems)), notes=notes)
 
     def fields(self, kind: str) -> Sequence[FieldInfo]:
         table = self._kind(kind)

@@ -149,21 +149,6 @@ class FieldMap:
         """Whether what is written depends on more than the line's own field."""
         return self.when is not None or self.derive is not None or bool(self.markets)
 
-    def same(self, ours: Any, fields: Fields) -> bool:
-        """Return whether the system's record already holds `ours`, compared in canonical form.
-
-        What the way there loses on purpose (a cut, a value table that joins two values) makes no difference.
-        """
-        if self.write is None or self.read_back is None or self.writes is None:
-            return True
-        theirs = self.read_back(fields)
-        if theirs == ours:
-            return True
-        raw = self.write(ours)
-        if isinstance(raw, BadValue):
-            return False
-        return bool(self.read_back({self.writes: raw}) == theirs)
-
 
 class Voice(NamedTuple):
     """What a merge must know of a mapping line.

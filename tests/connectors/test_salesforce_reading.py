@@ -231,7 +231,7 @@ def test_check_logs_in_and_names_the_org() -> None:
     with sandbox() as box:
         ready = box.sf.check()
         assert (ready.problems, ready.notes) == ((), ())
-        assert ready.account == box.org.org.people.org
+        assert box.sf.account() == box.org.org.people.org
         assert box.server.board.total() == 2
 
 

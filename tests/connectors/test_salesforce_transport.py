@@ -77,7 +77,7 @@ def test_limits_that_may_not_be_read_are_a_note_and_not_a_problem() -> None:
     with scripted() as (org, sf, _):
         org.plain = lambda request: Response(403, refusal("INSUFFICIENT_ACCESS"))
         ready = sf.check()
-        assert (ready.problems, ready.account) == ((), ORG)
+        assert (ready.problems, sf.account()) == ((), ORG)
         assert "View Setup and Configuration" in ready.notes[0]
         org.plain = lambda request: Response(403, refusal("API_DISABLED_FOR_ORG"))
         assert "API Enabled" in sf.check().problems[0]

@@ -119,7 +119,7 @@ def compiled(files: Mapping[str, str]) -> Mappings:
 class Taking:
     """A system that takes everything, and makes an id for what is created."""
 
-    capabilities = Capabilities(writes=True, upsert=True)
+    capabilities = Capabilities(writes=True)
 
     def __init__(self) -> None:
         self._ids = itertools.count(1)

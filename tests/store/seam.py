@@ -102,7 +102,7 @@ class Crm:
     """A destination that remembers what it was asked and what it holds; `answer` is its say on each request."""
 
     name = "crm"
-    capabilities = Capabilities(writes=True, upsert=True)
+    capabilities = Capabilities(writes=True)
 
     def __init__(self) -> None:
         self.requests: list[WriteRequest] = []
