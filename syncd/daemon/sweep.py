@@ -22,9 +22,8 @@ from connectors.errors import ConfigProblem, ConnectorError, ReadingRests, joine
 from syncd.daemon.filling import Filler
 from syncd.edits.force import Running
 from syncd.mapping.model import KindMap, Mappings
-from syncd.pipeline import forget_erased, left_out, link_again, take_in_each
-from syncd.pipeline.keys import let_go
-from syncd.pipeline.succession import RANK, follow_losses
+from syncd.pipeline import follow_gone, forget_erased, left_out, link_again, take_in_each
+from syncd.pipeline.succession import RANK
 from syncd.stages.poll import LONGEST_LAG_MS
 from syncd.store import held, inbox, intake, sweep
 from syncd.store.database import new_id, now_ms, serialise_intake, to_ms
@@ -243,8 +242,7 @@ class Sweeper:
         sweep.bury(connection, kind_map.system, kind_map.kind, ids)
         links = intake.links_of(connection, kind_map.system, kind_map.kind, ids)
         intake.mark_due(connection, dict.fromkeys(links.values(), RANK[kind_map.entity]), now, "deleted over there")
-        _, freed = let_go(connection, self._mappings, kind_map.entity, dict.fromkeys(links.values(), ()), now)
-        follow_losses(connection, self._mappings, kind_map, set(links.values()), freed, now)
+        follow_gone(connection, self._mappings, kind_map, ids, now)
 
     def _note(
         self,

@@ -38,6 +38,7 @@ from syncd.pipeline import (
     amend_fates,
     decide_batch,
     each_apart,
+    follow_gone,
     send_batch,
     set_aside,
     settle_brakes,
@@ -275,6 +276,8 @@ class Work:
                 self.troubles.met_in_writing(trouble.system, trouble)
         if outcomes.get("rejected"):
             self.drift.look_after_writes(batch, started)
+        if outcomes.get("gone"):
+            self._follow_gone(batch)
         for name in self.destinations:
             self.budgets.settle(name, now_ms())
         for name, count in outcomes.items():
@@ -295,6 +298,13 @@ class Work:
                     },
                 )
         return dict(outcomes)
+
+    def _follow_gone(self, batch: str) -> None:
+        """See what follows from records that a write found gone; a poll may say so late, or not at all."""
+        with self.engine.begin() as connection, self.running.unit(connection) as mappings:
+            for (system, kind), ids in handoff.found_gone(connection, batch).items():
+                if (kind_map := mappings.kind(system, kind)) is not None:
+                    follow_gone(connection, mappings, kind_map, ids, now_ms())
 
     def note_fates(self, decided: Mapping[str, int], batches: Sequence[str], started: int) -> dict[str, int]:
         """Write down how a handoff ended, by fate; return that."""

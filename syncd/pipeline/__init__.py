@@ -14,7 +14,7 @@ from syncd.pipeline.braking import Brake, approve_held, settle_brakes
 from syncd.pipeline.deciding import Stored, decide_batch, decide_stored, load_stored
 from syncd.pipeline.erasing import forget_entity, forget_erased
 from syncd.pipeline.foreseen import NEW, once_made
-from syncd.pipeline.intake import link_again, take_in
+from syncd.pipeline.intake import follow_gone, link_again, take_in
 
 __all__ = [
     "NEW",
@@ -25,6 +25,7 @@ __all__ = [
     "decide_batch",
     "decide_stored",
     "each_apart",
+    "follow_gone",
     "forget_entity",
     "forget_erased",
     "left_out",

@@ -65,6 +65,17 @@ def link_again(connection: Connection, mappings: Mappings, system: str, kind: st
     return len(links)
 
 
+def follow_gone(connection: Connection, mappings: Mappings, kind_map: KindMap, ids: Collection[str], now: int) -> None:
+    """Let go what these records alone told, which are gone without a page that says so; who waited for that goes on."""
+    serialise_intake(connection)
+    entities = set(intake.links_of(connection, kind_map.system, kind_map.kind, ids).values())
+    lost, freed = let_go(connection, mappings, kind_map.entity, dict.fromkeys(entities, ()), now)
+    waited = succession.waiting_records(connection, lost) if lost else []
+    left = follow_losses(connection, mappings, kind_map, entities, freed, now)
+    for waiting in dict.fromkeys((*left.settled, *waited)):
+        link_again(connection, mappings, waiting[0], waiting[1], [waiting[2]], now)
+
+
 # ---------------------------------------------------------------------------------------------------------------------
 
 _NOTHING: Mapping[str, intake.StoredRecord] = MappingProxyType({})

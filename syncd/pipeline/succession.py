@@ -131,7 +131,7 @@ def follow_losses(
     told = intake.keys_held(connection, entities, names).values()
     keys = {key for key in freed if key[0] in names}.union(*told)
     holders = intake.holders_of(connection, kind_map.entity.value, keys)
-    due = {one: RANK[kind_map.entity] for held in holders.values() for one in held}
+    due = {one: RANK[kind_map.entity] for key, held in holders.items() if key in freed or len(held) > 1 for one in held}
     intake.mark_due(connection, due, now, "another lead of its address changed")
     for key in sorted(holders):
         if len(holders[key]) > 1 and len(living := succession.living_records(connection, holders[key])) == 2:

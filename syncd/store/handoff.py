@@ -297,6 +297,17 @@ def bury(connection: Connection, gone: Sequence[tuple[str, str, str]]) -> None:
         )
 
 
+def found_gone(connection: Connection, batch: str) -> dict[tuple[str, str], list[str]]:
+    """Return (system, kind) -> the records that a batch's writes found gone."""
+    query = select(intent.c.system, intent.c.kind, intent.c.record_id).where(
+        intent.c.batch == batch, intent.c.state == "gone", intent.c.record_id.is_not(None)
+    )
+    found: dict[tuple[str, str], list[str]] = {}
+    for system, kind, record_id in connection.execute(query):
+        found.setdefault((system, kind), []).append(record_id)
+    return found
+
+
 def dependents_of(connection: Connection, account_ids: Iterable[str]) -> set[str]:
     """Return the leads of these accounts: what they may say changed with the account or its branches."""
     from syncd.store.intake import holders_of
