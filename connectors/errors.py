@@ -30,8 +30,12 @@ class ConfigProblem(ConnectorError):
     """Wrong settings, a missing right, a field that is not there: nothing will work until a person acts."""
 
 
-class WrongAddress(ConfigProblem):
-    """What answers there is not the system, or not believed to be: it says nothing about what the system has."""
+class NoEntry(ConfigProblem):
+    """syncd is let in for no call at all: that says nothing about what the system has."""
+
+
+class WrongAddress(NoEntry):
+    """What answers there is not the system, or not believed to be."""
 
 
 class AuthExpired(ConnectorError):

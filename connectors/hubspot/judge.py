@@ -13,7 +13,7 @@ from typing import Any
 
 import requests
 
-from connectors.errors import AuthExpired, ConfigProblem, ConnectorError, RecordRefused, Unavailable
+from connectors.errors import AuthExpired, ConfigProblem, ConnectorError, NoEntry, RecordRefused, Unavailable
 from connectors.http import Allowance, Wait, parse_json, retry_after
 
 LOCKED_SECONDS = 2.0  # 423: the lock of heavy writes lasts 2 s
@@ -67,7 +67,7 @@ class HubSpotJudge:
     def __init__(self) -> None:
         self.daily: tuple[int, int] | None = None  # allowed, remaining
         self._told_until = datetime.min.replace(tzinfo=UTC)  # when that starts anew
-        self.utc_offset = timedelta(0)  # of the account, whose midnight resets the daily limit
+        self.utc_offset: timedelta | None = None  # of the account, whose midnight resets the daily limit
 
     def __call__(self, answer: requests.Response) -> Wait | ConnectorError | None:
         self._note_allowance(answer)
@@ -93,7 +93,9 @@ class HubSpotJudge:
         return CallRefused(status, trouble_of(body, f"HTTP_{status}"))
 
     def until_reset(self) -> float:
-        """Return the seconds to the account's next midnight, when the daily limit starts anew."""
+        """Return the seconds to the account's midnight, when the daily limit starts anew; an hour while not known."""
+        if self.utc_offset is None:
+            return LONG_PAUSE
         there = datetime.now(UTC) + self.utc_offset
         midnight = (there + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
         return (midnight - there).total_seconds()
@@ -132,9 +134,9 @@ def trouble_of(error: Mapping[str, Any], fallback: str = "UNKNOWN") -> Trouble:
     found = [*_listed(error), *_embedded(text)]
     code = next((code for code, _ in found if code), None) or _code_in_words(text)
     fields = tuple(dict.fromkeys(name for _, name in found if name)) or _names(context.get("propertyName"))
-    unknown = _UNKNOWN.search(text)
-    if not fields and unknown:
-        fields = (unknown.group(1),)
+    named = _UNKNOWN.search(text) or _REQUIRED.search(text)
+    if not fields and named:
+        fields = (named.group(1),)
     if code is None and INVALID_IDS in context:
         code = INVALID_IDS
     if code is None:
@@ -160,6 +162,7 @@ _NAME = re.compile(r"[a-z][a-z0-9_]{0,99}")
 _EXISTING = re.compile(r"Existing ID:\s*(\d+)")
 _TAKEN = re.compile(r"\b(\d+) already has that value")  # the id before " on " is a half-made record
 _UNKNOWN = re.compile(r"\b[Pp]roperty \"?([a-z][a-z0-9_]{0,99})\"? does not exist")
+_REQUIRED = re.compile(r"\A([a-z][a-z0-9_]{0,99}) is required ")
 _INVALID = re.compile(r"([A-Za-z0-9_-]{1,100})=(\d+) is not valid")
 _NOT_VALID = "Property values were not valid: "
 
@@ -169,6 +172,7 @@ _WORDS = (
     ("by non-unique", "NOT_UNIQUE_PROPERTY"),
     (" does not exist", "PROPERTY_DOESNT_EXIST"),
     ("Unable to infer object type", "UNKNOWN_OBJECT_TYPE"),
+    (" is required because of a conditional property rule", "MISSING_CONDITIONAL_REQUIRED_PROPERTY"),
 )
 
 # Categories that blame what was sent; of any other (INTERNAL_ERROR, RATE_LIMITS) a row may be rid of by waiting.
@@ -222,8 +226,11 @@ def _token_trouble(status: int, body: Mapping[str, Any]) -> ConnectorError:
         return Unavailable(f"HubSpot answered {status} with a page in place of a token", retry_after=TOKEN_SECONDS)
     word = str(body.get("status", ""))
     if word in ("BAD_CLIENT_ID", "BAD_CLIENT_SECRET"):
-        return ConfigProblem(
-            f"HubSpot does not know this OAuth app ({word}); correct oauth.client_id and client_secret"
+        return NoEntry(f"HubSpot does not know this OAuth app ({word}); correct oauth.client_id and client_secret")
+    if word == "BAD_HUB":
+        return AuthExpired(
+            "HubSpot no longer has the account that oauth.refresh_token belongs to, or lets the app into it no more "
+            "(BAD_HUB); if another account is meant, install the app there and set oauth.refresh_token to its token"
         )
     reason = word if _CODE.fullmatch(word) else f"HTTP {status}"
     return AuthExpired(

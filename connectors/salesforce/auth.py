@@ -10,7 +10,7 @@ import threading
 from dataclasses import dataclass
 from typing import Any
 
-from connectors.errors import AuthExpired, ConfigProblem, ConnectorError, Unavailable
+from connectors.errors import AuthExpired, ConnectorError, Unavailable, WrongAddress
 from connectors.http import Session, read_json
 from connectors.salesforce.settings import SalesforceSettings
 from connectors.salesforce.soql import full_id
@@ -96,7 +96,7 @@ class ClientCredentials:
         if re.search(r"rate[ _]?limit|rate exceeded", f"{code} {told}", re.IGNORECASE):
             return Unavailable(f"{system}: too many logins within the hour", system=system, retry_after=900)
         if status == 404:
-            return ConfigProblem(
+            return WrongAddress(
                 f"{system}: {url} does not exist; instance_url must be the org's My Domain address", system=system
             )
         if code in ("invalid_client", "invalid_client_id"):
@@ -136,17 +136,17 @@ class GivenSession:
 
 
 def check_org(settings: SalesforceSettings, org: str, system: str) -> None:
-    """Raise ConfigProblem when the token belongs to another org than the one configured."""
+    """Raise WrongAddress when the token belongs to another org than the one configured."""
     if settings.org_id is None:
         return
     if not org:
-        raise ConfigProblem(
+        raise WrongAddress(
             f"{system}: the token does not tell which org it belongs to, so org_id {settings.org_id} cannot be "
             f"checked; use client_id and client_secret, or leave org_id out",
             system=system,
         )
     if full_id(settings.org_id) != org:
-        raise ConfigProblem(
+        raise WrongAddress(
             f"{system}: the token belongs to org {org}, not to org_id {full_id(settings.org_id)}; correct org_id, or "
             f"instance_url and auth. Nothing was read or written",
             system=system,

@@ -15,7 +15,7 @@ from typing import Any
 import requests
 
 from connectors.contract import Deferred, Rejected
-from connectors.errors import ConfigProblem, ConnectorError, ContractBroken, Unavailable
+from connectors.errors import ConfigProblem, ConnectorError, ContractBroken, NoEntry, Unavailable
 from connectors.http import Judge, Wait, parse_json, retry_after
 
 DAILY_WAIT = 900.0  # seconds; the daily limit is a rolling window out of which capacity trickles back
@@ -145,13 +145,13 @@ def judge(system: str) -> Judge:
 
     def verdict(answer: requests.Response) -> Wait | ConnectorError | None:
         status = answer.status_code
-        if status < 300:
-            head = answer.content.lstrip()[:1]
-            if head in (b"", b"[", b"{"):
-                return None
+        head = answer.content.lstrip()[:1]
+        if head not in (b"[", b"{") and (status == 403 or (status < 300 and head)):
             return Wait(
                 f"{system} answered {status} with a page that is no JSON (something between us and Salesforce?)"
             )
+        if status < 300:
+            return None
         code, text = _first(answer)
         if code == "REQUEST_LIMIT_EXCEEDED":
             if "concurrent" in text.lower():
@@ -160,7 +160,7 @@ def judge(system: str) -> Judge:
         if is_passing(status) or code in TRANSIENT:
             return Wait(f"{system} cannot answer now (HTTP {status}{f', {code}' if code else ''})", retry_after(answer))
         if code in _FOR_EVERY_CALL:
-            return ConfigProblem(f"{system}: {_STOPS[code]} ({code})")
+            return NoEntry(f"{system}: {_STOPS[code]} ({code})")
         return None
 
     return verdict

@@ -40,12 +40,13 @@ class ApiError(Exception):
         return {name: value for name, value in {**head, **self._rest}.items() if value is not None}
 
     def row(self, context: Mapping[str, list[str]]) -> dict[str, Any]:
-        """Return the error as an entry of a 207's `errors`."""
+        """Return the error as an entry of a 207's `errors`; what a whole call lists, its text says."""
         entry = {
             "status": "error",
             "category": self.category or "VALIDATION_ERROR",
             "message": self.message,
             **self._rest,
+            "errors": None,
         }
         entry["context"] = {**(entry["context"] or {}), **context}
         return {name: value for name, value in entry.items() if value is not None}

@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine
 
 from connectors.contract import FieldInfo, Page, Source, unused_kinds
-from connectors.errors import ConfigProblem, ConnectorError, WrongAddress
+from connectors.errors import ConfigProblem, ConnectorError, NoEntry
 from syncd.config.check import nearest_name
 from syncd.edits.force import Running
 from syncd.lead.definition import EntityKind
@@ -187,7 +187,7 @@ class Drift:
         for kind in kinds:
             try:
                 infos[kind] = source.fields(kind)
-            except WrongAddress:
+            except NoEntry:
                 return
             except ConfigProblem as error:
                 missing[kind] = error.message

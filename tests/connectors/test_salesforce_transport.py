@@ -247,6 +247,17 @@ def test_too_many_long_calls_at_once_is_a_short_wait() -> None:
         assert waits == [5.0]
 
 
+@pytest.mark.parametrize("body", [b"<html>Blocked</html>", b""])
+def test_an_edge_block_is_waited_out_and_no_missing_right(body: bytes) -> None:
+    with scripted(healthy) as (org, sf, server):
+        org.plain = plain
+        server.board.add(Fault("status", "/describe", 403, body, times=2))
+        assert [field.name for field in sf.fields("Lead")] == ["Email"]
+        server.board.add(Fault("status", "/describe", 403, body, times=99))
+        with pytest.raises(Unavailable, match="403"):
+            sf.fields("Lead")
+
+
 # --- faults ----------------------------------------------------------------------------------------------------------
 
 FAULTS = ("status", "lost", "reset", "truncated", "html", "hang")

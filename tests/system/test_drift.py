@@ -360,20 +360,28 @@ def test_trouble_that_describing_does_not_explain_is_not_asked_about_each_time(t
             assert made.calls()["salesforce"]["GET sobjects/Lead/describe"] == 1
 
 
-def test_an_answer_from_a_wrong_place_says_nothing_about_the_kinds(made: World) -> None:
-    """A redirect for a moment, of a proxy or of HubSpot in maintenance: the next poll reads everything as before."""
+def test_an_answer_that_is_for_every_call_says_nothing_about_the_kinds(made: World, impatient: None) -> None:
+    """A redirect of a proxy or an API that is off, for a moment: the next poll reads everything as before."""
     contact = ann(made)
-    elsewhere = {"Location": "https://elsewhere.example"}
-    made.servers["hubspot"].board.add(Fault(kind="status", status=302, headers=elsewhere, times=10_000))
-    made.cycle()
-    (problem,) = made.problems()
-    assert "hubspot cannot be used" in problem
-    assert "answered with a redirect" in problem
-    made.servers["hubspot"].board.clear()
-    made.hubspot.edit("contacts", contact, {"jobtitle": "Plant manager"})
-    made.settle()
-    assert lead(made)["Title"] == "Plant manager"
-    assert made.problems() == []
+    elsewhere = Fault(kind="status", status=302, headers={"Location": "https://elsewhere.example"}, times=10_000)
+    off = [{"errorCode": "API_CURRENTLY_DISABLED", "message": "API is currently disabled for this organization."}]
+    disabled = Fault(kind="status", status=403, body=off, times=10_000)
+    gone = replace(disabled, status=410, body=[{"errorCode": "GONE", "message": "The version is not available."}])
+    for system, fault, words, title in (
+        ("hubspot", elsewhere, "answered with a redirect", "Plant manager"),
+        ("salesforce", disabled, "the API is switched off for this org", "Buyer"),
+        ("salesforce", gone, "this API version is gone", "Plant manager"),
+    ):
+        made.servers[system].board.add(fault)
+        made.cycle()
+        (problem,) = made.problems()
+        assert f"{system} cannot be used" in problem
+        assert words in problem
+        made.servers[system].board.clear()
+        made.hubspot.edit("contacts", contact, {"jobtitle": title})
+        made.settle()
+        assert lead(made)["Title"] == title
+        assert made.problems() == []
 
 
 def test_a_daemon_describes_every_kind_at_its_start_and_not_again(made: World) -> None:
