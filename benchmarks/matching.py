@@ -13,6 +13,7 @@ import time
 from dataclasses import dataclass, replace
 
 from benchmarks.labelled import Labelled, febrl4, febrl_within, plants_retyped, retyped
+from benchmarks.neighbours import NEIGHBOURS, neighbours
 from syncd.matching import COMPANY, PERSON, SITE, Band, Index, Party, Rules
 from syncd.matching.bulk import Matched, match_all
 
@@ -115,6 +116,8 @@ def main() -> None:
         (plants_retyped(), SITE),
     ):
         _row(data.name, rules, measure(data.halves()[1], rules))
+    for name, names in NEIGHBOURS.items():
+        _row(f"{name} (synthetic)", SITE, measure(neighbours(names), SITE))
     for number in (1, 2, 3):
         for person, rules in ((True, PERSON), (False, SITE)):
             data = febrl_within(number, person=person, born=person)

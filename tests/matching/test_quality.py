@@ -11,6 +11,7 @@ import pytest
 
 from benchmarks.labelled import Labelled, febrl4, febrl_within, plants_retyped
 from benchmarks.matching import measure, measure_pairs
+from benchmarks.neighbours import NEIGHBOURS, neighbours
 from syncd.matching import COMPANY, PERSON, SITE, Rules
 
 
@@ -36,5 +37,13 @@ def test_links_are_right_and_hardly_any_is_missed(load: Callable[[], Labelled], 
 def test_people_twice_in_one_table_are_found(number: int) -> None:
     """FEBRL 1 to 3, up to six records of one person."""
     quality = measure_pairs(febrl_within(number, person=True, born=True), PERSON)
+    assert quality.precision >= 0.995
+    assert quality.recall > 0.95
+
+
+@pytest.mark.parametrize("kind", NEIGHBOURS)
+def test_neighbours_at_one_door_are_not_linked(kind: str) -> None:
+    """Departments, holdings, numbered funds and tenants, three in ten of whom the other list lacks."""
+    quality = measure(neighbours(NEIGHBOURS[kind], doors=300), SITE)
     assert quality.precision >= 0.995
     assert quality.recall > 0.95
