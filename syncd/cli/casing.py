@@ -72,13 +72,10 @@ def case(config: Path, lead: str, system: str | None, name: str | None, only_pri
 
 
 def _find_record(connection: Connection, mappings: Mappings, lead: str, system: str | None) -> SourceRecord:
-    from syncd.preview import NotFound, find_entity
+    from syncd.preview import find_entity
     from syncd.store import handoff
 
-    try:
-        found = find_entity(connection, lead)
-    except NotFound as error:
-        raise click.ClickException(str(error)) from error
+    found = find_entity(connection, lead)
     (view,) = handoff.load_views(connection, [found])
     known = [one for one in view.records if mappings.kind(one.system, one.kind) and not one.deleted]
     known = [one for one in known if mappings.systems[one.system].kinds[one.kind].readers]

@@ -41,13 +41,10 @@ def status(config: Path, as_json: bool) -> int:
 def explain(config: Path, as_json: bool, lead: str, field: str | None) -> int:
     """Follow one LEAD from its source records to the CRM: each field with value, source, rule and version."""
     from syncd.cli.words import story_json, story_words
-    from syncd.preview import NotFound, tell
+    from syncd.preview import tell
 
     app = open_app(config)
-    try:
-        story = tell(app.engine, app.mappings, lead)
-    except NotFound as error:
-        raise click.ClickException(str(error)) from error
+    story = tell(app.engine, app.mappings, lead)
     told = story_json(story, app.mappings)
     if field is not None:
         if field not in told["fields"] and field not in told["facts"]:

@@ -109,15 +109,12 @@ def sharing_of(app: App) -> Sharing:
 def _versions(app: App, named: str | None) -> tuple[Mappings, Mappings]:
     """Return (the version in force, the one to compare it with)."""
     from syncd.edits.force import load_version
-    from syncd.edits.passing import NotPassed, find_plan
+    from syncd.edits.passing import find_plan
     from syncd.wiring import read_mappings
 
     if named is None:
         return app.mappings, read_mappings(app.config)
-    try:
-        stored = find_plan(app.engine, named)
-    except NotPassed as error:
-        raise click.ClickException(str(error)) from error
+    stored = find_plan(app.engine, named)
     with app.engine.connect() as connection:
         base, target = load_version(connection, stored.base), load_version(connection, stored.target)
     if target is None or base is None:
@@ -169,13 +166,10 @@ def _verdict(app: App, made: Plan, running: Mappings, edited: Mappings, live: bo
 
 
 def _only(app: App, lead: str) -> set[str]:
-    from syncd.preview import NotFound, find_entity
+    from syncd.preview import find_entity
 
     with app.engine.connect() as connection:
-        try:
-            return {find_entity(connection, lead)}
-        except NotFound as error:
-            raise click.ClickException(str(error)) from error
+        return {find_entity(connection, lead)}
 
 
 def _remember(app: App, made: Plan, edited: Mappings) -> None:

@@ -57,16 +57,13 @@ def _asked_for(
 ) -> tuple[set[str], int]:
     """Return (entities, problems that are about none)."""
     from syncd.pipeline.doors import reopen
-    from syncd.preview import NotFound, find_entity
+    from syncd.preview import find_entity
     from syncd.store import again
 
     found: set[str] = set()
     unknown = 0
     for name in records:
-        try:
-            found.add(find_entity(connection, name))
-        except NotFound as error:
-            raise click.ClickException(str(error)) from error
+        found.add(find_entity(connection, name))
     if ids or kind is not None or (after is not None and not records):
         problems = again.open_problems(connection, ids=ids, kind=kind, since=after)
         missing = sorted(set(ids) - {row.id for row in problems})

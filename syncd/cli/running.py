@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from syncd.cli.common import config_option, dump_json, json_option, make_desk, make_work, open_app
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
 
 NEEDS_A_PERSON = frozenset({"refused", "review", "rejected", "held", "gone"})
 
@@ -93,16 +98,12 @@ def once(config: Path, as_json: bool, sweep: bool) -> int:
     return 1 if person or result.troubles else 0
 
 
-def _counts(counts: object) -> str:
-    return ", ".join(f"{n} {name}" for name, n in sorted(dict(counts).items()) if n)  # type: ignore[call-overload]
+def _counts(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{n} {name}" for name, n in sorted(counts.items()) if n)
 
 
-def _open_problems(engine: object) -> int:
-    from typing import cast
-
-    from sqlalchemy import Engine
-
+def _open_problems(engine: Engine) -> int:
     from syncd.store.inbox import count_problems
 
-    with cast(Engine, engine).begin() as connection:
+    with engine.begin() as connection:
         return sum(count_problems(connection).values())

@@ -34,7 +34,7 @@ def undo(
     """
     from syncd.log import logger
     from syncd.pipeline.undoing import find_replaced, put_back
-    from syncd.preview import NotFound, find_entity
+    from syncd.preview import find_entity
     from syncd.store.database import now_ms
 
     if not (record or since):
@@ -42,10 +42,7 @@ def undo(
     app = open_app(config)
     after = read_moment(since, now_ms()) if since else 0
     with app.engine.begin() as connection:
-        try:
-            entity = find_entity(connection, record) if record else None
-        except NotFound as error:
-            raise click.ClickException(str(error)) from error
+        entity = find_entity(connection, record) if record else None
         found = find_replaced(connection, app.mappings, entity=entity, since=after, fields=fields)
     told: dict[str, Any] = {
         "replaced": [_told(one) for one in found.wanted],

@@ -64,23 +64,20 @@ def approve(config: Path, as_json: bool, named: str | None, though_moved: bool) 
 def rollback(config: Path, as_json: bool, version: str, write: bool, sure: bool) -> int:
     """Put VERSION in force again, at once; the files on disk stay as they are unless --write is given."""
     from syncd.edits.disk import patch, texts_on_disk, write_version
-    from syncd.edits.passing import NotPassed, find_version, never_in_force, refuse_to_overwrite, roll_back
+    from syncd.edits.passing import find_version, never_in_force, refuse_to_overwrite, roll_back
     from syncd.edits.words import counted
 
     app = open_app(config)
-    try:
-        digest = find_version(app.engine, version)
-        on_disk, texts = texts_on_disk(app.config.mappings), _texts(app, digest)
-        edited = never_in_force(app.engine, on_disk, texts) if write else []
-        if edited and not sure:
-            raise NotPassed(refuse_to_overwrite(edited, "add --yes"))
-        if digest != app.mappings.digest or not write:
-            plan, due = roll_back(app.engine, digest, getpass.getuser(), app.batches)
-            told: dict[str, Any] = {"version": digest, "leads": plan.totals["leads"], "looked_at_again": due}
-        else:
-            told = {"version": digest, "leads": 0, "looked_at_again": 0}
-    except NotPassed as error:
-        raise click.ClickException(str(error)) from error
+    digest = find_version(app.engine, version)
+    on_disk, texts = texts_on_disk(app.config.mappings), _texts(app, digest)
+    edited = never_in_force(app.engine, on_disk, texts) if write else []
+    if edited and not sure:
+        raise click.ClickException(refuse_to_overwrite(edited, "add --yes"))
+    if digest != app.mappings.digest or not write:
+        plan, due = roll_back(app.engine, digest, getpass.getuser(), app.batches)
+        told: dict[str, Any] = {"version": digest, "leads": plan.totals["leads"], "looked_at_again": due}
+    else:
+        told = {"version": digest, "leads": 0, "looked_at_again": 0}
     difference = patch(on_disk, texts)
     if write:
         told["wrote"] = write_version(app.config.mappings, texts, keep=edited)
@@ -107,7 +104,7 @@ def rollback(config: Path, as_json: bool, version: str, write: bool, sure: bool)
 
 def _approve_edit(app: App, named: str, as_json: bool, though_moved: bool) -> int:
     from syncd.cli.planning import progress, sharing_of
-    from syncd.edits.passing import Moved, NotPassed
+    from syncd.edits.passing import Moved
     from syncd.edits.passing import approve as let_through
 
     try:
@@ -121,8 +118,6 @@ def _approve_edit(app: App, named: str, as_json: bool, though_moved: bool) -> in
         else:
             click.echo(str(error), err=True)
         return 1
-    except NotPassed as error:
-        raise click.ClickException(str(error)) from error
     if as_json:
         click.echo(dump_json({"approved": plan.id, "version": plan.target, "looked_at_again": due}))
     else:
@@ -186,13 +181,10 @@ def _list(app: App, as_json: bool) -> None:
 
 
 def _texts(app: App, named: str) -> dict[str, str]:
-    from syncd.edits.passing import NotPassed, find_version
+    from syncd.edits.passing import find_version
     from syncd.store.versions import load_set
 
-    try:
-        digest = find_version(app.engine, named)
-    except NotPassed as error:
-        raise click.ClickException(str(error)) from error
+    digest = find_version(app.engine, named)
     with app.engine.execution_options(syncd_reads_only=True).connect() as connection:
         stored = load_set(connection, digest)
     return stored.files.texts() if stored is not None else {}

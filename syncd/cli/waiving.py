@@ -123,13 +123,10 @@ def _known(app: App, facts: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _lead(connection: Connection, name: str) -> str:
-    from syncd.preview import NotFound, find_entity
+    from syncd.preview import find_entity
     from syncd.store.handoff import kinds_of
 
-    try:
-        found = find_entity(connection, name)
-    except NotFound as error:
-        raise click.ClickException(str(error)) from error
+    found = find_entity(connection, name)
     if kinds_of(connection, [found]).get(found) != "lead":
         raise click.ClickException(f"{name} is no lead; nothing was waived")
     return found
