@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from syncd.cli.common import config_option, dump_json, json_option, limit_option, open_app
+from syncd.cli.common import columns, config_option, cut, dump_json, json_option, limit_option, open_app
 
 if TYPE_CHECKING:
     from syncd.lead.definition import ReasonCode
@@ -84,7 +84,9 @@ def funnel(config: Path, as_json: bool, days: int) -> int:
     if as_json:
         click.echo(dump_json({"days": days, **told}))
         return 0
-    for line in _columns(("step", "entered", "went on", "sent back", "still there", "median days"), _step_cells(told)):
+    for line in _with_head(
+        ("step", "entered", "went on", "sent back", "still there", "median days"), _step_cells(told)
+    ):
         click.echo(line)
     for one in told["reasons"]:
         click.echo(
@@ -137,11 +139,10 @@ def _step_cells(told: Mapping[str, Any]) -> list[Sequence[str]]:
     ]
 
 
-def _columns(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+def _with_head(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     """Return a table as lines, its head bold."""
-    widths = [max(len(row[place]) for row in (head, *rows)) for place in range(len(head))]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in (head, *rows)]
-    return [click.style(lines[0].rstrip(), bold=True), *(line.rstrip() for line in lines[1:])]
+    first, *others = columns([head, *rows])
+    return [click.style(first, bold=True), *others]
 
 
 def _table(found: Sequence[BuyingBranch]) -> list[str]:
@@ -150,19 +151,15 @@ def _table(found: Sequence[BuyingBranch]) -> list[str]:
     head = ("account", "branch", "town", "last shipment", "contacts there")
     cells = [
         (
-            _cell(one.account_name or one.account),
-            _cell(one.name or f"{one.customer or ''}/{one.ship_to or ''}"),
-            _cell(", ".join(part for part in (one.city, one.state) if part)),
+            cut(one.account_name or one.account, _WIDEST),
+            cut(one.name or f"{one.customer or ''}/{one.ship_to or ''}", _WIDEST),
+            cut(", ".join(part for part in (one.city, one.state) if part), _WIDEST),
             one.last_shipment[:10],
             f"{one.contacts:,}" if one.contacts else "none",
         )
         for one in found
     ]
-    return _columns(head, cells)
-
-
-def _cell(text: str) -> str:
-    return text if len(text) <= _WIDEST else text[: _WIDEST - 1] + "…"
+    return _with_head(head, cells)
 
 
 def _write_csv(file: Path, found: Sequence[BuyingBranch]) -> None:

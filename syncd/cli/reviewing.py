@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from syncd.cli.common import config_option, dump_json, json_option, limit_option, moment, open_app
+from syncd.cli.common import columns, config_option, cut, dump_json, json_option, limit_option, moment, open_app
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -142,8 +142,7 @@ def review_words(found: Review) -> str:
     head = [f"{found.kind.value} {found.who.id}", *(f"{place}: {side.id}" for place, side in enumerate(sides[1:], 1))]
     rows = [["", *head], ["record", *(side.record for side in sides)]]
     rows += [[line.label, *(_cut(*cell) for cell in line.cells)] for line in side_by_side(found)]
-    widths = [max(len(row[place]) for row in rows) for place in range(len(rows[0]))]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    lines = columns(rows)
     lines.insert(0, f"question {found.number}: {asked_words(found)}")
     for place, (_, likely) in enumerate(found.candidates, 1):
         signs = ", ".join(f"{sign} {weight:+.1f}" for sign, weight in likely.signs)
@@ -173,8 +172,7 @@ def _is_not(found: Review) -> str:
 
 
 def _cut(text: str, marked: bool) -> str:
-    short = text if len(text) <= _WIDEST else text[: _WIDEST - 1] + "…"
-    return ("* " if marked else "  ") + short
+    return ("* " if marked else "  ") + cut(text, _WIDEST)
 
 
 def _asked(ask: Callable[[], Any]) -> Any:

@@ -10,7 +10,6 @@ import time
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from sqlalchemy import Engine
 from starlette.requests import Request
 from starlette.responses import Response
@@ -18,6 +17,7 @@ from starlette.routing import Route
 
 from syncd.store.figures import reads_only
 from syncd.store.prospects import BuyingBranch, buying_branches, count_buying
+from syncd.web.page import render
 
 DAYS = 365
 MOST = 500
@@ -29,15 +29,8 @@ def prospect_routes(engine: Engine) -> list[Route]:
 
 
 def render_prospects(found: Sequence[BuyingBranch], buying: int, unknown: int, unplaced: int) -> str:
-    return _PAGES.get_template("branches.html").render(
-        found=found,
-        buying=buying,
-        unknown=unknown,
-        unplaced=unplaced,
-        days=DAYS,
-        up="",
-        mappings=False,
-        page="branches",
+    return render(
+        "branches.html", found=found, buying=buying, unknown=unknown, unplaced=unplaced, days=DAYS, page="branches"
     )
 
 
@@ -67,8 +60,3 @@ class _Prospects:
         with reads_only(self._engine) as connection:
             found = buying_branches(connection, since, limit=MOST)
             return render_prospects(found, *count_buying(connection, since))
-
-
-_PAGES = Environment(
-    loader=PackageLoader("syncd.web"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-)
