@@ -35,6 +35,7 @@ from syncd.store.held import use_up
 
 _ENDS = {"refused": Fate.REJECTED, "gone": Fate.GONE}  # state of an intent -> fate; any other is tried again
 _LONGEST_REASON = 64  # characters of a code; a mapping may take it from what people write as they like
+FAILURES_IN_A_ROW = 30  # to find one record among ten thousand takes 14
 LONG_REST = 600.0  # seconds; a system that asks for so much is in trouble, a shorter one may be over by the next poll
 
 
@@ -249,10 +250,22 @@ def _store(
 
 
 def _write_each(destination: Destination, requests: Sequence[WriteRequest]) -> list[WriteResult]:
-    """Write; what our own code fails on is put off alone. To send the others once more changes nothing over there."""
+    """Write; what our own code fails on is put off alone. To send the others once more changes nothing over there.
+
+    Where try upon try fails it is no single record's: the rest is put off without a call.
+    """
+    in_a_row: list[Exception] = []
 
     def write(some: Sequence[WriteRequest]) -> dict[str, WriteResult]:
-        return {one.token: result for one, result in zip(some, destination.write(some), strict=True)}
+        if len(in_a_row) >= FAILURES_IN_A_ROW:
+            return {one.token: Deferred(defect_words(in_a_row[-1]), stuck=True) for one in some}
+        try:
+            answers = {one.token: result for one, result in zip(some, destination.write(some), strict=True)}
+        except Exception as error:
+            in_a_row.append(error)
+            raise
+        in_a_row.clear()
+        return answers
 
     done, failed = each_apart(requests, write, but=ConnectorError)
     answers: dict[str, WriteResult] = {token: one for part in done for token, one in part.items()}

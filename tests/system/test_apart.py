@@ -148,6 +148,27 @@ def test_a_write_that_cannot_be_built_holds_up_no_other(
     assert (len(made.leads()), made.problems()) == (5, [])
 
 
+def test_where_every_write_fails_not_each_is_tried_alone(made: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The connector fails on whatever Salesforce answers: that would be two calls a record."""
+    asked = []
+
+    def fails(requests: Sequence[WriteRequest]) -> Any:
+        asked.append(len(requests))
+        raise IndexError
+
+    monkeypatch.setattr(made.work.destinations["salesforce"], "write", fails)
+    monkeypatch.setattr(acting, "FAILURES_IN_A_ROW", 4)
+    crowd(made)
+    made.cycle()
+    assert asked == [5, 2, 1, 1]
+    assert len(made.problems()) == 5
+    assert all("IndexError at " in told for told in made.problems())
+    monkeypatch.undo()
+    made.wait_is_over()
+    made.cycle()
+    assert (len(made.leads()), made.problems()) == (5, [])
+
+
 def test_a_handoff_that_the_database_fails_while_answers_are_kept_is_taken_up_by_the_next_poll(
     made: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
