@@ -382,7 +382,7 @@ def _system_engine(url: str) -> Engine:
         engine = create_engine(parsed, pool_size=10, max_overflow=10, pool_pre_ping=True)
         leave_what_cannot_write(engine)
         return engine
-    # No limit: one that waits for SQLite's lock keeps its connection, and the holder of the lock may need one more.
+    # No limit, as in syncd.store.database.
     engine = create_engine(url, max_overflow=-1, connect_args={"timeout": 60, "check_same_thread": False})
 
     @event.listens_for(engine, "connect")

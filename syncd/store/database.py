@@ -42,6 +42,10 @@ def open_store(url: str, *, migrate: bool = True) -> Engine:
     except SQLAlchemyError as error:
         raise StoreUnusable(f"`state` is not a database address: {error}") from error
     if parsed.get_backend_name() == "sqlite":
+        if parsed.database in (None, "", ":memory:"):
+            raise StoreUnusable(
+                f"`state` {url} would be in memory and lost at the first stop; name a file: sqlite:///path"
+            )
         engine = _open_sqlite(url, parsed.database)
     elif parsed.get_backend_name() == "postgresql":
         engine = _open_postgresql(parsed.set(drivername="postgresql+psycopg").render_as_string(hide_password=False))
@@ -131,13 +135,14 @@ def dumps(value: Any) -> str:
     return orjson.dumps(value).decode()
 
 
-def _open_sqlite(url: str, path: str | None) -> Engine:
-    if path and path != ":memory:":
-        _prepare_file(Path(path))
+def _open_sqlite(url: str, path: str) -> Engine:
+    _prepare_file(Path(path))
     engine = create_engine(
         url,
         json_serializer=dumps,
         json_deserializer=orjson.loads,
+        # No limit: one that waits for SQLite's lock keeps its connection, and the holder of the lock may need one more.
+        max_overflow=-1,
         connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False},
         hide_parameters=True,  # they are people's values, and an error is logged
     )

@@ -154,6 +154,8 @@ def test_a_file_that_is_no_database_is_left_as_it_was(sqlite_url: str) -> None:
 
 @pytest.mark.parametrize(("url", "told"), [
     ("state.db", "`state` is not a database address"),
+    ("sqlite://", "`state` sqlite:// would be in memory and lost at the first stop; name a file: sqlite:///path"),
+    ("sqlite:///:memory:", "`state` sqlite:///:memory: would be in memory"),
     ("mysql://db/syncd", "`state` names a mysql database; use sqlite:///path or postgresql://host/name"),
 ])  # fmt: skip
 def test_a_wrong_address_is_told_with_the_right_forms(url: str, told: str) -> None:
