@@ -176,11 +176,12 @@ def forget_due(connection: Connection, looked_at: Mapping[str, int]) -> None:
 
 
 def planned_intents(connection: Connection, batch: str) -> list[Any]:
-    return list(
-        connection.execute(
-            select(intent).where(intent.c.batch == batch, intent.c.state == "planned").order_by(intent.c.id)
-        )
-    )
+    return intents_of(connection, batch, "planned")
+
+
+def intents_of(connection: Connection, batch: str, state: str) -> list[Any]:
+    query = select(intent).where(intent.c.batch == batch, intent.c.state == state).order_by(intent.c.id)
+    return list(connection.execute(query))
 
 
 def as_they_stand(connection: Connection, rows: Sequence[Any]) -> list[Any]:

@@ -1,4 +1,4 @@
-"""Queries for what our writes replaced over there: the value before the first of them, and whether ours stands."""
+"""Queries for what our writes replaced over there: the value before the first of them, and ours."""
 
 from __future__ import annotations
 
@@ -23,7 +23,6 @@ class Replaced:
     was: Any
     ours: Any
     at: int
-    stands: bool  # the record was last read with the value that we wrote
     gone: bool
     moved: bool  # it lives on as another record
 
@@ -32,7 +31,7 @@ def replaced_since(connection: Connection, since: int, entity: str | None = None
     """Yield what was replaced since then (ms), in the order in which it was."""
     here = and_(record.c.system == intent.c.system, record.c.kind == intent.c.kind, record.c.id == intent.c.record_id)
     query = (
-        select(intent, record.c.fields, record.c.deleted, record.c.survivor)
+        select(intent, record.c.deleted, record.c.survivor)
         .join(record, here)
         .where(intent.c.at >= since, intent.c.state == "done")
         .order_by(intent.c.at, intent.c.id)
@@ -62,7 +61,6 @@ def replaced_since(connection: Connection, since: int, entity: str | None = None
             was=before,
             ours=ours,
             at=row.at,
-            stands=row.fields.get(key[3]) == ours,
             gone=row.deleted,
             moved=row.survivor is not None,
         )

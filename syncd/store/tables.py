@@ -152,7 +152,8 @@ due = Table(
 )
 
 # A write, decided and committed before it is sent. planned -> done | refused | gone, or deferred | lapsed: whether it
-# was applied is not known; settled once the record was read again.
+# was applied is not known; settled: nobody waits for that any more, as the record was read again. One of `undo` is
+# settled from the start, until its answer comes.
 intent = Table(
     "intent",
     metadata,

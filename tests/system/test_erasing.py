@@ -6,15 +6,24 @@ import os
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import click
 import pytest
 from support.commands import Said, process_as_before, say  # noqa: F401 - a fixture
 from support.world import World, world
 
+from sandbox.wire import Fault
+from syncd.pipeline.acting import send_rows
 from syncd.store.tables import intent
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("process_as_before")]
 ANN = "ann.lee@works.example"
+_NO_RIGHT = [{"errorCode": "API_DISABLED_FOR_ORG", "message": "The REST API is not enabled for this org."}]
+
+
+class Killed(BaseException):
+    """What ends a process in a test."""
 
 
 @pytest.fixture
@@ -76,36 +85,73 @@ def test_whoever_is_erased_anyway_is_let_in_by_no_poll_and_no_sweep(
     assert made.problems() == []
 
 
-def test_what_was_replaced_is_shown_and_put_back_and_stays(made: World, capsys: pytest.CaptureFixture[str]) -> None:
-    """The rep's word comes back, flows to marketing as if typed, and a second run finds nothing to put back."""
+def test_what_was_replaced_is_shown_and_put_back_and_stays(
+    made: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The rep's word comes back, flows to marketing as if typed, and a second run finds nothing to put back.
+
+    One that is killed in its call blocks nothing, and what it did is not taken for a person's change.
+    """
     contact = made.contact(firstname="Ann")
     made.settle()
     (lead,) = made.leads()
-    made.hubspot.edit("contacts", contact, {"firstname": "Anneliese"})
+    made.hubspot.edit("contacts", contact, {"firstname": "Anneliese", "jobtitle": "Chief"})
     made.settle()
     assert "FirstName = Ann -> Anneliese" in do(made, capsys, "explain", ANN).out
     shown = do(made, capsys, "undo", ANN, "--field", "first_name")
     assert (shown.code, "nothing was put back; --yes does it" in shown.out) == (1, True), shown
     assert made.salesforce.get("Lead", lead["Id"])["FirstName"] == "Anneliese"
-    done = do(made, capsys, "undo", ANN, "--yes")
+    done = do(made, capsys, "undo", ANN, "--field", "first_name", "--yes")
     assert (done.code, "1 done" in done.out) == (0, True), done
     made.settle()
     assert made.salesforce.get("Lead", lead["Id"])["FirstName"] == "Ann"
-    again = do(made, capsys, "undo", ANN, "--yes")
+    again = do(made, capsys, "undo", ANN, "--field", "first_name", "--yes")
     assert (again.code, "nothing was replaced" in again.out) == (0, True), again
 
+    def dies(*rows: Any) -> Any:
+        send_rows(*rows)
+        assert (made.work.due(), made.work.settle()) == (0, 0)  # a daemon beside it takes nothing of it up
+        raise Killed
 
-def test_what_a_person_changed_since_is_not_put_back(made: World, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr("syncd.pipeline.undoing.send_rows", dies)
+    with pytest.raises(Killed):
+        do(made, capsys, "undo", ANN, "--yes")
+    monkeypatch.undo()
+    assert made.salesforce.get("Lead", lead["Id"])["Title"] == "VP Operations"
+    again = do(made, capsys, "undo", ANN, "--yes")
+    assert (again.code, "nothing was replaced" in again.out) == (0, True), again
+    assert do(made, capsys, "erase", ANN, "--anyway", "--yes").code == 0
+
+
+def test_what_a_person_changed_since_is_not_put_back(
+    made: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Also what no poll has read, what is changed while the question waits, and what cannot be read over there."""
     contact = made.contact(firstname="Ann")
     made.settle()
     (lead,) = made.leads()
     made.hubspot.edit("contacts", contact, {"firstname": "Anneliese"})
     made.settle()
     made.salesforce.edit("Lead", lead["Id"], {"FirstName": "Annette"})
-    made.settle()
     left = do(made, capsys, "undo", "--since", "1h", "--yes")
     assert (left.code, "FirstName: left as it is, it was changed there since" in left.out) == (0, True), left
-    assert made.salesforce.get("Lead", lead["Id"])["FirstName"] == "Annette"
+    made.salesforce.edit("Lead", lead["Id"], {"FirstName": "Anneliese"})
+
+    def asks(words: str) -> bool:
+        made.salesforce.edit("Lead", lead["Id"], {"FirstName": "Annette"})
+        return words == "Put 1 values back?"
+
+    with monkeypatch.context() as patch:
+        patch.setattr("sys.stdin.isatty", lambda: True)
+        patch.setattr(click, "confirm", asks)
+        left = do(made, capsys, "undo", "--since", "1h")
+    shown = ("'Anneliese' back to 'Ann'" in left.out, "it was changed there since" in left.out)
+    assert (left.code, *shown) == (0, True, True), left
+    made.salesforce.edit("Lead", lead["Id"], {"FirstName": "Anneliese"})
+    made.servers["salesforce"].board.add(Fault("status", "POST composite/sobjects", 403, _NO_RIGHT, times=9))
+    left = do(made, capsys, "undo", "--since", "1h", "--yes")
+    assert (left.code, "salesforce cannot be read now" in left.out, "API_DISABLED" in left.err) == (1, True, True), left
+    assert made.salesforce.get("Lead", lead["Id"])["FirstName"] == "Anneliese"
 
 
 def test_what_a_line_would_write_again_is_not_put_back_but_named(
