@@ -10,6 +10,7 @@ from collections.abc import Iterable
 
 import pytest
 from hypothesis import HealthCheck, settings
+from support.commands import process_as_before
 from support.databases import postgres_server, postgres_url, sqlite_url, state_url
 from support.long import LONG
 from support.mariadb import mariadb_admin, mariadb_server, mariadb_url
@@ -20,6 +21,7 @@ __all__ = [
     "mariadb_url",
     "postgres_server",
     "postgres_url",
+    "process_as_before",
     "sqlite_url",
     "state_url",
 ]

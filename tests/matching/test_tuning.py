@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from support.commands import process_as_before, say  # noqa: F401 - a fixture
+from support.commands import say
 from support.world import laid_out
 
 from benchmarks.labelled import plants_retyped

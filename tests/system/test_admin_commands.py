@@ -12,14 +12,13 @@ from pathlib import Path
 
 import jsonschema
 import pytest
-from support.commands import process_as_before, say
+from support.commands import say
 from support.world import COMPLETE, World, laid_out, world
 
 from syncd.config.yaml import parse
 from syncd.store import inbox
 from syncd.store.database import open_store
 
-__all__ = ["process_as_before"]
 pytestmark = pytest.mark.usefixtures("process_as_before")
 
 

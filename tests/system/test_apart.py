@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import io
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
 from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
-from support.commands import process_as_before  # noqa: F401 - a fixture
-from support.world import World, world
+from support.world import World
 
 from connectors.contract import Deferred, WriteRequest
 from syncd.log import set_up
@@ -23,12 +21,6 @@ from syncd.store.tables import due, intent, run
 
 pytestmark = pytest.mark.usefixtures("process_as_before")
 CANARY = "p1@works.example"
-
-
-@pytest.fixture
-def made(tmp_path: Path, sqlite_url: str) -> Iterator[World]:
-    with world(tmp_path, sqlite_url) as one:
-        yield one
 
 
 @pytest.fixture

@@ -6,13 +6,12 @@ The law of every test: each contact is in the CRM, or told on itself what it lac
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from support.world import COMPLETE, World, world
+from support.world import COMPLETE, World
 
 from sandbox.fields import AUTHORITY
 from sandbox.wire import Request, Response
@@ -20,12 +19,6 @@ from syncd.daemon import drift
 from syncd.store.tables import link, problem
 
 LONG = "x" * 1_000_000
-
-
-@pytest.fixture
-def made(tmp_path: Path, sqlite_url: str) -> Iterator[World]:
-    with world(tmp_path, sqlite_url) as one:
-        yield one
 
 
 def person(number: int, **changes: str) -> dict[str, str]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.commands import process_as_before, say  # noqa: F401 - a fixture
+from support.commands import say
 from support.world import COMPLETE, World, laid_out
 
 pytestmark = pytest.mark.usefixtures("process_as_before")

@@ -2,22 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 import sqlalchemy as sa
-from support.commands import process_as_before, say
-from support.world import World, add_branch, world
+from support.commands import say
+from support.world import World, add_branch
 
-__all__ = ["process_as_before"]
 pytestmark = pytest.mark.usefixtures("process_as_before")
-
-
-@pytest.fixture
-def made(tmp_path: Path, sqlite_url: str) -> Iterator[World]:
-    with world(tmp_path, sqlite_url) as one:
-        yield one
 
 
 def test_an_address_change_is_a_version_of_the_branch_and_not_a_new_one(

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from support.commands import process_as_before, say
+from support.commands import say
 from support.long import times
 from support.world import COMPLETE, World, laid_out, world
 
@@ -18,8 +18,6 @@ from syncd.edits.passing import LATER
 from syncd.store import systems
 from syncd.store.database import now_ms
 from syncd.store.tables import due
-
-__all__ = ["process_as_before"]
 
 HUBSPOT_BUDGET = "# budget: {per_day: 200000}"
 DAY_MS = 86_400_000

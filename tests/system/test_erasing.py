@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 import pytest
-from support.commands import Said, process_as_before, say  # noqa: F401 - a fixture
+from support.commands import Said, say
 from support.world import World, world
 
 from sandbox.wire import Fault

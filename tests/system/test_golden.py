@@ -12,10 +12,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from support.commands import process_as_before, say
+from support.commands import say
 from support.world import World, add_branch, world
 
-__all__ = ["process_as_before"]
 pytestmark = pytest.mark.usefixtures("process_as_before")
 CASES = Path(__file__).parents[1] / "cases"
 

@@ -10,13 +10,12 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from support.commands import process_as_before, say
+from support.commands import say
 from support.folders import as_config_map, swap
 from support.world import COMPLETE, ROOT, World, add_branch, laid_out, world
 
 from syncd.store.tables import entity, in_force, intent, plan, record
 
-__all__ = ["process_as_before"]
 pytestmark = pytest.mark.usefixtures("process_as_before")
 TITLE, LOUD = "title: {from: jobtitle}", "title: {from: jobtitle, as: upper}"
 

@@ -6,24 +6,16 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from sqlalchemy.engine import make_url
-from support.commands import process_as_before, say
-from support.world import World, laid_out, world
+from support.commands import say
+from support.world import World, laid_out
 
 from syncd.store.database import open_store
 
-__all__ = ["process_as_before"]
 pytestmark = pytest.mark.usefixtures("process_as_before")
-
-
-@pytest.fixture
-def made(tmp_path: Path, sqlite_url: str) -> Iterator[World]:
-    with world(tmp_path, sqlite_url) as one:
-        yield one
 
 
 def test_refusals_tell_all_of_them_and_whom_in_the_systems_own_ids(

@@ -14,12 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from support.commands import Said, process_as_before, say
+from support.commands import Said, say
 from support.world import ROOT, TOKEN, World, add_branch, laid_out, world
 
 from sandbox.wire import Fault
 
-__all__ = ["process_as_before"]
 pytestmark = pytest.mark.usefixtures("process_as_before")
 
 WRONG_TOKEN = "pat-na1-00000000-wrong"

@@ -2,19 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
-from support.world import World, world
+from support.world import World
 
 ANN, BOB = "ann.lee@works.example", "bob.lee@works.example"
-
-
-@pytest.fixture
-def made(tmp_path: Path, sqlite_url: str) -> Iterator[World]:
-    with world(tmp_path, sqlite_url) as one:
-        yield one
 
 
 def rep_makes(made: World, kind: str = "Lead", email: str = BOB) -> str:

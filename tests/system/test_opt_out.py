@@ -2,17 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
-from support.world import World, world
-
-
-@pytest.fixture
-def made(tmp_path: Path, sqlite_url: str) -> Iterator[World]:
-    with world(tmp_path, sqlite_url) as one:
-        yield one
+from support.world import World
 
 
 def test_an_opt_out_told_in_salesforce_stands_on_the_contact_and_is_never_turned_back(made: World) -> None:

@@ -8,12 +8,11 @@ from pathlib import Path
 
 import pytest
 import time_machine
-from support.commands import process_as_before, say
+from support.commands import say
 from support.world import World, world
 
 from sandbox.wire import Fault
 
-__all__ = ["process_as_before"]
 pytestmark = pytest.mark.usefixtures("process_as_before")
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 import pytest
 import sqlalchemy as sa
-from support.commands import process_as_before, say  # noqa: F401 - a fixture
+from support.commands import say
 from support.people import people
 from support.world import World, world
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from support.commands import process_as_before  # noqa: F401 - a fixture
 from support.people import people
 from support.world import World, world
 

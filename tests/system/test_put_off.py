@@ -9,14 +9,12 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from support.commands import process_as_before, say
+from support.commands import say
 from support.world import COMPLETE, World, world
 
 from connectors.errors import ConfigProblem
 from sandbox.wire import Fault, Request, Response
 from syncd.store.tables import due, entity, intent
-
-__all__ = ["process_as_before"]
 
 pytestmark = pytest.mark.usefixtures("process_as_before")
 

@@ -7,10 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.commands import process_as_before, say
+from support.commands import say
 from support.world import World, world
-
-__all__ = ["process_as_before"]
 
 pytestmark = pytest.mark.usefixtures("process_as_before")
 

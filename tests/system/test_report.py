@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from support.commands import Said, process_as_before, say  # noqa: F401 - a fixture
+from support.commands import Said, say
 from support.world import World, add_branch, world
 
 TODAY = datetime.now(UTC).date()

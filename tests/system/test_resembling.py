@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pytest
 import sqlalchemy as sa
 from support.world import World, add_branch, world
 
@@ -29,12 +27,6 @@ LEAD = {
     "email": "jo@gmail.com", "company": "Voltaforn Castings", "country": "US", "address": "400 N Industrial Rd",
     "city": "Peoria", "state": "IL", "zip": "61604",
 }  # fmt: skip
-
-
-@pytest.fixture
-def made(tmp_path: Path, sqlite_url: str) -> Iterator[World]:
-    with world(tmp_path, sqlite_url) as one:
-        yield one
 
 
 def seed_account(made: World, name: str, **fields: Any) -> str:

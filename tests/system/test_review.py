@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from support.commands import process_as_before, say  # noqa: F401 - a fixture
+from support.commands import say
 from support.twins import seed_twins
 from support.world import World, world
 

@@ -11,7 +11,7 @@ from html import unescape
 from pathlib import Path
 
 import pytest
-from support.commands import process_as_before, say  # noqa: F401 - a fixture
+from support.commands import say
 from support.world import World, laid_out
 
 from syncd.cli.common import make_desk

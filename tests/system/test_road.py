@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,12 +9,6 @@ import sqlalchemy as sa
 from support.world import COMPLETE, World, add_branch, laid_out, world
 
 from syncd.store.tables import entity
-
-
-@pytest.fixture
-def made(tmp_path: Path, sqlite_url: str) -> Iterator[World]:
-    with world(tmp_path, sqlite_url) as one:
-        yield one
 
 
 def test_a_complete_lead_arrives_with_all_its_context(made: World) -> None:

@@ -10,13 +10,12 @@ from pathlib import Path
 
 import pytest
 from structlog.testing import capture_logs
-from support.commands import process_as_before, say
+from support.commands import say
 from support.world import ROOT, World, laid_out
 
 from syncd.store.tables import sweep
 from syncd.wiring import find_problems
 
-__all__ = ["process_as_before"]
 pytestmark = pytest.mark.usefixtures("process_as_before")
 
 EXAMPLES = ROOT / "connectors" / "table" / "examples"

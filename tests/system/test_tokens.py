@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from support.world import COMPLETE, World, laid_out, world
+from support.world import COMPLETE, World, laid_out
 
 from connectors.contract import Policy, WriteRequest, Written
 from sandbox.wire import Request, Response
@@ -41,12 +40,6 @@ class Expiring:
                     self._salesforce.expire_tokens()
                     self.expiries += 1
         return answer
-
-
-@pytest.fixture
-def made(tmp_path: Path, sqlite_url: str) -> Iterator[World]:
-    with world(tmp_path, sqlite_url) as one:
-        yield one
 
 
 def crowd(count: int) -> list[dict[str, str]]:

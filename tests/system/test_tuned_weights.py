@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 from support.twins import ADDRESS, BILLED, seed_twins
-from support.world import World, add_branch, world
+from support.world import World, add_branch
 
 from syncd.matching.tuning import weigh_label
 from syncd.pipeline.labels import answered_labels
 from syncd.pipeline.reviewing import accept, open_questions, read_review, reject
 from syncd.stages.enrich import rules_of
 from syncd.store.database import now_ms
-
-
-@pytest.fixture
-def made(tmp_path: Path, sqlite_url: str) -> Iterator[World]:
-    with world(tmp_path, sqlite_url) as one:
-        yield one
 
 
 def asked_and_tuned(made: World, *, settle: bool = True) -> tuple[dict[str, float], dict[str, float]]:

@@ -7,14 +7,13 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from support.commands import process_as_before, say
+from support.commands import say
 from support.pages import ROOT, Fence, fences
 
 from sandbox.__main__ import _plan as plan_of
 from sandbox.box import Box, Plan
 from syncd.store.tables import due
 
-__all__ = ["process_as_before"]
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("process_as_before")]
 
 TUTORIAL = ROOT / "docs" / "tutorial.md"

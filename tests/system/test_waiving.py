@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.commands import process_as_before, say  # noqa: F401 - a fixture
+from support.commands import say
 from support.world import World, world
 
 pytestmark = pytest.mark.usefixtures("process_as_before")

@@ -7,10 +7,9 @@ from pathlib import Path
 
 import pytest
 from support.browser import BROWSER, DRIVER, MISSING, browser
-from support.commands import process_as_before, say
+from support.commands import say
 from support.world import COMPLETE, World, world
 
-__all__ = ["process_as_before"]
 pytestmark = [
     pytest.mark.system,
     pytest.mark.usefixtures("process_as_before"),
