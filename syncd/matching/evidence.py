@@ -157,6 +157,9 @@ class Comparison:
     signs: tuple[tuple[Sign, float], ...]
     hold: Hold | None = None
 
+    def said(self, sign: Sign) -> bool:
+        return any(one is sign for one, _ in self.signs)
+
     @property
     def reasons(self) -> tuple[Reason, ...]:
         return tuple(Reason(sign=sign, weight=round(weight, 2)) for sign, weight in self.signs)

@@ -119,7 +119,8 @@ class Index:
                 if pair not in found:
                     found[pair] = weigh(form, other, self.rules, frequencies)
         weighed = [(*pair, one) for pair, one in found.items() if one.band is not Band.NO]
-        yield from hold_outdone(weighed) if self.rules.purpose is Purpose.SITE else weighed
+        hold = {Purpose.SITE: hold_outdone, Purpose.PERSON: _hold_twins}.get(self.rules.purpose, iter)
+        yield from hold(weighed)
 
     def _decided(self, row: Party, most: int) -> tuple[Found, list[Candidate], list[Form]]:
         form = form_of(row)
@@ -193,8 +194,7 @@ def hold_outdone(
 ) -> Iterator[tuple[str, str, Comparison]]:
     """Hold links while likelier ones are beyond doubt: a doubtful one while either has such, a partial one while both.
 
-    So "Vogel Bar" is one with the other "Vogel Bar" at its door, and not with the "Vogel Bakery" there; and of twins
-    who stand there twice each is one with itself.
+    So "Vogel Bar" is one with the other "Vogel Bar" at its door, and not with the "Vogel Bakery" there.
     """
     clear: dict[str, float] = {}
     whole: dict[str, float] = {}
@@ -284,3 +284,16 @@ def _by_legal_form(level: Sequence[Candidate]) -> tuple[str, str] | None:
     if len(whole) == 1 < len(level) and any(sign is Sign.NAME_SAME for sign, _ in whole[0].comparison.signs):
         return whole[0].id, "same legal form"
     return None
+
+
+def _hold_twins(pairs: Sequence[tuple[str, str, Comparison]]) -> Iterator[tuple[str, str, Comparison]]:
+    """Hold links of two first names where both stand there twice: they share birthday, door and last name."""
+    twice = {
+        record
+        for left, right, one in pairs
+        if one.band is Band.LINK and one.said(Sign.FIRST_SAME) and one.said(Sign.LAST_SAME)
+        for record in (left, right)
+    }
+    for left, right, one in pairs:
+        twins = left in twice and right in twice and not one.said(Sign.FIRST_SAME)
+        yield left, right, one.held(Hold.OUTDONE) if twins else one

@@ -101,3 +101,18 @@ def test_a_number_that_only_one_person_has_outweighs_another_first_name() -> Non
     other = replace(one, first_name="Mae")
     assert compare(one, other, PERSON).band is Band.LINK
     assert compare(one, replace(other, number=None), PERSON).hold is Hold.HOUSEHOLD
+
+
+def test_twins_who_stand_there_twice_are_each_one_with_itself() -> None:
+    """Of one who stands there once the other first name may be a slip of whoever typed it."""
+    twin = replace(SON, id="john")
+    sister = replace(SON, id="ann", first_name="Ann")
+    again = [replace(twin, id="john again", street="12 Oak Street"), replace(sister, id="ann again")]
+
+    def linked(*rows: Party) -> set[frozenset[str]]:
+        pairs = Index(rows, PERSON).pairs()
+        return {frozenset((one, other)) for one, other, said in pairs if said.band is Band.LINK}
+
+    own = {frozenset(("john", "john again")), frozenset(("ann", "ann again"))}
+    assert linked(twin, sister, *again) == own
+    assert frozenset(("john", "ann")) in linked(twin, sister, again[0])
