@@ -14,6 +14,8 @@ from faults.town import Place, Town, place
 from support.long import times
 from support.world import COMPLETE
 
+from syncd.pipeline.undoing import find_replaced, put_back
+
 MANY = times(300, 2000)
 DAY = 86_400.0
 
@@ -98,6 +100,48 @@ def test_a_copy_of_yesterday_catches_up_within_two_polls(somewhere: Place, then:
             before = town.writes()
             assert not town.cycle()
             assert town.writes() == before
+
+
+def test_what_syncd_wrote_since_the_copy_counts_as_theirs_until_both_sides_agree(somewhere: Place) -> None:
+    """As docs/operations.md tells: only what changed once more meanwhile, and `undo` gives back what it cost."""
+    with somewhere.fresh() as town:
+        ann, bob = town.world.contacts([{**COMPLETE, "email": f"{one}@works.example"} for one in ("ann", "bob")])
+
+        def stand(one: str) -> tuple[str, str, str]:
+            contact = town.world.hubspot.get("contacts", one)
+            lead = town.world.salesforce.get("Lead", contact["syncd_crm_id"])
+            return lead["Problem__c"], lead["Budget__c"], contact["budget_amount"]
+
+        for _ in range(3):
+            town.cycle()
+        copy = _backup(somewhere)
+        town.clock.move(DAY)
+        for one in (ann, bob):
+            town.world.hubspot.edit("contacts", one, {"problem": "Rust", "budget_amount": "60000"})
+        town.cycle()
+        assert stand(ann) == stand(bob) == ("Rust", "60000", "60000")
+        town.stop()
+        town.clock.move(1.0)
+        town.world.hubspot.edit("contacts", ann, {"problem": "Dust", "budget_amount": "70000"})
+        _forget(somewhere, copy)
+        with town.running():
+            for _ in range(2):
+                town.cycle()
+            assert stand(ann) == ("Rust", "60000", "60000")  # of Ann, marketing's newer words
+            lost = find_replaced(
+                town.world.app.engine, town.world.app.destinations, town.world.app.mappings, entity=None, since=0
+            )
+            assert [(one.system, one.field, one.was) for one in lost.wanted] == [("hubspot", "budget_amount", "70000")]
+            put_back(town.world.app.engine, town.world.app.destinations, lost.wanted)
+            lead = town.world.hubspot.get("contacts", ann)["syncd_crm_id"]
+            town.world.salesforce.edit("Lead", lead, {"Problem__c": "Dust"})
+            for _ in range(2):
+                town.cycle()
+            assert stand(ann) == ("Dust", "70000", "70000")
+            for one in (ann, bob):
+                town.world.hubspot.edit("contacts", one, {"problem": "Heat", "budget_amount": "80000"})
+            town.cycle()
+            assert stand(ann) == stand(bob) == ("Heat", "80000", "80000")
 
 
 def test_a_lost_state_costs_at_most_twice_the_floor(somewhere: Place) -> None:
