@@ -21,7 +21,7 @@ from connectors.contract import Page, Person, Reading, Record, Roll, Seen
 from connectors.errors import ConfigProblem, ConnectorError, ContractBroken, joined
 from connectors.http import understood
 from connectors.hubspot.client import BATCH, IN_VALUES, PAGE, SEARCH_BODY, Found, HubSpotClient, body_length
-from connectors.hubspot.place import END, Loading, Pass, Place, Range, last_id, look_again, place_of, top_of
+from connectors.hubspot.cursor import END, Loading, Pass, Place, Range, last_id, look_again, place_of, top_of
 from connectors.hubspot.records import EPOCH, Row, modified_property, properties_to_read, record, rows_of, time_of
 
 Filter = Mapping[str, Any]

@@ -22,8 +22,8 @@ from connectors.errors import AuthExpired, ConnectorError, ReadingRests, Unavail
 from connectors.http import HttpSettings, Session, read_json
 from connectors.salesforce import soql
 from connectors.salesforce.auth import ClientCredentials, GivenSession, Identity
+from connectors.salesforce.judge import DAILY_WAIT, judge, refused_call
 from connectors.salesforce.settings import SalesforceSettings
-from connectors.salesforce.verdicts import DAILY_WAIT, judge, refused_call
 
 LISTS = 5  # queries or collections that one composite call takes
 ROWS = 25  # calls on single rows that one composite call takes

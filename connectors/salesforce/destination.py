@@ -16,8 +16,7 @@ from connectors.errors import ConnectorError, Unavailable
 from connectors.salesforce.client import LISTS, ROWS, Answer, Client, Part
 from connectors.salesforce.fates import Work, settle_row, written
 from connectors.salesforce.ingest import Ingester
-from connectors.salesforce.rows import Row, prepare_row
-from connectors.salesforce.verdicts import (
+from connectors.salesforce.judge import (
     FOR_ALL,
     Trouble,
     is_passing,
@@ -29,6 +28,7 @@ from connectors.salesforce.verdicts import (
     troubles,
     unknown_field,
 )
+from connectors.salesforce.rows import Row, prepare_row
 
 COLLECTION = 200  # the collections limit
 CALL_ROWS = COLLECTION * LISTS

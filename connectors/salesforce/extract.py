@@ -18,9 +18,9 @@ from connectors.salesforce import soql
 from connectors.salesforce.cells import Unfit, column_types, read_table
 from connectors.salesforce.client import Client
 from connectors.salesforce.jobs import Direction, Jobs, Refused, State, Table
+from connectors.salesforce.judge import Trouble, refused_call
 from connectors.salesforce.records import columns, is_full, parse_stamp, read_records, rows_of
 from connectors.salesforce.soql import ORDER, PAGE, Position
-from connectors.salesforce.verdicts import Trouble, refused_call
 
 PATIENCE = 900.0  # seconds that one poll waits for a job
 _FIRST_PIECE = 5_000  # rows; how wide they are shows how many the next pieces may have

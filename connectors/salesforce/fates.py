@@ -11,8 +11,7 @@ from typing import Any
 
 from connectors.contract import Deferred, WriteResult, Written
 from connectors.errors import ConnectorError, Unavailable
-from connectors.salesforce.rows import Row
-from connectors.salesforce.verdicts import (
+from connectors.salesforce.judge import (
     NOT_OF_THE_ROW,
     Trouble,
     duplicate_field,
@@ -23,6 +22,7 @@ from connectors.salesforce.verdicts import (
     troubles,
     why_later,
 )
+from connectors.salesforce.rows import Row
 
 _NOT_ITS_FAULT = frozenset({"INVALID_SESSION_ID", "OPERATION_TOO_LARGE"})  # nor anything that is to be corrected
 _LOCKED_FOR = 3600.0  # seconds after which a record under approval is worth another try

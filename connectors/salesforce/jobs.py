@@ -20,7 +20,7 @@ import requests
 from connectors.errors import ConnectorError, Unavailable
 from connectors.http import read_json, understood
 from connectors.salesforce.client import Client
-from connectors.salesforce.verdicts import Trouble, troubles
+from connectors.salesforce.judge import Trouble, troubles
 
 _STEP = 2.0  # seconds; so long at most a caller that waits is out of reach
 _LONGEST = 30.0  # seconds between two looks at a job

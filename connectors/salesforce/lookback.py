@@ -15,9 +15,9 @@ from connectors.contract import Reading, Record, Seen
 from connectors.http import understood
 from connectors.salesforce import soql
 from connectors.salesforce.client import Answer, Client
+from connectors.salesforce.judge import refused_call
 from connectors.salesforce.records import columns, fewer, is_full, parse_stamp, read_records, rows_of, total_of
 from connectors.salesforce.soql import ORDER, PAGE, Position
-from connectors.salesforce.verdicts import refused_call
 
 _SECOND = timedelta(seconds=1)
 _NOTHING = (0, 0)

@@ -19,10 +19,10 @@ from connectors.salesforce import soql
 from connectors.salesforce.client import LISTS, Answer, Client
 from connectors.salesforce.extract import Extract, Extractor, Lost
 from connectors.salesforce.jobs import StillRunning
+from connectors.salesforce.judge import NARROWER, refused_call, troubles
 from connectors.salesforce.lookback import LookBack, Window
 from connectors.salesforce.records import columns, fewer, is_full, read_records, rows_of, total_of
 from connectors.salesforce.soql import ORDER, PAGE, Position
-from connectors.salesforce.verdicts import NARROWER, refused_call, troubles
 
 _UNCOUNTED = 5 * PAGE  # rows after which those that are left are counted even if that takes a call of its own
 _JOBS = 2  # that are opened for one object in one poll; after that it is read page by page

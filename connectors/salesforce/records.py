@@ -13,8 +13,8 @@ from typing import Any
 from connectors.contract import FieldInfo, FieldType, RawValue, Record
 from connectors.http import understood
 from connectors.salesforce.client import Answer
+from connectors.salesforce.judge import NARROWER, troubles
 from connectors.salesforce.soql import PAGE, object_of
-from connectors.salesforce.verdicts import NARROWER, troubles
 
 _ALWAYS = ("Id", "SystemModstamp", "IsDeleted")
 _MERGEABLE = frozenset({"lead", "contact", "account"})

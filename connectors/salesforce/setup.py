@@ -14,9 +14,9 @@ from connectors.errors import ConfigProblem, ConnectorError, ContractBroken
 from connectors.salesforce import soql
 from connectors.salesforce.client import Client
 from connectors.salesforce.destination import COLLECTION
+from connectors.salesforce.judge import Trouble, troubles
 from connectors.salesforce.package import describe_wanted, field_metadata
 from connectors.salesforce.source import Reader
-from connectors.salesforce.verdicts import Trouble, troubles
 
 _THERE_ALREADY = frozenset({"DUPLICATE_DEVELOPER_NAME", "DUPLICATE_VALUE"})
 

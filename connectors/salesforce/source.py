@@ -13,6 +13,7 @@ from connectors.contract import FieldInfo, Person, Record, Roll
 from connectors.http import understood
 from connectors.salesforce import soql
 from connectors.salesforce.client import LISTS, Client
+from connectors.salesforce.judge import refused_call
 from connectors.salesforce.records import (
     columns,
     field_info,
@@ -25,7 +26,6 @@ from connectors.salesforce.records import (
     with_codes,
 )
 from connectors.salesforce.soql import LONGEST_FILTERED, PAGE, QUERY_BYTES
-from connectors.salesforce.verdicts import refused_call
 
 _SMALLEST_LIST = 1_000  # bytes that the values of a query get, however long its list of fields is
 

@@ -1,6 +1,6 @@
 """Read records from files: CSV, Excel and Parquet, in a folder or on an SFTP server; read only when one has changed.
 
-Where files lie is left to connectors.table.drop, what their cells hold to connectors.table.sheets, and comparing rows
+Where files lie is left to connectors.table.folder, what their cells hold to connectors.table.sheets, and comparing rows
 with those of the last read to connectors.table.changes.
 """
 
@@ -20,7 +20,7 @@ from connectors.contract import Capabilities, FieldInfo, FieldType, Page, Readin
 from connectors.errors import ConfigProblem, ConnectorError, Unavailable, joined, unexpected
 from connectors.table import changes as finding
 from connectors.table import sheets
-from connectors.table.drop import Drop, Folder, Found, Sftp, SftpSettings
+from connectors.table.folder import FileStore, Folder, Found, Sftp, SftpSettings
 from connectors.table.groups import Disagreement, check_rules, joined_row
 from connectors.table.rows import (
     NoId,
@@ -81,7 +81,7 @@ class FileSource:
         self.name = name
         self.settings = settings
         folder = settings.folder or Path()
-        self.drop: Drop = Sftp(name, settings.sftp, folder) if settings.sftp else Folder(name, folder)
+        self.store: FileStore = Sftp(name, settings.sftp, folder) if settings.sftp else Folder(name, folder)
         self._kinds: dict[str, TableKind] = {}
         self._unchanged: dict[Found, float] = {}  # file as it was seen -> since when, by our own clock
 
@@ -142,7 +142,7 @@ class FileSource:
                 yield Roll(alive=shared)
 
     def close(self) -> None:
-        self.drop.close()
+        self.store.close()
 
     def _changes(self, reading: Reading) -> Iterator[Page]:
         kind = self._kind(reading.kind)
@@ -170,13 +170,13 @@ class FileSource:
 
     def _complete(self, kind: TableKind) -> list[Found]:
         """Return the files to read, the oldest first: whole ones only; raise Unavailable when there is none."""
-        listed = self.drop.look(kind.source)
-        marks = {one.name for one in self.drop.look(kind.source + kind.done)} if kind.done else set()
+        listed = self.store.look(kind.source)
+        marks = {one.name for one in self.store.look(kind.source + kind.done)} if kind.done else set()
         whole = [one for one in listed if self._is_whole(one, kind, marks)]
         where = f"{self.name}, kind {kind.kind}"
         if not listed:
             raise Unavailable(
-                f"{where}: there is no file {kind.source} in {self.drop.address}; put it there, or mend `file` or "
+                f"{where}: there is no file {kind.source} in {self.store.address}; put it there, or mend `file` or "
                 f"`folder`. It is tried again",
                 system=self.name,
             )
@@ -208,7 +208,7 @@ class FileSource:
     @contextmanager
     def _opened(self, kind: TableKind, fields: Sequence[str], found: Sequence[Found] | None = None) -> Iterator[_Rows]:
         found = self._complete(kind) if found is None else found
-        with self.drop.fetched(found) as paths:
+        with self.store.fetched(found) as paths:
             yield _Rows(self, kind, fields, list(zip(found, paths, strict=True)))
 
     def _unexpected(self, kind: str, error: Exception) -> ConnectorError:
@@ -314,7 +314,7 @@ class _Rows:
                 self.unfit.unreadable(f"{at} cannot be read ({type(error).__name__})", [found.name, line])
                 continue
             yield row, line
-        self._source.drop.still(found)
+        self._source.store.still(found)
 
     def _find_doubles(self, found: Found, path: Path) -> None:
         sheet = self._sheet(found, path)

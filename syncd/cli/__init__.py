@@ -6,12 +6,11 @@ import sys
 
 import click
 
+from syncd.cli.adding_cases import case
 from syncd.cli.backing_up import backup
-from syncd.cli.beginning import init
-from syncd.cli.casing import case
 from syncd.cli.erasing import erase
 from syncd.cli.files import check, schema, test
-from syncd.cli.looking import explain, problems, refusals, status
+from syncd.cli.inspecting import explain, problems, refusals, status
 from syncd.cli.matching import match
 from syncd.cli.planning import plan
 from syncd.cli.replaying import replay
@@ -19,6 +18,7 @@ from syncd.cli.reporting import report
 from syncd.cli.reviewing import review
 from syncd.cli.running import once, run
 from syncd.cli.setting_up import demo, sandbox, setup
+from syncd.cli.starting_files import init
 from syncd.cli.tuning import tune
 from syncd.cli.undoing import undo
 from syncd.cli.versioning import approve, rollback, versions

@@ -108,7 +108,7 @@ def schema(config: Path, name: str | None, live: bool) -> int:
 
 def _live_schemas(config: Path, name: str | None) -> dict[str, Any]:
     """Return the schema of each system's mapping file, by the system's name."""
-    from syncd.cli.beginning import describe
+    from syncd.cli.starting_files import describe
     from syncd.mapping.live_schema import live_schema
     from syncd.wiring import connect, read_config, read_mappings
 

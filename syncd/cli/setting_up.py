@@ -59,6 +59,6 @@ def sandbox(arguments: tuple[str, ...]) -> int:
 @click.option("--seconds", type=float, help="Stop by itself after so many seconds.")
 def demo(config: Path, state: Path, people: int, seconds: float | None) -> int:
     """Run a company in a box: sandbox, daemon and page in one, on real plants and invented people."""
-    from syncd.cli.show import run_demo
+    from syncd.cli.demonstrating import run_demo
 
     return run_demo(config, state, people, seconds)

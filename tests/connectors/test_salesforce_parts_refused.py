@@ -22,7 +22,7 @@ from salesforce_wire import (
 
 from connectors.contract import Deferred, Written
 from connectors.errors import AuthExpired, Unavailable
-from connectors.salesforce.verdicts import DAILY_WAIT
+from connectors.salesforce.judge import DAILY_WAIT
 from sandbox.wire import Response
 
 SPENT = refusal("REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.")

@@ -15,9 +15,9 @@ from pydantic import ValidationError
 from connectors.contract import FieldType, FieldWanted
 from connectors.errors import ConfigProblem
 from connectors.salesforce import Settings, soql, write_package
+from connectors.salesforce.judge import Trouble, refusal, refused_call, troubles
 from connectors.salesforce.package import describe_wanted, field_metadata
 from connectors.salesforce.soql import Position
-from connectors.salesforce.verdicts import Trouble, refusal, refused_call, troubles
 
 SECRET = "canary-secret-4711"
 APP = {"client_id": "app", "client_secret": SECRET}

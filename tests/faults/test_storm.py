@@ -11,7 +11,7 @@ import pytest
 from crash.scenario import ACTS
 from faults.town import Place, Town, place
 
-from connectors.salesforce.verdicts import DAILY_WAIT
+from connectors.salesforce.judge import DAILY_WAIT
 from sandbox.wire import Fault, Request, Response
 
 MINUTES = 10

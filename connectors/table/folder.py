@@ -30,7 +30,7 @@ class Found:
     modified: int
 
 
-class Drop(Protocol):
+class FileStore(Protocol):
     address: str
 
     def look(self, pattern: str) -> list[Found]:
