@@ -53,7 +53,7 @@ def test_a_branch_whose_look_failed_is_made_once_one_succeeds(
         made.salesforce.seed("Account", [{"Name": "Works Inc", "AccountNumber": "C1"}])
         made.hubspot.seed("companies", [{"name": "Works Inc", "domain": "works.example"}])
         made.settle()
-        monkeypatch.setattr(made.work, "poll", fails_to_look(made.work.poll))
+        monkeypatch.setattr(made.work.reader, "poll", fails_to_look(made.work.reader.poll))
         add_branch(made, "S1", "Works Chicago")
         made.cycle()
         assert made.salesforce.all("Branch__c") == []
@@ -64,7 +64,7 @@ def test_a_branch_whose_look_failed_is_made_once_one_succeeds(
 
 
 def fails_to_look(real: Callable[..., int]) -> Callable[..., int]:
-    def poll(system: str, *, even_if_paused: bool = False, whole: bool = False) -> int:
-        return 0 if whole else real(system, even_if_paused=even_if_paused)
+    def poll(system: str, *, whole: bool = False) -> int:
+        return 0 if whole else real(system)
 
     return poll
