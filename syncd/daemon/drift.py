@@ -19,7 +19,7 @@ from syncd.config.check import nearest_name
 from syncd.edits.force import Running
 from syncd.lead.definition import EntityKind
 from syncd.log import logger
-from syncd.mapping.gaps import NO_GAP, Gap, narrow
+from syncd.mapping.gaps import NO_GAP, Gap, gap_of, narrow
 from syncd.mapping.model import KindMap, Mappings
 from syncd.mapping.reality import Finding, Lack, as_json, compare_kind, unread_options
 from syncd.pipeline.succession import RANK
@@ -58,6 +58,8 @@ class Drift:
         self._lock = threading.Lock()
         self._gaps: dict[tuple[str, str], Gap] = {}
         self._next: dict[tuple[str, str], int] = {}  # when a kind is to be described again
+        self._found_for: dict[tuple[str, str], str] = {}  # for which version of its system's file a gap was found
+        self._looked_for: dict[tuple[str, str], str] = {}  # for which version a kind was last to be described
         self._asked: dict[tuple[str, str], int] = {}  # when trouble last made us describe a kind
         self._watching = False
 
@@ -73,10 +75,11 @@ class Drift:
         """Take over what other workers found."""
         with self._engine.execution_options(syncd_reads_only=True).connect() as connection:
             stored = systems.read_gaps(connection)
-        self._gaps = {key: gap for key, (plain, _) in stored.items() if (gap := Gap.of_json(plain)) != NO_GAP}
+        self._gaps = {key: gap for key, (plain, _, _) in stored.items() if (gap := Gap.of_json(plain)) != NO_GAP}
+        self._found_for = {key: stored[key][2] for key in self._gaps}
         if self._watching:
             return
-        self._next = {key: at + PATIENCE_MS for key, (_, at) in stored.items() if key in self._gaps}
+        self._next = {key: at + PATIENCE_MS for key, (_, at, _) in stored.items() if key in self._gaps}
 
     def gap(self, system: str, kind: str) -> Gap:
         return self._gaps.get((system, kind), NO_GAP)
@@ -132,9 +135,12 @@ class Drift:
     # --- looking
 
     def look_when_due(self, system: str, now: int) -> None:
-        """Describe what is to be looked at again: all of a system at a daemon's start and each day, gaps more often."""
+        """Describe what is to be looked at again: all of a system at a daemon's start and each day, gaps more often.
+
+        A gap of an edited file is looked at once the edit is in force: it may be closed by that.
+        """
         due = [kind for kind in self._kinds(system) if self._watching or (system, kind) in self._gaps]
-        due = [kind for kind in due if now >= self._next.get((system, kind), 0)]
+        due = [kind for kind in due if now >= self._next.get((system, kind), 0) or self._is_edited(system, kind)]
         if due:
             self._look(system, due, now)
 
@@ -169,6 +175,11 @@ class Drift:
                 # What is told of the field says it for all; whatever is refused again is told again.
                 inbox.close_problems(connection, entities=sorted(due), kinds=("rejected",), system=system)
 
+    def _is_edited(self, system: str, kind: str) -> bool:
+        """Tell whether a gap was found for another version than the one in force, which was not looked at yet."""
+        known = {self._found_for.get((system, kind)), self._looked_for.get((system, kind))}
+        return (system, kind) in self._gaps and self._mappings.systems[system].digest not in known
+
     def _kinds(self, system: str) -> dict[str, KindMap]:
         """Return the mapped kinds but for those that the system's settings rule out."""
         known = self._mappings.systems.get(system)
@@ -182,6 +193,9 @@ class Drift:
         """
         source = self._sources[system]
         self._next.update({(system, kind): now + PATIENCE_MS for kind in kinds})
+        self._looked_for.update(
+            dict.fromkeys(((system, kind) for kind in kinds), self._mappings.systems[system].digest)
+        )
         infos: dict[str, Sequence[FieldInfo]] = {}
         missing: dict[str, str] = {}
         for kind in kinds:
@@ -225,7 +239,7 @@ class Drift:
             }
         else:
             retyped = {}
-        gap = _gap_of(kind_map, findings, seen)
+        gap = gap_of(kind_map, findings, seen)
         waits = self.what_waits(system, [kind])
         told = [_tell(kind_map, one, fields, gap, missing.get(kind), waits) for one in findings if _is_told(one, seen)]
         told += [(f"drift|{system}|{kind}|type|{name}", words) for name, words in retyped.items()]
@@ -308,38 +322,6 @@ def _new_options(kind_map: KindMap, fields: Fields, was: Fields) -> dict[str, tu
                 )
                 found[name] = (new, words)
     return found
-
-
-def _gap_of(kind_map: KindMap, findings: Sequence[Finding], seen: Collection[str]) -> Gap:
-    unread: set[str] = set()
-    unwritten: set[str] = set()
-    choices: dict[str, set[str]] = {}
-    creates = whole = False
-    vital = {kind_map.key, *(kind_map.only.references if kind_map.only else ())}
-    for one in findings:
-        match one.lack:
-            case Lack.KIND:
-                whole = whole or bool(seen)
-            case Lack.FIELD:
-                # A field that never was there is a mistake in the mapping, which stops its kind (`syncd check`).
-                whole = whole or (one.field in seen and one.field in vital)
-                unread |= {one.field} & set(seen)
-                unwritten |= {one.field} & set(seen)
-            case Lack.RIGHT | Lack.TYPE:
-                unwritten.add(one.field)
-            case Lack.CHOICE:
-                choices.setdefault(one.field, set()).add(one.choice)
-            case Lack.REQUIRED | Lack.KEY:
-                creates = True
-            case Lack.LENGTH | Lack.READING | Lack.OPTIONS:
-                pass  # only the values that do not fit, or cannot be read, are refused, each by itself
-    return Gap(
-        unread=frozenset(unread),
-        unwritten=frozenset(unwritten),
-        choices={name: frozenset(values) for name, values in choices.items()},
-        creates=creates,
-        whole=whole,
-    )
 
 
 def _is_told(one: Finding, seen: Collection[str]) -> bool:

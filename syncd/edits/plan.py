@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Engine, select
 
 from syncd.edits.difference import Edit, compare_versions
 from syncd.edits.effects import Risk
-from syncd.edits.pair import Pair, known_owners, read_gaps
+from syncd.edits.pair import Pair, gaps_after, known_owners, read_gaps
 from syncd.edits.reach import count_entities, due_now, kinds_of_all, reached_by, unread
 from syncd.edits.shares import Sharing, crew_for
 from syncd.edits.tally import Closer, Group, Tally, effect_json
@@ -144,7 +144,8 @@ def make_plan(
         wanted = None if everyone else reached | due
         ids = [one for one, _ in kinds_of_all(connection, wanted if only is None else only)]
         plan.looked_at, plan.reached = len(ids), len(reached)
-        pair = Pair(running=running, edited=edited, edit=plan.edit, gaps=gaps, now=now, due=due)
+        then = gaps_after(connection, plan.edit, running, edited, gaps)
+        pair = Pair(running=running, edited=edited, edit=plan.edit, gaps=gaps, gaps_then=then, now=now, due=due)
         crew.begin(pair, closer)
         done = 0
         for count, told in crew.tallies(connection, pair, ids, closer):

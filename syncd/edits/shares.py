@@ -52,7 +52,7 @@ class Crew:
                 self._hear(at)
 
     def begin(self, pair: Pair, closer: Closer) -> None:
-        parts = {"edit": pair.edit, "gaps": pair.gaps, "now": pair.now, "due": pair.due}
+        parts = {name: getattr(pair, name) for name in ("edit", "gaps", "gaps_then", "now", "due")}
         for at in range(len(self._pipes)):
             self._tell(at, (parts, closer))
 

@@ -1,15 +1,16 @@
 """What of a kind of record cannot be used now, and the mappings without it.
 
-Finding the gaps is syncd.daemon.drift's.
+Asking the systems what they have is syncd.daemon.drift's.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from syncd.mapping.model import ABSENT, FieldMap, KindMap, Mappings, WriteField, as_choice
+from syncd.mapping.reality import Finding, Lack
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +53,39 @@ class Gap:
 NO_GAP = Gap()
 
 Gaps = Mapping[tuple[str, str], Gap]  # (system, kind) -> its gap
+
+
+def gap_of(kind_map: KindMap, findings: Sequence[Finding], seen: Collection[str]) -> Gap:
+    """Return what of a kind cannot be used after a comparison; `seen`: its fields that are known to have been there."""
+    unread: set[str] = set()
+    unwritten: set[str] = set()
+    choices: dict[str, set[str]] = {}
+    creates = whole = False
+    vital = {kind_map.key, *(kind_map.only.references if kind_map.only else ())}
+    for one in findings:
+        match one.lack:
+            case Lack.KIND:
+                whole = whole or bool(seen)
+            case Lack.FIELD:
+                # A field that never was there is a mistake in the mapping, which stops its kind (`syncd check`).
+                whole = whole or (one.field in seen and one.field in vital)
+                unread |= {one.field} & set(seen)
+                unwritten |= {one.field} & set(seen)
+            case Lack.RIGHT | Lack.TYPE:
+                unwritten.add(one.field)
+            case Lack.CHOICE:
+                choices.setdefault(one.field, set()).add(one.choice)
+            case Lack.REQUIRED | Lack.KEY:
+                creates = True
+            case Lack.LENGTH | Lack.READING | Lack.OPTIONS:
+                pass  # only the values that do not fit, or cannot be read, are refused, each by itself
+    return Gap(
+        unread=frozenset(unread),
+        unwritten=frozenset(unwritten),
+        choices={name: frozenset(values) for name, values in choices.items()},
+        creates=creates,
+        whole=whole,
+    )
 
 
 def narrow(mappings: Mappings, gaps: Gaps) -> Mappings:

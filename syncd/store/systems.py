@@ -48,10 +48,11 @@ def read_descriptions(connection: Connection) -> dict[tuple[str, str], Described
     }
 
 
-def read_gaps(connection: Connection) -> dict[tuple[str, str], tuple[Mapping[str, Any], int]]:
-    """Return (system, kind) -> (what of it cannot be used, when it was described)."""
-    query = select(description.c.system, description.c.kind, description.c.gaps, description.c.seen_at)
-    return {(row.system, row.kind): (row.gaps, row.seen_at) for row in connection.execute(query)}
+def read_gaps(connection: Connection) -> dict[tuple[str, str], tuple[Mapping[str, Any], int, str]]:
+    """Return (system, kind) -> (what of it cannot be used, when it was described, for which mapping)."""
+    columns = description.c
+    query = select(columns.system, columns.kind, columns.gaps, columns.seen_at, columns.mapping)
+    return {(row.system, row.kind): (row.gaps, row.seen_at, row.mapping) for row in connection.execute(query)}
 
 
 def save_description(connection: Connection, system: str, kind: str, one: Described) -> None:

@@ -47,7 +47,7 @@ def test_a_process_that_died_leaves_its_shares_to_this_one(made: SmallWorld) -> 
     alone = made.plan(LOUD)
     edit = alone.edit
     with made.engine.execution_options(syncd_reads_only=True).connect() as connection:
-        pair = Pair(running=made.running, edited=LOUD, edit=edit, gaps={}, now=0, due=frozenset())
+        pair = Pair(running=made.running, edited=LOUD, edit=edit, gaps={}, gaps_then={}, now=0, due=frozenset())
         crew.join(connection)
         crew.begin(pair, closer)
         found = Tally()

@@ -15,6 +15,7 @@ CODED = {
     "state: {to: State}": "state: {to: StateCode}",
     "country: {to: Country, as: country name}": "country: {to: CountryCode}",
 }
+NAMED = {"state: {to: State}": "state: {to: State, as: state name}"}
 
 
 @pytest.fixture
@@ -44,17 +45,32 @@ def test_a_code_for_a_field_of_names_is_told_with_its_line_and_what_takes_codes(
     assert "Lead.Country" not in told  # written by name already
 
 
-def test_a_lead_arrives_without_the_line_that_would_have_it_refused(made: World) -> None:
-    """The line waits for the admin, with a problem; the lead does not, also where only its refusal showed why."""
+def test_a_lead_arrives_without_the_line_that_would_have_it_refused(
+    made: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The line waits for the admin, with a problem; the lead does not, also where only its refusal showed why.
+
+    An edit that mends the line is told with what it writes, and so held where that is much; then it does so at once.
+    """
     made.contact(city="Chicago", state="IL")
     with made.running():
         made.settle()
         (lead,) = made.leads()
         assert (lead.get("State"), lead["Country"], lead["City"]) == (None, "United States", "Chicago")
         assert any("Lead.State takes only the org's own names" in words for words in made.problems())
+    edit(made, NAMED)
+    assert run_command_line(["plan", "--config", str(made.config)]) == 0
+    assert "1 record would be written because of it" in capsys.readouterr().out
+    made.calls()
+    with made.running():
+        made.settle()
+        (lead,) = made.leads()
+        assert lead["State"] == "Illinois"
+        assert made.problems() == []
+        assert made.calls()["salesforce"]["GET sobjects/Lead/describe"] == 2  # for the edit's check, and for the gap
 
 
-@pytest.mark.parametrize("changes", [CODED, {"state: {to: State}": "state: {to: State, as: state name}"}])
+@pytest.mark.parametrize("changes", [CODED, NAMED])
 def test_codes_or_names_arrive_as_the_org_has_them_and_are_no_news(made: World, changes: dict[str, str]) -> None:
     edit(made, changes)
     made.contact(city="Chicago", state="IL")
