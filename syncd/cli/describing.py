@@ -66,7 +66,7 @@ def last_seen(config: Config) -> Seen:
 
 
 def seen_in(engine: Engine) -> Seen:
-    """Return the same of a state that is open."""
+    """Return the descriptions that an open state holds."""
     seen = Seen()
     with engine.execution_options(syncd_reads_only=True).connect() as connection:
         stored = systems.read_descriptions(connection)

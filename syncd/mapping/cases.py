@@ -54,7 +54,7 @@ def run_cases(directory: Path, mappings: Mappings, judge: Judge | None = None) -
 
 
 def run_cases_of(files: FileSet, mappings: Mappings, judge: Judge | None = None) -> list[CaseResult]:
-    """Do the same with files that were read already."""
+    """Run the cases of files that were read already; raise Problems when one cannot be read."""
     by_stem = {Path(one.file).stem: one for one in mappings.systems.values()}
     results: list[CaseResult] = []
     problems: list[Problem] = []

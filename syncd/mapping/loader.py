@@ -28,7 +28,7 @@ def load(directory: Path, systems: Mapping[str, str]) -> Mappings:
 
 
 def compile_files(files: FileSet, systems: Mapping[str, str]) -> Mappings:
-    """Do the same with files that were read already."""
+    """Compile files that were read already; raise Problems with everything wrong in any of them."""
     documents, problems = _documents(files)
     definition: Definition | None = None
     if DEFINITION in documents:

@@ -65,7 +65,7 @@ def reader(names: tuple[str, ...], convert: Converter, fallback: Any, *, joined:
 
 
 def _short_reader(name: str, converter: _Remembering, fallback: Any) -> ReadField:
-    """Do the same without a call in between: nearly all that deciding does is reading such fields."""
+    """Return a reader of one field without a call in between: nearly all that deciding does is reading such."""
     known, convert = converter.known, converter.convert
 
     def read(fields: Fields) -> Any:

@@ -102,7 +102,7 @@ class RunFigures:
 
 @dataclass(frozen=True, kw_only=True)
 class Figures:
-    """All of it, of one moment. `started` is None where no daemon was there to ask.
+    """What the status page shows, of one moment. `started` is None where no daemon was there to ask.
 
     `stages` counts leads by where they stand, None for those that stand nowhere yet. `fates` are of the last 24 hours.
     """
