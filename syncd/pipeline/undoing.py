@@ -179,12 +179,14 @@ def _write(engine: Engine, destinations: Mapping[str, Destination], ones: Sequen
     answers = []
     for row, result in zip(rows, results, strict=True):
         if isinstance(result, Written):
-            state, answer = "done", {}
+            state, answer, why = "done", {}, ""
         elif isinstance(result, Rejected):
-            state, answer = "refused", {"code": result.code, "field": result.field, "message": result.message}
+            state, answer, why = "refused", {"code": result.code, "field": result.field}, result.message
         else:
-            state, answer = "settled", {"reason": result.reason}
+            state, answer, why = "settled", {}, result.reason
         done.outcomes["not done" if state == "settled" else state] += 1
+        # Told and not kept: the words may hold a value, and somebody may have erased the person meanwhile.
+        done.left += [(one, f"{system} did not take it: {why}") for one in records[row.entity, row.record_id] if why]
         told = {"b_id": row.id, "b_state": state, "b_answer": answer, "b_record_id": row.record_id}
         answers.append({**told, "b_at": now_ms()})
     with engine.begin() as connection:

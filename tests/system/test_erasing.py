@@ -148,7 +148,12 @@ def test_what_a_person_changed_since_is_not_put_back(
     shown = ("'Anneliese' back to 'Ann'" in left.out, "it was changed there since" in left.out)
     assert (left.code, *shown) == (0, True, True), left
     made.salesforce.edit("Lead", lead["Id"], {"FirstName": "Anneliese"})
-    made.servers["salesforce"].board.add(Fault("status", "POST composite/sobjects", 403, _NO_RIGHT, times=9))
+    board = made.servers["salesforce"].board
+    write = board.add(Fault("status", "composite", 403, _NO_RIGHT, first=3, times=9))  # after two reads
+    left = do(made, capsys, "undo", "--since", "1h", "--yes")
+    assert (left.code, "did not take it: " in left.out, "1 not done" in left.out) == (1, True, True), (left, write)
+    board.clear()
+    board.add(Fault("status", "composite", 403, _NO_RIGHT, times=9))
     left = do(made, capsys, "undo", "--since", "1h", "--yes")
     assert (left.code, "salesforce cannot be read now" in left.out, "API_DISABLED" in left.err) == (1, True, True), left
     assert made.salesforce.get("Lead", lead["Id"])["FirstName"] == "Anneliese"
