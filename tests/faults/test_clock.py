@@ -74,6 +74,21 @@ def test_polls_go_on_whatever_the_clock_is_set_to(tmp_path: Path, sqlite_url: st
             assert workflows(served.work) - before < 100
 
 
+def test_workers_whose_turns_differ_poll_as_one_does(somewhere: Place) -> None:
+    """What somebody has read less than half an interval ago is not read again, unless the clock was set back since."""
+    with somewhere.fresh() as town:
+        town.cycle()
+        every = town.work.polls["hubspot"].total_seconds()
+        seen = []
+        for passing in (0.0, 0.4 * every, 0.2 * every):
+            town.clock.move(passing)
+            seen.append(town.work.was_just_read("hubspot"))
+        assert seen == [True, True, False]
+        town.cycle()
+        town.clock.jump(-HOUR)
+        assert not town.work.was_just_read("hubspot")
+
+
 def workflows(work: Work) -> int:
     """Return how many the engine has begun or queued."""
     with work.engine.connect() as connection:
