@@ -13,8 +13,9 @@ class ConnectorError(Exception):
     """Base of all kinds.
 
     `kinds` names the kinds of record that are in trouble; empty: the whole system is. `system` is the configured name
-    of the system, `request_id` the remote side's own id of the failed call (for its support), when it sent one, and
-    `status` what HTTP told, when that was the trouble. The text holds ids and field names only, never a field's value.
+    of the system, `request_id` the remote side's own id of the failed call (for its support), when it sent one,
+    `status` what HTTP told, when that was the trouble, and `retry_after` for how many seconds to wait, when that was
+    told. The text holds ids and field names only, never a field's value.
     """
 
     def __init__(self, message: str, *, system: str = "", request_id: str | None = None) -> None:
@@ -23,6 +24,7 @@ class ConnectorError(Exception):
         self.system = system
         self.request_id = request_id
         self.status: int | None = None
+        self.retry_after: float | None = None
         self.kinds: tuple[str, ...] = ()
 
 

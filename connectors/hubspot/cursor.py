@@ -18,7 +18,7 @@ END = 253_402_300_799_999  # the last millisecond of the year 9999
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Again:
+class Recheck:
     """What is to be read a second time: the records of since <= stamp < until, from the time `due` on."""
 
     since: int
@@ -39,7 +39,7 @@ class Place:
     since: int | None = None
     top: str = ""
     gap: int = 0
-    again: Again | None = None
+    again: Recheck | None = None
 
     def low(self, overlap: int) -> int:
         """Return where the look-back begins."""
@@ -154,15 +154,15 @@ def place_of(cursor: Mapping[str, Any]) -> Place:
             top=str(cursor.get("top", "")),
             gap=int(cursor.get("gap", 0)),
             since=int(cursor["since"]) if cursor.get("since") is not None else None,
-            again=Again(since=again[0], until=again[1], due=again[2]) if again else None,
+            again=Recheck(since=again[0], until=again[1], due=again[2]) if again else None,
         )
     except (KeyError, TypeError, ValueError, IndexError) as error:
         raise ContractBroken("the stored cursor was not written by this version of the HubSpot connector") from error
 
 
-def look_again(since: int, until: int, now: int | None, overlap: int) -> Again | None:
+def look_again(since: int, until: int, now: int | None, overlap: int) -> Recheck | None:
     """Plan a second look, for when the index has had `overlap` to catch up; None without a clock to go by."""
-    return None if now is None or since >= until else Again(since=since, until=until, due=now + overlap)
+    return None if now is None or since >= until else Recheck(since=since, until=until, due=now + overlap)
 
 
 def top_of(newest: Iterable[tuple[int, str]]) -> str:

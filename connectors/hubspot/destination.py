@@ -82,7 +82,7 @@ class HubSpotWriter:
             except ConnectorError as error:
                 if number == 0 and not isinstance(error, Unavailable):
                     raise
-                after = getattr(error, "retry_after", None) or 0.0
+                after = error.retry_after or 0.0
                 left = [line for each in batches[number:] for line in each]
                 answers |= {line.place: Deferred(error.message, after, at_large=True) for line in left}
                 break
@@ -234,7 +234,7 @@ class _Sending:
         except ConnectorError as error:
             if self._calls == 1:
                 raise
-            reason = Deferred(error.message, getattr(error, "retry_after", None) or 0.0, at_large=True)
+            reason = Deferred(error.message, error.retry_after or 0.0, at_large=True)
         else:
             reason = Deferred(
                 "HubSpot refused the batch that it was in; the rest of that batch is tried again by itself", 30.0

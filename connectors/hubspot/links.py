@@ -44,9 +44,8 @@ def without_links(fields: Mapping[str, object]) -> dict[str, object]:
 
 def put_off(error: ConnectorError) -> Deferred:
     """Return what an error of a later call means for records of which something was written already."""
-    told = getattr(error, "retry_after", None) or 0.0
     stuck = isinstance(error, ConfigProblem)
-    return Deferred(error.message, told, at_large=not stuck, stuck=stuck)
+    return Deferred(error.message, error.retry_after or 0.0, at_large=not stuck, stuck=stuck)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -67,7 +67,7 @@ def show(config: Path, as_json: bool, number: int) -> int:
 
     app = open_app(config)
     with app.engine.execution_options(syncd_reads_only=True).connect() as connection:
-        found = _asked(lambda: read_review(connection, app.mappings, number, now_ms()))
+        found = read_review(connection, app.mappings, number, now_ms())
     click.echo(dump_json(asdict(found)) if as_json else review_words(found))
     return 0
 
@@ -129,7 +129,7 @@ def undo(config: Path, number: int) -> int:
 
     app = open_app(config)
     with app.engine.begin() as connection:
-        _asked(lambda: reviewing.undo(connection, number, now_ms()))
+        reviewing.undo(connection, number, now_ms())
     click.echo(f"the answer to question {number} is taken back; it is decided again at the next handoff")
     return 0
 
@@ -175,23 +175,14 @@ def _cut(text: str, marked: bool) -> str:
     return ("* " if marked else "  ") + cut(text, _WIDEST)
 
 
-def _asked(ask: Callable[[], Any]) -> Any:
-    from syncd.pipeline.reviewing import NoQuestion
-
-    try:
-        return ask()
-    except NoQuestion as error:
-        raise click.ClickException(str(error)) from error
-
-
 def _answer(app: App, number: int, say: Callable[[Connection, Review, int], str]) -> int:
     from syncd.pipeline.reviewing import read_review
     from syncd.store.database import now_ms
 
     with app.engine.begin() as connection:
         now = now_ms()
-        found = _asked(lambda: read_review(connection, app.mappings, number, now))
-        click.echo(_asked(lambda: say(connection, found, now)))
+        found = read_review(connection, app.mappings, number, now)
+        click.echo(say(connection, found, now))
     return 0
 
 

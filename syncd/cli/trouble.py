@@ -9,6 +9,7 @@ from syncd.config import Problems
 from syncd.daemon.workers import EngineUnusable
 from syncd.edits.passing import NotPassed
 from syncd.health import named
+from syncd.pipeline.reviewing import NoQuestion
 from syncd.preview import NotFound
 from syncd.store.database import StoreUnusable
 from syncd.web.serve import WebUnusable
@@ -20,7 +21,7 @@ def explain_trouble(error: Exception) -> str | None:
         lines = [str(problem) for problem in error.problems]
         count = f"{len(lines)} problem{'s' if len(lines) != 1 else ''}"
         return "\n".join([*lines, f"syncd: {count}; nothing was read or written"])
-    if isinstance(error, (NotFound, NotPassed)):
+    if isinstance(error, (NoQuestion, NotFound, NotPassed)):
         return f"Error: {error}"
     if isinstance(error, (StoreUnusable, EngineUnusable, WebUnusable)):
         return f"syncd: {error}"
