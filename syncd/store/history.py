@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, Table, and_, or_, select
+from sqlalchemy import Row as SqlRow
 
 from syncd.lead.definition import EntityKind
 from syncd.store.tables import (
@@ -65,7 +66,7 @@ def _of_two_leads(entity: str) -> Any:
 
 def _rows(connection: Connection, table: Table, where: Any, order: Any) -> Sequence[Row]:
     query = select(table).where(where).order_by(order.desc()).limit(MOST_ROWS)
-    return [dict(row._mapping) for row in connection.execute(query)][::-1]
+    return [_plain(row) for row in connection.execute(query)][::-1]
 
 
 def _records(connection: Connection, entity: str) -> Sequence[Row]:
@@ -79,4 +80,9 @@ def _records(connection: Connection, entity: str) -> Sequence[Row]:
         .where(link.c.entity == entity)
         .order_by(link.c.since, link.c.system, link.c.kind)
     )
-    return [dict(row._mapping) for row in connection.execute(query)]
+    return [_plain(row) for row in connection.execute(query)]
+
+
+def _plain(row: SqlRow[Any]) -> Row:
+    """The name of a column may be of a kind of text that JSON does not take."""
+    return {str(column): value for column, value in row._mapping.items()}

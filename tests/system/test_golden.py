@@ -6,6 +6,7 @@ committed.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from datetime import UTC, datetime, timedelta
@@ -25,11 +26,18 @@ def test_explain_follows_a_lead_from_hubspot_to_salesforce_and_back(
     """Refused for two facts, filled, handed over with its branch and brief, accepted: each with source and rule."""
     with world(tmp_path, sqlite_url) as made:
         contact = _live_through(made)
-        said = say(capsys, "explain", "--config", str(made.config), f"hubspot:contacts:{contact}")
+        asked = ("explain", "--config", str(made.config), f"hubspot:contacts:{contact}")
+        said, machine = say(capsys, *asked), say(capsys, *asked, "--json")
         lead = made.told(contact)["syncd_crm_id"]
     assert (said.code, said.err) == (0, "")
     assert f"salesforce Lead {lead}" in said.out
     _same_as_file("explain.txt", said.out, made)
+    assert (machine.code, machine.err) == (0, "")
+    told = json.loads(machine.out)
+    assert {(one["system"], one["record_id"]) for one in told["records"]} >= {
+        ("hubspot", contact),
+        ("salesforce", lead),
+    }
 
 
 def test_plan_shows_every_write_before_it_is_done(
