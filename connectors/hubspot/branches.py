@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Protocol
 
-from connectors.errors import ConfigProblem
+from connectors.errors import ConfigProblem, NoEntry
 
 BRANCH = "branch"
 COMPANIES = ("companies", "company", "0-2")
@@ -120,9 +120,11 @@ class Branches:
             return Choice(home=Home.CHILD_COMPANIES, why=why, ready=_has_key(account))
         try:
             found = next((one for one in account.schemas() if one.get("name") == BRANCH), None)
+        except NoEntry:
+            raise
         except ConfigProblem as error:
             if self._setting == Home.CUSTOM_OBJECT.value:
-                raise ConfigProblem(
+                raise type(error)(
                     f"branches: custom_object, but the account's plan or the token has none: {error.message}; grant "
                     f"crm.schemas.custom and crm.objects.custom, or set branches: child_companies"
                 ) from error

@@ -61,6 +61,10 @@ class Forbidden(ConfigProblem):
     """A call takes a right that the token lacks; calls of another kind may do without it."""
 
 
+class ScopeMissing(Forbidden):
+    """HubSpot names the scope: asked again, it answers the same until a person grants it."""
+
+
 class HubSpotJudge:
     """Tells the session which answers are final; remembers the daily allowance that the answers mention."""
 
@@ -217,7 +221,7 @@ def _forbidden(body: Mapping[str, Any]) -> ConnectorError:
         if isinstance(scope, str) and re.fullmatch(r"[a-z][a-z0-9_.-]{2,80}", scope)
     ]
     if scopes:
-        return Forbidden(f"HubSpot's token lacks a scope: {', '.join(scopes)}; grant it to the app in HubSpot")
+        return ScopeMissing(f"HubSpot's token lacks a scope: {', '.join(scopes)}; grant it to the app in HubSpot")
     return Forbidden("HubSpot forbids this call (HTTP 403); check the scopes of the app against the README")
 
 

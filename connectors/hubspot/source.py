@@ -13,6 +13,7 @@ Storing pages is left to the caller; what a row means, to connectors.hubspot.rec
 from __future__ import annotations
 
 import heapq
+import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -20,8 +21,10 @@ from typing import Any
 from connectors.contract import Page, Person, Reading, Record, Roll, Seen
 from connectors.errors import ConfigProblem, ConnectorError, ContractBroken, joined
 from connectors.http import understood
+from connectors.hubspot.branches import ASK_AGAIN_SECONDS
 from connectors.hubspot.client import BATCH, IN_VALUES, PAGE, SEARCH_BODY, Found, HubSpotClient, body_length
 from connectors.hubspot.cursor import END, Loading, Pass, Place, Range, last_id, look_again, place_of, top_of
+from connectors.hubspot.judge import ScopeMissing
 from connectors.hubspot.records import EPOCH, Row, modified_property, properties_to_read, record, rows_of, time_of
 
 Filter = Mapping[str, Any]
@@ -33,15 +36,22 @@ class HubSpotReader:
     def __init__(self, client: HubSpotClient, overlap: float) -> None:
         self._client = client
         self._overlap = int(overlap * 1000)
+        self._forbidden: dict[str, tuple[float, ScopeMissing]] = {}  # kind -> (when it was asked, monotonic; answer)
 
     def changes(self, readings: Sequence[Reading], seen: Seen) -> Iterator[Page]:
-        """Read each kind in turn; see the module."""
+        """Read each kind in turn; see the module. One whose scope is missing is told so without a call for a while."""
         troubles: dict[str, ConnectorError] = {}
         for reading in readings:
+            asked, told = self._forbidden.get(reading.kind, (0.0, None))
+            if told is not None and time.monotonic() - asked < ASK_AGAIN_SECONDS:
+                troubles[reading.kind] = told
+                continue
             try:
                 yield from _Poll(self._client, reading, seen, self._overlap).pages()
             except ConfigProblem as error:
                 troubles[reading.kind] = error
+                if isinstance(error, ScopeMissing):
+                    self._forbidden[reading.kind] = time.monotonic(), error
         if troubles:
             raise joined(troubles)
 

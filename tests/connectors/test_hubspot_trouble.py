@@ -164,6 +164,23 @@ def test_a_missing_scope_is_named() -> None:
         assert "crm.objects.contacts.write" in result.reason
 
 
+def test_a_kind_that_may_not_be_read_is_told_at_each_poll_and_asked_about_now_and_then(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """HubSpot counts refused calls too, and wants them to be few."""
+    with bench(scopes=["crm.objects.contacts.read"]) as desk:
+        desk.sim.seed("contacts", people(1))
+        for calls in (1, 1, 1, 2):
+            if calls == 2:
+                monkeypatch.setattr("connectors.hubspot.source.ASK_AGAIN_SECONDS", 0.0)
+            with pytest.raises(ConfigProblem, match=r"crm\.objects\.companies\.read") as caught:
+                desk.poll("companies")
+            assert caught.value.kinds == ("companies",)
+            assert desk.server.board.total("companies") == calls
+        desk.poll()
+        assert desk.wrong() == []
+
+
 def test_a_right_to_write_that_is_missing_costs_one_call_and_holds_up_no_other_kind() -> None:
     with bench() as desk:
         ids = desk.sim.seed("companies", [{"name": f"Works {n}"} for n in range(250)])
