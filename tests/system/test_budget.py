@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+import time_machine
 from support.commands import say
 from support.long import times
 from support.world import COMPLETE, World, laid_out, world
@@ -21,6 +22,13 @@ from syncd.store.tables import due
 
 HUBSPOT_BUDGET = "# budget: {per_day: 200000}"
 DAY_MS = 86_400_000
+
+
+@pytest.fixture(autouse=True)
+def midday() -> Iterator[None]:
+    """Days of calls end at midnight; these tests are of the time before."""
+    with time_machine.travel(datetime.now(UTC).replace(hour=12), tick=True):
+        yield
 
 
 def spent(made: World, system: str = "hubspot") -> int:
