@@ -32,8 +32,6 @@ class SystemHealth:
     since: float | None = None  # when the trouble began
     last_poll: float | None = None  # end of the latest complete poll
     calls: int = 0  # of this process
-    budget: int | None = None  # calls allowed a day
-    spent_today: int = 0
 
 
 @dataclass
@@ -68,7 +66,7 @@ class Health:
         self.due = Gauge("syncd_due", "Entities waiting for handoff", registry=make)
         self.open_problems = Gauge("syncd_open_problems", "Problems that need a person", ["kind"], registry=make)
 
-    def polled(self, name: str, *, calls: int, budget: int | None, spent_today: int, unwritten: bool = False) -> bool:
+    def polled(self, name: str, *, calls: int, unwritten: bool = False) -> bool:
         """Note a complete poll; return whether that ended the system's trouble.
 
         `unwritten`: the trouble is with writing, of which a poll says nothing.
@@ -80,8 +78,6 @@ class Health:
                 before if unwritten else replace(before, trouble=None, trouble_kind=None, since=None),
                 last_poll=time.time(),
                 calls=calls,
-                budget=budget,
-                spent_today=spent_today,
             )
         if not unwritten:
             self.up.labels(name).set(1)

@@ -15,7 +15,7 @@ AWAY = ("Unavailable", "it does not answer")
 
 
 def well(health: Health, name: str = "crm", **other: Any) -> bool:
-    return health.polled(name, **{"calls": 1, "budget": None, "spent_today": 0, **other})
+    return health.polled(name, **{"calls": 1, **other})
 
 
 def sample(health: Health, name: str) -> float:
@@ -54,10 +54,10 @@ def test_recovery_leaves_no_trace_of_the_trouble() -> None:
     health = Health()
     health.troubled("crm", *AWAY)
     with time_machine.travel(moment(), tick=False):
-        well(health, calls=7, budget=100, spent_today=9)
+        well(health, calls=7)
     found = health.snapshot()["crm"]
     assert (found.trouble, found.trouble_kind, found.since, found.last_poll) == (None, None, None, NOW / 1000)
-    assert (found.calls, found.budget, found.spent_today) == (7, 100, 9)
+    assert found.calls == 7
 
 
 def test_a_process_is_ready_when_store_and_systems_are_well() -> None:

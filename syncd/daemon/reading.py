@@ -70,9 +70,7 @@ class Reader:
                 news, error = 0, unexpected(system, system, unforeseen)
         self._budgets.settle(system, now_ms())
         if error is None or error.kinds:
-            usage = source.usage() if hasattr(source, "usage") else None
-            allowed, used = (usage.allowed, usage.used) if usage is not None else (None, 0)
-            self._troubles.answered(system, calls=calls_of(source), budget=allowed, spent_today=used)
+            self._troubles.answered(system, calls=calls_of(source))
         if error is None:
             self._troubles.is_whole(system)
         elif error.kinds:

@@ -174,12 +174,10 @@ class Troubles:
         if self._health.troubled(system, type(error).__name__, reason):
             logger().error("a poll was not stored; it is read again", action="pause", system=system, reason=reason)
 
-    def answered(self, system: str, *, calls: int, budget: int | None, spent_today: int) -> None:
+    def answered(self, system: str, *, calls: int) -> None:
         """Note that a system can be used, all of it or in part."""
         unwritten = self._unwritten.get(system, (0, False))[1]
-        was = self._health.polled(
-            system, calls=calls, budget=budget, spent_today=spent_today, unwritten=unwritten and self._waits(system)
-        )
+        was = self._health.polled(system, calls=calls, unwritten=unwritten and self._waits(system))
         with self._lock:
             had = self._met.pop(system, None)
         if was or had:

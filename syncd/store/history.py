@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Table, and_, or_, select
-from sqlalchemy import Row as SqlRow
+from sqlalchemy import Connection, RowMapping, Table, and_, or_, select
 
 from syncd.lead.definition import EntityKind
 from syncd.store.tables import (
@@ -66,7 +65,7 @@ def _of_two_leads(entity: str) -> Any:
 
 def _rows(connection: Connection, table: Table, where: Any, order: Any) -> Sequence[Row]:
     query = select(table).where(where).order_by(order.desc()).limit(MOST_ROWS)
-    return [_plain(row) for row in connection.execute(query)][::-1]
+    return [_plain(row._mapping) for row in connection.execute(query)][::-1]
 
 
 def _records(connection: Connection, entity: str) -> Sequence[Row]:
@@ -80,9 +79,9 @@ def _records(connection: Connection, entity: str) -> Sequence[Row]:
         .where(link.c.entity == entity)
         .order_by(link.c.since, link.c.system, link.c.kind)
     )
-    return [_plain(row) for row in connection.execute(query)]
+    return [_plain(row._mapping) for row in connection.execute(query)]
 
 
-def _plain(row: SqlRow[Any]) -> Row:
+def _plain(row: RowMapping) -> Row:
     """The name of a column may be of a kind of text that JSON does not take."""
-    return {str(column): value for column, value in row._mapping.items()}
+    return {str(column): value for column, value in row.items()}

@@ -27,7 +27,7 @@ APPROVALS = 5
 
 @dataclass(frozen=True, kw_only=True)
 class SystemFigures:
-    """One system. `up` is None where no daemon was there to ask; `budget` in calls a day.
+    """One system. `up` is None where no daemon was there to ask; `budget`: the calls a day at which syncd stops.
 
     `spent_at`: when the calls of the day will be spent if it goes on like this; None when they will last.
     """
@@ -209,9 +209,7 @@ def _system(
     counted: Spending | None,
     at: int,
 ) -> SystemFigures:
-    """The process knows of trouble and of calls that no run has saved yet, the state of what all processes did."""
-    spent = max(spent, counted.today if counted is not None else 0)
-    allowed = counted.allowed if counted is not None else None
+    """The process knows of trouble, the state of what all processes did."""
     seen = live.last_poll if live is not None else None
     trouble = live.trouble if live is not None else None
     return SystemFigures(
@@ -219,8 +217,8 @@ def _system(
         up=(trouble is None and seen is not None) if asked else None,
         trouble=trouble,
         last_poll=_last_poll(seen, polled),
-        calls_today=max(live.spent_today, spent) if live is not None else spent,
-        budget=live.budget if live is not None and live.budget is not None else allowed,
+        calls_today=max(spent, counted.today if counted is not None else 0),
+        budget=counted.allowed if counted is not None else None,
         spent_at=_spent_at(counted, at) if counted is not None else None,
     )
 

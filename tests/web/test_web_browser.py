@@ -33,7 +33,7 @@ def engine(sqlite_url: str) -> Iterator[Engine]:
 @pytest.fixture
 def health() -> Health:
     health = Health()
-    health.polled("hubspot", calls=1, budget=None, spent_today=1)
+    health.polled("hubspot", calls=1)
     return health
 
 

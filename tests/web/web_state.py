@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Engine
 
 from syncd.health import Health
-from syncd.store import inbox
+from syncd.store import inbox, systems
 from syncd.store.tables import cursor, due, entity, verdict
 
 NOW = 1_780_000_000_000  # 2026-05-28T20:26:40Z
@@ -81,6 +81,7 @@ def fill(engine: Engine, now: int = NOW) -> None:
             cursor.insert(),
             [_cursor("hubspot", "contacts", now - MINUTE), _cursor("hubspot", "companies", now - 5 * MINUTE)],
         )
+        systems.spend(connection, "hubspot", 120, now, 500, 380)
         _problems(connection, now)
         _runs(connection, now)
 
@@ -88,7 +89,7 @@ def fill(engine: Engine, now: int = NOW) -> None:
 def live(now: int = NOW) -> Health:
     """A process that has HubSpot up and Salesforce in trouble."""
     health = Health()
-    health.polled("hubspot", calls=12, budget=500, spent_today=120)
+    health.polled("hubspot", calls=12)
     health.troubled("salesforce", "Unavailable", AWAY)
     return health
 
