@@ -99,9 +99,9 @@ class Reader:
             users = soql.select("User", ("Id", "Email", "IsActive", "UserType"), where, "Id ASC", PAGE)
             texts = [users] if last else [users, soql.select("Group", ("Id",), "Type = 'Queue'", "Id ASC", PAGE)]
             answers, _ = self._client.queries(texts, deleted_too=False)
-            for answer in answers:
+            for answer, kind in zip(answers, ("User", "Group"), strict=False):
                 if not answer.ok:
-                    raise refused_call(self._client.name, answer.status, answer.body, "User")
+                    raise refused_call(self._client.name, answer.status, answer.body, kind)
             rows = rows_of(answers[0])
             found += [_person(row) for row in rows]
             found += [Person(id=row["Id"], email=None, active=False) for one in answers[1:] for row in rows_of(one)]

@@ -47,6 +47,19 @@ def test_an_object_that_fails_does_not_hold_up_the_others() -> None:
         assert pages == ["Lead", "Account"]
 
 
+@pytest.mark.parametrize("hidden", ["User", "Group"])
+def test_of_owners_that_may_not_be_seen_the_object_is_named(hidden: str) -> None:
+    """Users and queues come in one call."""
+
+    def part(call: dict[str, Any]) -> tuple[int, Any]:
+        if kind_of(call) == hidden:
+            return 400, refusal("INVALID_TYPE", f"sObject type '{hidden}' is not supported.")
+        return 200, {"totalSize": 0, "done": True, "records": []}
+
+    with scripted(part) as (_, sf, _), pytest.raises(ConfigProblem, match=f"there is no {hidden} "):
+        sf.people()
+
+
 def test_a_selected_field_that_a_row_leaves_out_is_empty_in_it_and_in_no_other() -> None:
     """What the first row of a page lacks is read of the others; it was selected, so nobody lacks the field."""
     rows = [row(1, Email="a@example.test"), row(2, Decision__c="accepted")]
