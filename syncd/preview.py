@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Engine, or_, select
+from sqlalchemy import Connection, Engine, or_, select
 
 from syncd.edits.pair import known_owners, made_by
 from syncd.lead.decision import Decision
@@ -17,7 +17,7 @@ from syncd.mapping.model import Mappings
 from syncd.pipeline import decide_batch
 from syncd.store.database import now_ms
 from syncd.store.history import History, read_history
-from syncd.store.tables import entity, link, match_key
+from syncd.store.tables import entity, link, match_key, record
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +50,8 @@ def find_entity(connection: Any, name: str) -> str:
         found = {one: kind for one, kind in found.items() if kind == EntityKind.LEAD.value} or found
     if len(found) == 1:
         return next(iter(found))
+    if not found and (alone := _linked_to_nobody(connection, asked)):
+        raise NotFound(f"{alone} is kept and linked to nobody; `syncd problems` tells why where a person must say more")
     if not found:
         raise NotFound(
             f"nothing is stored under {asked!r}; give a lead's own id, a record id (51, hubspot:51 or "
@@ -67,15 +69,22 @@ def _by_id(connection: Any, asked: str) -> dict[str, str]:
 
 
 def _by_record(connection: Any, asked: str) -> dict[str, str]:
-    *where, record = asked.split(":")
-    query = (
-        select(entity.c.id, entity.c.kind).join(link, link.c.entity == entity.c.id).where(link.c.record_id == record)
-    )
+    *where, one = asked.split(":")
+    query = select(entity.c.id, entity.c.kind).join(link, link.c.entity == entity.c.id).where(link.c.record_id == one)
     if where:
         query = query.where(link.c.system == where[0])
     if len(where) > 1:
         query = query.where(link.c.kind == where[1])
     return {row.id: row.kind for row in connection.execute(query)}
+
+
+def _linked_to_nobody(connection: Connection, asked: str) -> str | None:
+    *where, one = asked.split(":")
+    query = select(record.c.system, record.c.kind, record.c.id).where(record.c.id == one, record.c.deleted.is_(False))
+    for column, said in zip((record.c.system, record.c.kind), where, strict=False):
+        query = query.where(column == said)
+    row = connection.execute(query.limit(1)).first()
+    return f"{row.system} {row.kind} {row.id}" if row is not None else None
 
 
 def _by_key(connection: Any, asked: str) -> dict[str, str]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import orjson
 
-from syncd.cli.common import config_option, open_app
+from syncd.cli.common import config_option, examples, open_app
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 @click.command(
-    epilog="Examples: syncd case ann@example.com --name 'a range is no budget'    syncd case hubspot:51 --print"
+    epilog=examples("syncd case ann@example.com --name 'a range is no budget'", "syncd case hubspot:51 --print")
 )
 @config_option
 @click.argument("lead")

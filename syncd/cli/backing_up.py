@@ -9,10 +9,10 @@ from pathlib import Path
 
 import click
 
-from syncd.cli.common import config_option
+from syncd.cli.common import config_option, examples
 
 
-@click.command(epilog="Example: syncd backup /backup/state.db")
+@click.command(epilog=examples("syncd backup /backup/state.db"))
 @config_option
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 def backup(config: Path, file: Path) -> int:

@@ -19,6 +19,11 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 
 
+def examples(*commands: str) -> str:
+    """Return the end of a command's help: each example on a line of its own, to be copied."""
+    return "\n".join(["\b", f"Example{'s' if len(commands) > 1 else ''}:", *(f"  {one}" for one in commands)])
+
+
 def config_option(command: F) -> F:
     return click.option(
         "--config",

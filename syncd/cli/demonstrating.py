@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import signal
 import subprocess
 import sys
@@ -49,7 +50,9 @@ def run_demo(config: Path, state: Path, people: int, seconds: float | None) -> i
         page = start(app.engine, health, web.host, web.port, make_desk(app)) if web.enabled else None
         click.echo(f"status page: {page.url}" if page else "status page: off")
         teller = threading.Thread(
-            target=_tell, args=(app.engine, health, stop, began, seconds, page.url if page else None, box), daemon=True
+            target=_tell,
+            args=(app.engine, health, stop, began, seconds, page.url if page else None, box, config),
+            daemon=True,
         )
         try:
             serve(make_work(app, health), app.config.state, app.config.executor, stop, teller.start)
@@ -108,6 +111,7 @@ def _tell(
     seconds: float | None,
     url: str | None,
     box: subprocess.Popen[str],
+    config: Path,
 ) -> None:
     """Show progress until the first handoff is through, then a line whenever something moved."""
     from syncd.web.figures import read_figures
@@ -126,7 +130,7 @@ def _tell(
             click.echo(f"first lead handed over {time.monotonic() - began:.1f} s after the start")
         if not settled and _is_settled(figures, began):
             settled = True
-            click.echo(_summary(figures, url, _read_story(engine)))
+            click.echo(_summary(figures, url, _read_story(engine), config))
             last, said = counts, time.monotonic()
         elif counts != last and time.monotonic() - said > (LINE_EVERY if settled else 1.0):
             click.echo(_line(counts, last))
@@ -170,7 +174,7 @@ class _Story:
     branches: Sequence[BuyingBranch]
     prospects: int
 
-    def lines(self) -> list[str]:
+    def lines(self, config: Path) -> list[str]:
         told = ["", click.style("A rep's lead list, with the branch and its last shipment", bold=True)]
         told += [
             f"  {_cut(one.company)}  {_cut(one.branch)}  {_cut(one.city, 18)}  {one.last_shipment or '-'}"
@@ -181,7 +185,10 @@ class _Story:
             f"  {_cut(one.account_name)}  {_cut(one.name)}  {_cut(one.city, 18)}  {one.last_shipment}"
             for one in self.branches
         ]
-        return [*told, f"  and {max(0, self.prospects - len(self.branches)):,} more: syncd report branches"]
+        return [
+            *told,
+            f"  and {max(0, self.prospects - len(self.branches)):,} more: {_typed(config, 'report branches')}",
+        ]
 
 
 def _cut(text: str | None, width: int = 32) -> str:
@@ -201,7 +208,12 @@ def _read_story(engine: Engine) -> _Story:
         )
 
 
-def _summary(figures: Figures, url: str | None, story: _Story) -> str:
+def _typed(config: Path, command: str) -> str:
+    """Return a command as it can be typed where the demo was: a new user has no `syncd` on the path."""
+    return f"{shlex.quote(sys.argv[0])} {command} -c {shlex.quote(str(config))}"
+
+
+def _summary(figures: Figures, url: str | None, story: _Story, config: Path) -> str:
     lines = [
         "",
         click.style("What happened", bold=True),
@@ -218,14 +230,14 @@ def _summary(figures: Figures, url: str | None, story: _Story) -> str:
         + ", ".join(f"{count:,} in {system}" for system, count in sorted(figures.branches_written.items())),
         *(f"           {system}: {words}" for system, words in figures.kept.items()),
         f"  {figures.leads_with_branch:7,}  people found to sit at one of them",
-        f"  {story.prospects:7,}  branches buy and nobody is known there: syncd report branches -c config.example.yaml",
-        f"  {figures.open_problems:7,}  questions for a person (syncd problems -c config.example.yaml)",
-        *story.lines(),
+        f"  {story.prospects:7,}  branches buy and nobody is known there: {_typed(config, 'report branches')}",
+        f"  {figures.open_problems:7,}  questions for a person ({_typed(config, 'problems')})",
+        *story.lines(config),
         "",
         f"  status page: {url}" if url else "",
         f"  prospects:   {url.rstrip('/')}/branches" if url else "",
         "  marketing:   in HubSpot, list the branches, or the contacts with the label 'Sits at this branch'",
-        "  one lead:    .venv/bin/syncd explain -c config.example.yaml hubspot:contacts:ID",
+        f"  one lead:    {_typed(config, 'explain')} hubspot:contacts:ID",
         "",
         "Now marketers in the sandbox fill in missing facts and reps accept and reject. Ctrl-C stops.",
         "",

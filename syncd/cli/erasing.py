@@ -7,10 +7,10 @@ from pathlib import Path
 
 import click
 
-from syncd.cli.common import config_option, dump_json, json_option, open_app
+from syncd.cli.common import config_option, dump_json, examples, json_option, open_app
 
 
-@click.command(epilog="Examples: syncd erase ann@example.com    syncd erase hubspot:contacts:51 --anyway --yes")
+@click.command(epilog=examples("syncd erase ann@example.com", "syncd erase hubspot:contacts:51 --anyway --yes"))
 @config_option
 @json_option
 @click.argument("record")

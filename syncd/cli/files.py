@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from syncd.cli.common import config_option, dump_json, json_option
+from syncd.cli.common import config_option, dump_json, examples, json_option
 
 if TYPE_CHECKING:
     from syncd.config import Config
     from syncd.mapping.model import Mappings
 
 
-@click.command(epilog="Examples: syncd check --config config.yaml    syncd check --offline")
+@click.command(epilog=examples("syncd check --config config.yaml", "syncd check --offline"))
 @config_option
 @json_option
 @click.option("--offline", is_flag=True, help="Ask no system: go by what was last seen of them.")
@@ -55,7 +55,7 @@ def check(config: Path, as_json: bool, offline: bool) -> int:
     return 2 if found else 0
 
 
-@click.command(epilog="Example: syncd test --config config.yaml")
+@click.command(epilog=examples("syncd test --config config.yaml"))
 @config_option
 @json_option
 def test(config: Path, as_json: bool) -> int:
@@ -88,7 +88,7 @@ def test(config: Path, as_json: bool) -> int:
     return 1 if failed else 0
 
 
-@click.command(epilog="Examples: syncd schema mapping > mapping.schema.json    syncd schema hubspot --live")
+@click.command(epilog=examples("syncd schema mapping > mapping.schema.json", "syncd schema hubspot --live"))
 @config_option
 @click.argument("name", required=False)
 @click.option("--live", is_flag=True, help="With the fields that the live systems have; NAME may be a system.")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from syncd.cli.common import config_option, dump_json, json_option, limit_option, moment, open_app
+from syncd.cli.common import config_option, dump_json, examples, json_option, limit_option, moment, open_app
 
 if TYPE_CHECKING:
     from syncd.lead.definition import Definition
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 LATEST = 3  # of each kind, where nobody asked for more
 
 
-@click.command(epilog="Example: syncd status --config config.yaml --json")
+@click.command(epilog=examples("syncd status --config config.yaml --json"))
 @config_option
 @json_option
 def status(config: Path, as_json: bool) -> int:
@@ -32,7 +32,7 @@ def status(config: Path, as_json: bool) -> int:
 
 
 @click.command(
-    epilog="Examples: syncd explain ann@example.com    syncd explain hubspot:51    syncd explain 00Q... budget"
+    epilog=examples("syncd explain ann@example.com", "syncd explain hubspot:51", "syncd explain 00Q... budget")
 )
 @config_option
 @json_option
@@ -57,7 +57,7 @@ def explain(config: Path, as_json: bool, lead: str, field: str | None) -> int:
     return 0
 
 
-@click.command(epilog="Example: syncd refusals --who marketing")
+@click.command(epilog=examples("syncd refusals --who marketing"))
 @config_option
 @json_option
 @click.option("--who", help="Only facts that this side can fill.")
@@ -96,7 +96,7 @@ def refusals(config: Path, as_json: bool, who: str | None, fact: str | None, lim
     return 1 if rows else 0
 
 
-@click.command(epilog="Examples: syncd problems    syncd problems rejected    syncd problems --all --limit 1000")
+@click.command(epilog=examples("syncd problems", "syncd problems rejected", "syncd problems --all --limit 1000"))
 @config_option
 @json_option
 @click.argument("kind", nargs=-1)

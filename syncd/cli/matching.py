@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from syncd.cli.common import examples
+
 if TYPE_CHECKING:
     from syncd.cli.tables import TableFile
     from syncd.matching import Party, Rules
@@ -22,14 +24,17 @@ if TYPE_CHECKING:
 _HEADER = ("left_id", "right_id", "band", "weight", "margin", "runner_up", "hold", "reasons")
 
 
-@click.group()
+@click.group(epilog=examples("syncd match bulk people.csv --out doubles.csv", "syncd match tune"))
 def match() -> None:
     """Match tables with each other, and learn from what people answered."""
 
 
 @match.command(
-    epilog="Examples: syncd match bulk ship_tos.csv accounts.csv --out links.csv    syncd match bulk people.csv "
-    "--out doubles.csv    syncd match bulk a.csv b.csv --left street=no+addr --right name=title --as company"
+    epilog=examples(
+        "syncd match bulk ship_tos.csv accounts.csv --out links.csv",
+        "syncd match bulk people.csv --out doubles.csv",
+        "syncd match bulk a.csv b.csv --left street=no+addr --right name=title --as company",
+    )
 )
 @click.argument("left", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.argument("right", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path))
@@ -140,6 +145,8 @@ def _read(path: Path, stated: Sequence[str], encoding: str | None, labels: Table
 
     file = TableFile(path=path, encoding=encoding)
     headings = file.headings
+    if not any(headings):
+        raise click.ClickException(f"{path} is empty: its first line must name the columns")
     cells = list(file.rows())
     try:
         if same and same not in headings:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from syncd.cli.common import config_option, dump_json, json_option, limits_of, open_app
+from syncd.cli.common import config_option, dump_json, examples, json_option, limits_of, open_app
 
 if TYPE_CHECKING:
     from syncd.edits.plan import Plan
@@ -22,8 +22,12 @@ MOST_PROCESSES = 4
 
 
 @click.command(
-    epilog="Examples: syncd plan    syncd plan 3f9c2a71b0de --field Title    syncd plan --lead ann@example.com    "
-    "syncd plan --html plan.html"
+    epilog=examples(
+        "syncd plan",
+        "syncd plan 3f9c2a71b0de --field Title",
+        "syncd plan --lead ann@example.com",
+        "syncd plan --html plan.html",
+    )
 )
 @config_option
 @json_option

@@ -7,12 +7,16 @@ from typing import Any
 
 import click
 
-from syncd.cli.common import again_words, config_option, dump_json, json_option, open_app, read_moment
+from syncd.cli.common import again_words, config_option, dump_json, examples, json_option, open_app, read_moment
 
 
 @click.command(
-    epilog="Examples: syncd replay --problem 17    syncd replay --kind rejected    "
-    "syncd replay --record hubspot:contacts:51    syncd replay --since 2h"
+    epilog=examples(
+        "syncd replay --problem 17",
+        "syncd replay --kind rejected",
+        "syncd replay --record hubspot:contacts:51",
+        "syncd replay --since 2h",
+    )
 )
 @config_option
 @json_option

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from syncd.cli.common import columns, config_option, cut, dump_json, json_option, limit_option, open_app
+from syncd.cli.common import columns, config_option, cut, dump_json, examples, json_option, limit_option, open_app
 
 if TYPE_CHECKING:
     from syncd.lead.definition import ReasonCode
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 _WIDEST = 36
 
 
-@click.group()
+@click.group(epilog=examples("syncd report branches", "syncd report funnel --days 30"))
 def report() -> None:
     """Report what the state shows of the business."""
 
 
-@report.command(epilog="Example: syncd report branches --days 90 --csv prospects.csv")
+@report.command(epilog=examples("syncd report branches --days 90 --csv prospects.csv"))
 @config_option
 @json_option
 @click.option("--days", default=365, show_default=True, type=click.IntRange(1), help="Shipped to within so many days.")
@@ -61,7 +61,7 @@ def branches(config: Path, as_json: bool, days: int, everybody: bool, file: Path
     return 0
 
 
-@report.command(epilog="Examples: syncd report funnel    syncd report funnel --days 30 --json")
+@report.command(epilog=examples("syncd report funnel", "syncd report funnel --days 30 --json"))
 @config_option
 @json_option
 @click.option("--days", default=90, show_default=True, type=click.IntRange(1), help="Rounds that began within so many.")

@@ -14,7 +14,17 @@ from typing import TYPE_CHECKING
 
 import click
 
-from syncd.cli.common import columns, config_option, cut, dump_json, json_option, limit_option, moment, open_app
+from syncd.cli.common import (
+    columns,
+    config_option,
+    cut,
+    dump_json,
+    examples,
+    json_option,
+    limit_option,
+    moment,
+    open_app,
+)
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -26,7 +36,7 @@ _WIDEST = 34
 
 
 @click.group(
-    invoke_without_command=True, epilog="Example: syncd review    syncd review show 12    syncd review accept 12 2"
+    invoke_without_command=True, epilog=examples("syncd review", "syncd review show 12", "syncd review accept 12 2")
 )
 @config_option
 @json_option
@@ -56,7 +66,7 @@ def review(context: click.Context, config: Path, as_json: bool, limit: int) -> i
     return 1 if rows else 0
 
 
-@review.command(epilog="Example: syncd review show 12")
+@review.command(epilog=examples("syncd review show 12"))
 @config_option
 @json_option
 @click.argument("number", type=int)
@@ -72,7 +82,7 @@ def show(config: Path, as_json: bool, number: int) -> int:
     return 0
 
 
-@review.command(epilog="Examples: syncd review accept 12    syncd review accept 12 2")
+@review.command(epilog=examples("syncd review accept 12", "syncd review accept 12 2"))
 @config_option
 @click.argument("number", type=int)
 @click.argument("candidate", required=False)
@@ -88,7 +98,7 @@ def accept(config: Path, number: int, candidate: str | None) -> int:
     return _answer(open_app(config), number, say)
 
 
-@review.command(epilog="Example: syncd review reject 12")
+@review.command(epilog=examples("syncd review reject 12"))
 @config_option
 @click.argument("number", type=int)
 @click.argument("candidate", required=False)
@@ -104,7 +114,7 @@ def reject(config: Path, number: int, candidate: str | None) -> int:
     return _answer(open_app(config), number, say)
 
 
-@review.command(epilog="Example: syncd review neither 12")
+@review.command(epilog=examples("syncd review neither 12"))
 @config_option
 @click.argument("number", type=int)
 def neither(config: Path, number: int) -> int:
@@ -119,7 +129,7 @@ def neither(config: Path, number: int) -> int:
     return _answer(open_app(config), number, say)
 
 
-@review.command(epilog="Example: syncd review undo 12")
+@review.command(epilog=examples("syncd review undo 12"))
 @config_option
 @click.argument("number", type=int)
 def undo(config: Path, number: int) -> int:

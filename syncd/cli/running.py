@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from syncd.cli.common import config_option, dump_json, json_option, make_desk, make_work, open_app
+from syncd.cli.common import config_option, dump_json, examples, json_option, make_desk, make_work, open_app
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -19,7 +19,7 @@ NEEDS_A_PERSON = frozenset({"refused", "review", "rejected", "held", "gone"})
 
 
 @click.command(
-    epilog="Example: syncd run --config /etc/syncd/config.yaml    (stop with Ctrl-C or SIGTERM; nothing is lost)"
+    epilog=examples("syncd run --config /etc/syncd/config.yaml  # stop with Ctrl-C or SIGTERM; nothing is lost")
 )
 @config_option
 def run(config: Path) -> int:
@@ -58,7 +58,7 @@ def run(config: Path) -> int:
     return 0
 
 
-@click.command(epilog="Example: syncd once --config config.yaml --json")
+@click.command(epilog=examples("syncd once --config config.yaml --json"))
 @config_option
 @json_option
 @click.option("--sweep", is_flag=True, help="Compare all ids with the systems too: what was deleted, missed, restored.")

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import click
 
-from syncd.cli.common import config_option
+from syncd.cli.common import config_option, examples
 
 
-@click.command(epilog="Examples: syncd setup hubspot --dry-run    syncd setup salesforce --package force-app")
+@click.command(epilog=examples("syncd setup hubspot --dry-run", "syncd setup salesforce --package force-app"))
 @config_option
 @click.argument("system")
 @click.option("--dry-run", is_flag=True, help="Only tell what is missing.")
@@ -45,14 +45,14 @@ def setup(config: Path, system: str, dry_run: bool, package: Path | None) -> int
     return 0
 
 
-@click.command(context_settings={"ignore_unknown_options": True}, epilog="Example: syncd sandbox --state var/demo")
+@click.command(context_settings={"ignore_unknown_options": True}, epilog=examples("syncd sandbox --state var/demo"))
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def sandbox(arguments: tuple[str, ...]) -> int:
     """Start the simulated HubSpot, Salesforce and ERP; the arguments are those of `python -m sandbox`."""
     return subprocess.call([sys.executable, "-m", "sandbox", *arguments])  # noqa: S603 - our own module, no shell
 
 
-@click.command(epilog="Example: syncd demo --config config.example.yaml    (Ctrl-C stops it; the next demo goes on)")
+@click.command(epilog=examples("syncd demo --config config.example.yaml  # Ctrl-C stops it; the next demo goes on"))
 @click.option("--config", "-c", type=click.Path(path_type=Path), default=Path("config.example.yaml"), show_default=True)
 @click.option("--state", type=click.Path(path_type=Path), default=Path("var/demo"), show_default=True)
 @click.option("--people", default=3000, show_default=True, help="Invented contacts in the sandbox, first start only.")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from syncd.cli.common import config_option
+from syncd.cli.common import config_option, examples
 from syncd.lead.definition import EntityKind
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ handoff:
 
 
 @click.command(
-    epilog="Examples: syncd init    syncd init hubspot    (then take the marks away, `syncd check`, `syncd plan`)"
+    epilog=examples("syncd init", "syncd init hubspot  # then take the marks away, `syncd check`, `syncd plan`")
 )
 @config_option
 @click.argument("systems", nargs=-1)

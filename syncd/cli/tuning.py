@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from syncd.cli.common import config_option, open_app
+from syncd.cli.common import config_option, examples, open_app
 
 if TYPE_CHECKING:
     from syncd.lead.definition import EntityKind
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @click.command(
-    epilog="Examples: syncd match tune    syncd match tune --pairs labelled.csv > tune.patch && patch -p1 < tune.patch"
+    epilog=examples("syncd match tune", "syncd match tune --pairs labelled.csv > tune.patch && patch -p1 < tune.patch")
 )
 @config_option
 @click.option(

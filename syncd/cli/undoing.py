@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from syncd.cli.common import config_option, dump_json, json_option, moment, open_app, read_moment
+from syncd.cli.common import config_option, dump_json, examples, json_option, moment, open_app, read_moment
 
 if TYPE_CHECKING:
     from syncd.store.replaced import Replaced
 
 
 @click.command(
-    epilog="Examples: syncd undo ann@example.com    syncd undo ann@example.com --field phone --yes    "
-    "syncd undo --since 2h"
+    epilog=examples(
+        "syncd undo ann@example.com", "syncd undo ann@example.com --field phone --yes", "syncd undo --since 2h"
+    )
 )
 @config_option
 @json_option

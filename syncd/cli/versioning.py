@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from syncd.cli.common import again_words, config_option, dump_json, json_option, limits_of, moment, open_app
+from syncd.cli.common import again_words, config_option, dump_json, examples, json_option, limits_of, moment, open_app
 
 if TYPE_CHECKING:
     from syncd.wiring import App
 
 
-@click.command(epilog="Examples: syncd versions    syncd versions 8a7be2a7    syncd versions 8a7be2a7 1c9d0b2f")
+@click.command(epilog=examples("syncd versions", "syncd versions 8a7be2a7", "syncd versions 8a7be2a7 1c9d0b2f"))
 @config_option
 @json_option
 @click.argument("first", metavar="[VERSION]", required=False)
@@ -38,8 +38,10 @@ def versions(config: Path, as_json: bool, first: str | None, second: str | None)
 
 
 @click.command(
-    epilog="Examples: syncd approve    (after `syncd plan` showed what waits)    syncd approve 3f9c2a71b0de    "
-    "(an edit that is held, exactly as the plan said)"
+    epilog=examples(
+        "syncd approve  # after `syncd plan` showed what waits",
+        "syncd approve 3f9c2a71b0de  # an edit that is held, exactly as the plan said",
+    )
 )
 @config_option
 @json_option
@@ -53,7 +55,7 @@ def approve(config: Path, as_json: bool, named: str | None, though_moved: bool) 
     return _approve_held(app, as_json)
 
 
-@click.command(epilog="Examples: syncd rollback 8a7be2a7    syncd rollback 8a7be2a7 --write")
+@click.command(epilog=examples("syncd rollback 8a7be2a7", "syncd rollback 8a7be2a7 --write"))
 @config_option
 @json_option
 @click.argument("version")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from syncd.cli.common import config_option, dump_json, json_option, moment, open_app
+from syncd.cli.common import config_option, dump_json, examples, json_option, moment, open_app
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -20,8 +20,11 @@ _MISSING = "what a waiver needs is {}; nothing was waived"
 
 
 @click.command(
-    epilog='Examples: syncd waive ann@example.com --fact budget --until 2026-12-01 --reason "met at the fair"    '
-    "syncd waive ann@example.com --end    syncd waive"
+    epilog=examples(
+        'syncd waive ann@example.com --fact budget --until 2026-12-01 --reason "met at the fair"',
+        "syncd waive ann@example.com --end",
+        "syncd waive",
+    )
 )
 @config_option
 @json_option

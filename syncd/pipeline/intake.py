@@ -17,6 +17,7 @@ from syncd.stages.match import LONE, RELATING, SHARED, Key, Linked, Several, mat
 from syncd.stages.poll import News, sift, survivor_of, touches_in
 from syncd.store import inbox, intake, succession, sweep
 from syncd.store.database import from_ms, new_id, serialise_intake
+from syncd.store.figures import records_of
 from syncd.store.succession import RecordKey
 
 
@@ -147,7 +148,7 @@ def _place(
         entity, rule = _whose(one, keys[record], holders, taken, own, once.get(record, {}))
         if isinstance(entity, Several):
             if not one.record.deleted:
-                _ask_who(connection, mappings, kind_map, one, entity, now)
+                _ask_who(connection, mappings, kind_map, one, entity, taken, now)
             continue
         if entity is None:
             entity, rule = new_id(), "new"
@@ -298,12 +299,20 @@ def _whose(
 
 
 def _ask_who(
-    connection: Connection, mappings: Mappings, kind_map: KindMap, one: News, several: Several, now: int
+    connection: Connection,
+    mappings: Mappings,
+    kind_map: KindMap,
+    one: News,
+    several: Several,
+    taken: Mapping[str, str],
+    now: int,
 ) -> None:
     """Put an ambiguous record in the inbox; where it could lead to a second CRM record, its candidates wait too."""
     blocks = any(k.makes for k in mappings.of_entity(kind_map.entity) if k.system == kind_map.system)
     record = f"{kind_map.system} {kind_map.kind} {one.record.id}"
+    stands_on = records_of(connection, several.entities)
     for entity in several.entities:
+        own = [f"{kind_map.system} {kind_map.kind} {taken[entity]}"] if entity in taken else stands_on.get(entity, [])
         inbox.open_problem(
             connection,
             key=f"who|{record}|{entity}",
@@ -313,6 +322,7 @@ def _ask_who(
             record=record,
             now=now,
             message=f"{record} has the same {several.rule} as {kind_map.entity.value} {entity}"
+            + (f" ({own[0]})" if own else "")
             + _why_asked(several)
             + "; it was linked to nobody and is kept. "
             + (_TELL_MORE if several.once else "Merge the two over there, or change one of them"),

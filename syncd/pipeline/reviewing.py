@@ -64,10 +64,14 @@ class Line:
 def side_by_side(review: Review) -> list[Line]:
     """Return what any side has, fact by fact."""
     sides = [review.who, *(side for side, _ in review.candidates)]
+    same: list[set[str]] = [set(), *({sign for sign, _ in likely.signs} for _, likely in review.candidates)]
     lines = []
     for label, read in (_SHOWN_OF_PEOPLE if review.about is EntityKind.LEAD else _SHOWN).items():
         told = [read(side.values) for side in sides]
-        differs = [bool(one and told[0] and one.casefold() != told[0].casefold()) for one in told]
+        differs = [
+            bool(one and told[0] and one.casefold() != told[0].casefold() and _SAME.get(label) not in signs)
+            for one, signs in zip(told, same, strict=True)
+        ]
         if any(told):
             lines.append(Line(label=label, cells=tuple(zip(told, differs, strict=True))))
     return lines
@@ -202,6 +206,10 @@ _SHOWN_OF_PEOPLE: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "company": _first("company"),
     **{label: read for label, read in _SHOWN.items() if label not in ("name", "ERP number")},
 }
+
+
+# What matching calls the same though it is written otherwise: a postcode with and without its +4.
+_SAME = {"postcode": "same postcode", "phone": "same telephone", "town": "same town", "state": "same state"}
 
 
 def _candidate(review: Review, named: str | None) -> Side:

@@ -41,6 +41,12 @@ def test_a_file_is_read_in_its_own_encoding(tmp_path: Path, capsys: pytest.Captu
     assert ("not UTF-8, read as cp1252" in said) is (encoding in ("cp1252", "latin-1"))
 
 
+def test_an_empty_file_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "a.csv").touch()
+    code, _, said = bulk(capsys, tmp_path / "a.csv")
+    assert (code, said) == (2, f"Error: {tmp_path}/a.csv is empty: its first line must name the columns\n")
+
+
 def test_a_stated_encoding_holds_and_a_wrong_one_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "a.csv").write_bytes(TEXT.replace("Müller", "Żółw").encode("cp1250"))
     assert bulk(capsys, tmp_path / "a.csv", "--encoding", "cp1250")[0] == 0

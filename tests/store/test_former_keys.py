@@ -48,9 +48,9 @@ def test_an_old_address_without_a_name_is_asked_about_until_a_name_tells(seam: S
     assert "hub contacts 52" not in seam.links()
     assert seam.problems() == [("duplicate", "hub contacts 52", ann)]
     assert seam.message() == (
-        f"hub contacts 52 has the same email as lead {ann} had once, and nothing else tells whether they are one; it "
-        "was linked to nobody and is kept. Give it a first and a last name over there, or a telephone; if they are "
-        "one, merge the two"
+        f"hub contacts 52 has the same email as lead {ann} (hub contacts 51) had once, and nothing else tells whether "
+        "they are one; it was linked to nobody and is kept. Give it a first and a last name over there, or a "
+        "telephone; if they are one, merge the two"
     )
     seam.contact("52", {"lastname": "Roe"})
     assert seam.links()["hub contacts 52"] != ann

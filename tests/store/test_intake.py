@@ -60,8 +60,8 @@ def test_a_second_contact_with_the_same_address_is_kept_linked_to_nobody_and_ask
     assert seam.stored("52").fields["email"] == "ann@plant.example"
     assert seam.problems() == [("duplicate", "hub contacts 52", ann)]
     assert seam.message() == (
-        f"hub contacts 52 has the same email as lead {ann}, which has such a record already; it was linked to nobody "
-        f"and is kept. Merge the two over there, or change one of them"
+        f"hub contacts 52 has the same email as lead {ann} (hub contacts 51), which has such a record already; it was "
+        f"linked to nobody and is kept. Merge the two over there, or change one of them"
     )
 
 

@@ -16,6 +16,7 @@ from support.world import COMPLETE, World
 from sandbox.fields import AUTHORITY
 from sandbox.wire import Request, Response
 from syncd.daemon import drift
+from syncd.preview import NotFound, tell
 from syncd.store.tables import link, problem
 
 LONG = "x" * 1_000_000
@@ -250,6 +251,9 @@ def test_two_contacts_with_one_address_are_never_made_one_in_silence(made: World
     (asked,) = made.problems()
     assert f"hubspot contacts {second} has the same email as lead" in asked
     assert "it was linked to nobody and is kept. Merge the two over there, or change one of them" in asked
+    assert f" (hubspot contacts {first})" in asked
+    with pytest.raises(NotFound, match=rf"hubspot contacts {second} is kept and linked to nobody; `syncd problems`"):
+        tell(made.app.engine, made.app.mappings, f"hubspot:contacts:{second}")
     assert len(made.leads()) == 2
     nothing_is_lost(made)
     goes_quiet(made)

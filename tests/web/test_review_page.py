@@ -17,6 +17,10 @@ from support.world import World, world
 
 from syncd.cli.common import make_desk
 from syncd.health import Health
+from syncd.lead.decision import Likely
+from syncd.lead.definition import EntityKind
+from syncd.matching.evidence import Sign
+from syncd.pipeline.reviewing import Review, Side, side_by_side
 from syncd.store.tables import entity, link, pairing
 from syncd.web.serve import Running, start
 
@@ -89,6 +93,26 @@ def test_both_candidates_stand_side_by_side_with_what_differs_marked(reviewer: R
     assert raw.count("<mark>") >= 3  # both names and both streets are spelled otherwise
     assert "erp ship_to C9/S1" in raw
     assert len(accepts(raw)) == 2
+
+
+def test_what_the_signs_call_the_same_is_not_marked() -> None:
+    """A postcode with and without its +4; where the signs do not say so, it is."""
+
+    def side(postcode: str) -> Side:
+        return Side(id=postcode, record="", values={"postcode": postcode})
+
+    def likely(*signs: str) -> Likely:
+        return Likely(id="A", weight=1.0, signs=tuple((sign, 1.0) for sign in signs))
+
+    found = Review(
+        number=1,
+        kind=EntityKind.BRANCH,
+        about=EntityKind.ACCOUNT,
+        who=side("60914"),
+        candidates=[(side("60914-3799"), likely(Sign.POSTCODE_SAME.value)), (side("60915"), likely())],
+    )
+    (line,) = side_by_side(found)
+    assert line.cells == (("60914", False), ("60914-3799", False), ("60915", True))
 
 
 def test_what_is_accepted_is_obeyed_and_can_be_undone_from_the_page(reviewer: Reviewer) -> None:
