@@ -25,6 +25,7 @@ from connectors.errors import ConnectorError
 from connectors.http import HttpSettings, Session, StaticToken
 from sandbox.wire import Request, Response, Server
 from syncd.cli import cli
+from syncd.cli.demonstrating import _Story
 from syncd.health import Health
 from syncd.lead.decision import Fate, Lack
 from syncd.lead.definition import CONDITION_FACTS, HANDOFF_FACTS, SALES_FACTS, FieldType
@@ -106,6 +107,16 @@ def test_every_command_has_examples_that_can_be_copied(name: str) -> None:
     found = re.findall(r"^ +(syncd .+?)(?:  # .*)?$", told[told.index("Example") :], re.MULTILINE)
     assert any(one.startswith(f"syncd {name}") for one in found)
     assert [(one, wrong) for one in found if (wrong := wrong_with(one))] == []
+
+
+def test_the_demo_prints_commands_that_run_as_printed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the program by which the demo was called, and the config that it was given."""
+    monkeypatch.setattr("sys.argv", ["my venv/bin/syncd", "demo"])
+    *_, last = _Story(leads=(), branches=(), prospects=7).lines(Path("demo.yaml"))
+    program, *typed = shlex.split(last.partition("more: ")[2])
+    assert program == "my venv/bin/syncd"
+    assert typed[-2:] == ["-c", "demo.yaml"]
+    assert wrong_with(shlex.join(["syncd", *typed])) == ""
 
 
 def test_the_options_that_all_commands_share_are_explained() -> None:
