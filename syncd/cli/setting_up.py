@@ -53,8 +53,21 @@ def sandbox(arguments: tuple[str, ...]) -> int:
 
 
 @click.command(epilog=examples("syncd demo --config config.example.yaml  # Ctrl-C stops it; the next demo goes on"))
-@click.option("--config", "-c", type=click.Path(path_type=Path), default=Path("config.example.yaml"), show_default=True)
-@click.option("--state", type=click.Path(path_type=Path), default=Path("var/demo"), show_default=True)
+@click.option(
+    "--config",
+    "-c",
+    type=click.Path(path_type=Path),
+    default=Path("config.example.yaml"),
+    show_default=True,
+    help="The operator's file.",
+)
+@click.option(
+    "--state",
+    type=click.Path(path_type=Path),
+    default=Path("var/demo"),
+    show_default=True,
+    help="The folder of the sandbox.",
+)
 @click.option("--people", default=3000, show_default=True, help="Invented contacts in the sandbox, first start only.")
 @click.option("--seconds", type=float, help="Stop by itself after so many seconds.")
 def demo(config: Path, state: Path, people: int, seconds: float | None) -> int:
