@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,26 @@ def test_a_complete_lead_arrives_with_all_its_context(made: World) -> None:
     assert lead["Syncd_Key__c"]
     assert made.told(contact)["syncd_handoff_status"] == "handed over"
     assert made.told(contact)["syncd_crm_id"] == lead["Id"]
+
+
+@pytest.mark.parametrize("zone", ["America/Phoenix", "Pacific/Kiritimati"])
+def test_a_day_is_the_same_day_on_both_sides_wherever_the_daemon_runs(
+    made: World, monkeypatch: pytest.MonkeyPatch, zone: str
+) -> None:
+    monkeypatch.setenv("TZ", zone)
+    time.tzset()
+    try:
+        contact = made.contact()
+        made.settle()
+        (lead,) = made.leads()
+        assert lead["Decision_Date__c"] == "2027-03-31"
+        made.salesforce.edit("Lead", lead["Id"], {"Decision_Date__c": "2027-04-01"})
+        made.settle()
+        assert made.hubspot.get("contacts", contact)["decision_date"] == "2027-04-01"
+        assert made.leads()[0]["Decision_Date__c"] == "2027-04-01"
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 def test_a_refusal_stands_on_the_contact_and_releases_itself(made: World) -> None:
