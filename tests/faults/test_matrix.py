@@ -159,7 +159,8 @@ def _rehearse(somewhere: Place, expiring: bool) -> Quiet:
 
 def _arm(town: Town, case: Case, quiet: Quiet) -> Fault:
     calls = quiet.calls[case.endpoint]
-    number = {"first": 1, "middle": calls // 2, "last": calls - 1}[case.when]
+    # A story that runs faster than its rehearsal joins calls that were two there: `last` is one that comes in any case.
+    number = {"first": 1, "middle": calls // 2, "last": calls - calls // 5 - 1}[case.when]
     options = {"times": LASTING, **KINDS[case.kind](case.system), **({"times": 1} if case.once else {})}
     fault = Fault(match=ENDPOINTS[case.endpoint], first=max(1, number), **options)
     session = town.session(case.system)
