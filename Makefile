@@ -41,7 +41,7 @@ check: $(VENV)/.dev
 	$(BIN)/lint-imports
 
 check-fast: check
-	$(BIN)/pytest -n 2 -m "not slow and not system"
+	$(BIN)/pytest -n 2 --dist worksteal -m "not slow and not system"
 
 test: check
 	$(BIN)/pytest -n 4 --dist worksteal

@@ -177,6 +177,7 @@ QUIET = frozenset({"a tie-breaker", "the version only", "a whole kind is bought"
 _numbers = itertools.count(1)
 
 
+@pytest.mark.slow
 @settings(
     max_examples=times(40, 1_500),
     deadline=None,

@@ -18,6 +18,8 @@ from syncd.mapping.model import Conflict, KindMap, Method
 from syncd.stages.deliver import plan_update
 from syncd.stages.merge import Candidate, Said, _collect, changes_between, merge_values
 
+pytestmark = pytest.mark.slow
+
 RULES = {
     "newest": field("newest"),
     "ranked": field("ranked", merge=Merge.RANK, ranks=("b", "a")),

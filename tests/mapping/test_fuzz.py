@@ -143,6 +143,7 @@ def test_a_mutated_folder_loads_or_tells_problems(folder: Path, seed: int) -> No
         path.write_text(original, encoding="utf-8")
 
 
+@pytest.mark.slow
 @settings(max_examples=500, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(seed=st.integers(0, 2**32))
 def test_a_mutated_config_loads_or_tells_problems(tmp_path: Path, seed: int) -> None:

@@ -482,6 +482,7 @@ CANONICAL[FieldType.MONEY] = CANONICAL[FieldType.PERCENT] = CANONICAL[FieldType.
 TYPES = sorted(CANONICAL, key=lambda kind: kind.value)
 
 
+@pytest.mark.slow
 @settings(max_examples=600, deadline=None)
 @given(data=st.data())
 def test_what_is_written_is_read_back_the_same(data: st.DataObject) -> None:
@@ -516,6 +517,7 @@ RAW = st.one_of(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=1500, deadline=None)
 @given(kind=st.sampled_from(TYPES), raw=RAW, region=st.sampled_from(["US", "DE", "CA", "GB"]), data=st.data())
 def test_reading_is_total_and_idempotent(kind: FieldType, raw: Any, region: str, data: st.DataObject) -> None:
@@ -531,6 +533,7 @@ def test_reading_is_total_and_idempotent(kind: FieldType, raw: Any, region: str,
     assert read(again, value, region) == value
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @example(raw="000000", region="DE")
 @given(raw=st.from_regex(r"[+(]?[0-9 .()/-]{6,18}", fullmatch=True), region=st.sampled_from(["US", "DE", "CA"]))

@@ -132,6 +132,7 @@ def test_no_reason_holds_a_value_of_the_record() -> None:
     assert not any(word in said for word in ("voltaform", "fillmore", "peoria", "61604", "555"))
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(parties, parties, st.sampled_from(RULES))
 def test_comparing_is_the_same_from_both_sides_and_never_raises(left: Party, right: Party, rules: Rules) -> None:
@@ -142,6 +143,7 @@ def test_comparing_is_the_same_from_both_sides_and_never_raises(left: Party, rig
     assert {reason.sign for reason in forth.reasons} == {reason.sign for reason in back.reasons}
 
 
+@pytest.mark.slow
 @settings(max_examples=100, deadline=None)
 @given(parties, st.sampled_from(RULES))
 def test_nothing_is_never_linked(party: Party, rules: Rules) -> None:

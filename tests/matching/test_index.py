@@ -94,6 +94,7 @@ def test_rare_words_weigh_more_than_common_ones() -> None:
     assert bits["services"] < bits["firm1"] <= rarest
 
 
+@pytest.mark.slow
 @settings(max_examples=15, deadline=None)
 @given(st.randoms(use_true_random=False))
 def test_the_order_of_the_table_changes_nothing(rng: random.Random) -> None:

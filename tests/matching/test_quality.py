@@ -14,6 +14,8 @@ from benchmarks.matching import measure, measure_pairs
 from benchmarks.neighbours import NEIGHBOURS, neighbours
 from syncd.matching import COMPANY, PERSON, SITE, Rules
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize(
     ("load", "rules"),
