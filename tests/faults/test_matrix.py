@@ -20,6 +20,7 @@ from sandbox.wire import Fault
 
 CYCLES = 2  # to converge in
 OUTAGE = 3
+TRIED = 4  # times in a cycle at the most: a call and its repetitions
 SAMPLE = 20
 LASTING = 10_000
 WAITING = 8  # calls; each costs the real time-out
@@ -138,6 +139,8 @@ def test_a_fault_anywhere_costs_nothing_but_time(somewhere: Place, quiet: Mappin
         _was_told_once(town, case, usual)
         spent, fair = town.calls() - fault.fired, 1.5 * usual.total * town.cycles / usual.cycles
         assert spent <= fair, f"{case}: I6 {spent} calls that were answered, {fair:.0f} are fair"
+        most = TRIED * (OUTAGE + 1) * (2 if case.endpoint == "token" else 1)  # reading and writing each ask for one
+        assert fault.fired <= most, f"{case}: I6 {fault.fired} calls met the fault, {most} are fair"
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -324,3 +325,28 @@ def test_somebody_known_is_found_although_his_address_is_only_written_there(tmp_
         with made.running():
             made.settle()
         assert len(made.leads()) == 1
+
+
+def test_people_who_are_merged_keep_the_score_of_one(made: World) -> None:
+    """Three of 60 points each are one person of 60, not of 180; what is worked out anew adds nothing up."""
+    first, second, third = (
+        made.contact(email=f"{name}@works.example", firstname=name, mobilephone=f"(312) 555-0{number}", problem="")
+        for number, name in enumerate(("ann", "bob", "cid"), 142)
+    )
+    made.settle()
+    assert [made.told(one)["syncd_score"] for one in (first, second, third)] == ["60"] * 3
+    one = made.hubspot.merge("contacts", made.hubspot.merge("contacts", first, second), third)
+    made.settle()
+    assert made.told(one)["syncd_score"] == "60"
+
+
+def test_a_form_that_is_filled_in_is_told_to_the_rep_at_once_and_in_one_write(made: World) -> None:
+    contact = made.contact()
+    made.settle()
+    before = made.writes()
+    moment = f"{datetime.now(UTC) - timedelta(minutes=1):%Y-%m-%dT%H:%M:%SZ}"
+    filled = {"recent_conversion_date": moment, "recent_conversion_event_name": "Guide to coating lines"}
+    made.hubspot.edit("contacts", contact, filled)
+    made.cycle()
+    assert made.leads()[0]["Last_Touches__c"] == f"{moment[:10]} form: Guide to coating lines"
+    assert (made.writes() - before)["salesforce Lead"] == 1
