@@ -113,7 +113,7 @@ def _merge(
     batch: Batch, view: EntityView, said: Sequence[Said]
 ) -> tuple[dict[str, Any], dict[str, Sequence[Any]], dict[str, str]]:
     resolved = [_resolve(batch, one) for one in said]
-    values, provenance, bad = merge_values(batch.mappings.definition, view.kind, resolved, view.provenance)
+    values, provenance, bad = merge_values(batch.mappings.definition, view.kind, resolved, view.provenance, view.values)
     keep_noes(batch.mappings.definition, view, said, values, provenance)
     return values, provenance, bad
 

@@ -5,7 +5,7 @@ A pure function of the records: independent of the order in which they came, and
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -29,8 +29,8 @@ class Said:
 class Candidate(NamedTuple):
     """What one record says of one field; the best sorts first, and no two compare beyond their ids."""
 
-    follows: bool  # False: changed over there, and the mapping lets that side win
     method: int
+    follows: bool  # False: changed over there, and the mapping lets that side win
     age: int  # minus the time in ms: the latest first
     system: str
     kind: str
@@ -45,16 +45,18 @@ def merge_values(
     kind: EntityKind,
     said: Sequence[Said],
     before: Provenance = MappingProxyType({}),
+    held: Mapping[str, Any] = MappingProxyType({}),
 ) -> tuple[dict[str, Any], dict[str, Sequence[Any]], dict[str, str]]:
     """Return (golden values, provenance per field, unreadable fields that nobody else filled).
 
-    `before`: the provenance so far, parts of which are returned as they are where nothing changed.
+    `held`, `before`: the golden values so far and their provenance, parts of which are returned as they are where
+    nothing changed.
     """
     fields = definition.fields[kind]
     offers: dict[str, list[Candidate]] = {}
     bad: dict[str, str] = {}
     for one in said:
-        _collect(one, offers)
+        _collect(one, offers, before, held)
         bad.update(one.bad)
     if len(said) > 1:
         for together in definition.together[kind]:
@@ -75,7 +77,7 @@ def merge_values(
             if chosen is None:
                 continue
             values[name], winner = value, chosen
-        follows, method, age, system, of_kind, id, _, rule, _ = winner
+        method, follows, age, system, of_kind, id, _, rule, _ = winner
         origin = [system, of_kind, id, -age, rule, method, not follows]
         known = before.get(name)
         provenance[name] = known if known == origin else origin
@@ -151,7 +153,13 @@ def _took_back(one: Said, name: str) -> bool:
     return base is not None and base[0] is True and one.values.get(name) is not True
 
 
-def _collect(one: Said, offers: dict[str, list[Candidate]], new: Any = tuple.__new__) -> None:
+def _collect(
+    one: Said,
+    offers: dict[str, list[Candidate]],
+    before: Provenance,
+    held: Mapping[str, Any],
+    new: Any = tuple.__new__,
+) -> None:
     """Add what one record says. `new` makes a Candidate without its constructor: a batch makes tens of thousands."""
     record, voices = one.record, one.kind_map.voices
     system, kind, id, agreed = record.system, record.kind, record.id, record.agreed
@@ -160,7 +168,7 @@ def _collect(one: Said, offers: dict[str, list[Candidate]], new: Any = tuple.__n
         if value is None:
             continue
         method, rule, reads, insists, field, others = voices[name]
-        echo, follows = False, True
+        echo, follows, moved = False, True, False
         base = agreed.get(field)
         if base is None and others:
             base = next((agreed[one] for one in others if one in agreed), None)
@@ -168,13 +176,36 @@ def _collect(one: Said, offers: dict[str, list[Candidate]], new: Any = tuple.__n
             if base[0] == value:
                 echo = base[1] == "w"
             else:
-                follows = not insists
+                follows, moved = not insists, True
         at = changed.get(reads[0], first) if len(reads) == 1 else record.changed_at(reads)
-        candidate = new(Candidate, (follows, method, -at, system, kind, id, value, rule, echo))
+        stood = before.get(name)
+        if stood is not None and (at < stood[3] or (moved and at == stood[3])) and not echo:
+            at = _not_before(stood, held.get(name), (system, kind, id), value, base if moved else None, at)
+        candidate = new(Candidate, (method, follows, -at, system, kind, id, value, rule, echo))
         if name in offers:
             offers[name].append(candidate)
         else:
             offers[name] = [candidate]
+
+
+def _not_before(
+    stood: Sequence[Any], held: Any, key: tuple[str, str, str], value: Any, moved: Sequence[Any] | None, at: int
+) -> int:
+    """Return when a value was entered, in ms, by what is known of it beside the time that its system tells.
+
+    Of two systems one may tell whole seconds, and two clocks differ. What once won stays until something newer is said,
+    and whoever changes what both sides held (`moved`: what was agreed) knew what was said until then (`stood`).
+    """
+    if moved is not None and moved[0] == held:
+        return int(stood[3]) + 1
+    return int(stood[3]) if value == held and key == (stood[0], stood[1], stood[2]) else at
+
+
+def _outlasting(winner: Candidate, told: Iterable[Candidate]) -> Candidate:
+    """Have a value that its side insists on be the latest of all: once both sides hold it, nothing else favours it."""
+    if winner.follows:
+        return winner
+    return winner._replace(age=min([winner.age, *(one.age - 1 for one in told if one is not winner)]))
 
 
 def _take_together(one: Together, offers: dict[str, list[Candidate]]) -> None:
@@ -195,7 +226,8 @@ def _take_together(one: Together, offers: dict[str, list[Candidate]]) -> None:
         waiting.remove(key)
         for name, candidate in stand[key].items():
             if name not in taken and not candidate.echo:
-                taken[name], held[name] = candidate, candidate.value
+                everyone = (one for told in stand.values() for one in told.values())
+                taken[name], held[name] = _outlasting(candidate, everyone), candidate.value
         key = next((other for other in waiting if _adds(one, held, stand[other])), None)
     for name in offers.keys() & one.names:
         offers[name] = [taken[name]] if name in taken else []
@@ -238,4 +270,4 @@ def _choose(field: SharedField, candidates: list[Candidate]) -> tuple[Any, Candi
         return best, next(c for c in values if c.value == best)
     if field.merge is Merge.RANK:
         told.sort(key=lambda c: field.ranks.index(c.system) if c.system in field.ranks else 99)
-    return told[0].value, told[0]
+    return told[0].value, _outlasting(told[0], told)

@@ -104,7 +104,7 @@ def merged(said: list[Said]) -> tuple[dict[str, Any], Any]:
 
 def offered_by(one: Said) -> dict[str, list[Candidate]]:
     offers: dict[str, list[Candidate]] = {}
-    _collect(one, offers)
+    _collect(one, offers, {}, {})
     return offers
 
 
@@ -166,6 +166,21 @@ def test_an_address_begins_with_what_would_win_alone(said: list[Said]) -> None:
         _, best = min(entries)
         values, _ = merged(said)
         assert {c.value for c in best} <= {values[name] for name in ADDRESS if name in values}
+
+
+@given(RECORDS)
+def test_what_won_still_wins_once_it_is_agreed_on(said: list[Said]) -> None:
+    """Also where a side won because its line insists, over a value that is newer."""
+    values, provenance = merged(said)
+    after = [says(replace(one.record, agreed=_agreed_by(one)), one.kind_map) for one in said]
+    again, _, _ = merge_values(KNOWN, EntityKind.LEAD, after, provenance, values)
+    assert again == values
+
+
+def _agreed_by(one: Said) -> dict[str, Any]:
+    known = one.record.agreed
+    told = {name: value for name, value in one.values.items() if value is not None}
+    return {**known, **{name: [value, "r"] for name, value in told.items() if known.get(name, [None])[0] != value}}
 
 
 def written_to(one: Said, values: dict[str, Any], provenance: Any) -> Said:

@@ -45,6 +45,34 @@ def test_newest_means_the_field_and_not_the_record() -> None:
     assert golden(says(moved), one("b", days_ago(3), company="B", phone="+2")) == {"company": "B", "phone": "+1"}
 
 
+def corrected(conflict: Conflict, agreed: str, now: str, at: int) -> Said:
+    """A record over there that says `now`, entered `at`, where both sides had agreed on `agreed`."""
+    record = stored({"company": now}, first_modified=at, changed={"company": at}, agreed={"company": [agreed, "r"]})
+    return says(record, kind_map(both("company", conflict)))
+
+
+@pytest.mark.parametrize("conflict", list(Conflict))
+@pytest.mark.parametrize("behind", [0, 1, 999, 60_000])
+def test_who_changes_what_both_held_knew_it_however_late_their_clock_is(conflict: Conflict, behind: int) -> None:
+    """Salesforce tells whole seconds: a correction may bear an earlier time than the value that it corrects."""
+    told = one("hubspot", LATE, company="Told")
+    values, before, _ = merge_values(definition(), EntityKind.LEAD, [told])
+    for agreed in ("Told", "Corrected", "Corrected"):
+        said = [told, corrected(conflict, agreed, "Corrected", LATE - behind)]
+        values, before, _ = merge_values(definition(), EntityKind.LEAD, said, before, values)
+        assert values == {"company": "Corrected"}
+    newer = one("hubspot", LATE + 1_000, company="Newer")
+    values, _, _ = merge_values(definition(), EntityKind.LEAD, [newer, said[1]], before, values)
+    assert values == {"company": "Newer"}
+
+
+def test_a_change_of_what_is_no_longer_held_is_as_old_as_it_says() -> None:
+    """Both sides changed it: a correction of what was agreed is none of what marketing has said since."""
+    said = [one("hubspot", LATE, company="Newer"), corrected(Conflict.NEWEST, "Told", "Corrected", EARLY)]
+    values, before, _ = merge_values(definition(), EntityKind.LEAD, said[:1])
+    assert merge_values(definition(), EntityKind.LEAD, said, before, values)[0] == {"company": "Newer"}
+
+
 def test_what_a_person_stated_outranks_newer_bought_data() -> None:
     stated, bought = by_method(Method.STATED, EARLY, "Said"), by_method(Method.BOUGHT, LATE, "Sold")
     assert golden(stated, bought) == {"company": "Said"}

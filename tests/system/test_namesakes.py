@@ -111,13 +111,7 @@ def test_of_two_leads_of_one_address_the_one_that_is_left_is_the_contact_that_wa
     assert made.problems() == []
 
 
-@pytest.mark.parametrize(
-    "found",
-    [
-        "by a sweep",
-        pytest.param("by a write", marks=pytest.mark.xfail(strict=False, reason="at times a second Lead is made")),
-    ],
-)
+@pytest.mark.parametrize("found", ["by a sweep", "by a write"])
 def test_a_contact_that_waited_has_the_lead_whose_own_contact_was_deleted_instead_of_merged(
     made: World, found: str
 ) -> None:
