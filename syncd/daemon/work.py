@@ -276,8 +276,7 @@ class Work:
                 self.troubles.met_in_writing(trouble.system, trouble)
         if outcomes.get("rejected"):
             self.drift.look_after_writes(batch, started)
-        if outcomes.get("gone"):
-            self._follow_gone(batch)
+        self._follow_gone(batch)
         for name in self.destinations:
             self.budgets.settle(name, now_ms())
         for name, count in outcomes.items():
@@ -300,9 +299,16 @@ class Work:
         return dict(outcomes)
 
     def _follow_gone(self, batch: str) -> None:
-        """See what follows from records that a write found gone; a poll may say so late, or not at all."""
+        """See what follows from records that a write found gone; a poll may say so late, or not at all.
+
+        They are asked of the store: the answers may be those of a process that died before it came to this.
+        """
+        with self.engine.connect() as connection:
+            gone = handoff.found_gone(connection, batch)
+        if not gone:
+            return
         with self.engine.begin() as connection, self.running.unit(connection) as mappings:
-            for (system, kind), ids in handoff.found_gone(connection, batch).items():
+            for (system, kind), ids in gone.items():
                 if (kind_map := mappings.kind(system, kind)) is not None:
                     follow_gone(connection, mappings, kind_map, ids, now_ms())
 

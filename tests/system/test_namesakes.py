@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import pytest
+import sqlalchemy as sa
 from support.world import World
+
+from syncd.store.tables import intent
 
 ANN, BOB = "ann.lee@works.example", "bob.lee@works.example"
 
@@ -12,6 +15,19 @@ def rep_makes(made: World, kind: str = "Lead", email: str = BOB) -> str:
     company = {"Company": "Works"} if kind == "Lead" else {}
     (record,) = made.salesforce.seed(kind, [{"FirstName": "Bob", "LastName": "Lee", "Email": email, **company}])
     return str(record)
+
+
+def bob_waits_beside_anns_lead(made: World) -> tuple[str, str, str]:
+    """Give Ann's Lead Bob's address, whose contact is complete only then; return (Ann's contact, Bob's, the Lead)."""
+    first = made.contact(email=ANN)
+    second = made.contact(email=BOB, firstname="Bob", problem="", mobilephone="(312) 555-0199")
+    made.settle()
+    (lead,) = made.leads()
+    made.salesforce.edit("Lead", lead["Id"], {"Email": BOB})
+    made.settle()
+    made.hubspot.edit("contacts", second, {"problem": "Downtime of the paint line"})
+    made.settle()
+    return first, second, lead["Id"]
 
 
 def test_a_contact_whose_address_is_filled_in_is_the_person_whom_a_rep_has(made: World) -> None:
@@ -65,19 +81,12 @@ def test_a_merge_that_brings_the_address_of_a_reps_lead(made: World) -> None:
 
 def test_of_two_that_each_have_a_contact_the_second_waits_until_the_address_is_anothers(made: World) -> None:
     """A rep gives her lead the address of somebody else: nothing is joined, nothing made, and what to do is said."""
-    first = made.contact(email=ANN)
-    second = made.contact(email=BOB, firstname="Bob", problem="", mobilephone="(312) 555-0199")
-    made.settle()
-    (lead,) = made.leads()
-    made.salesforce.edit("Lead", lead["Id"], {"Email": BOB})
-    made.settle()
-    made.hubspot.edit("contacts", second, {"problem": "Downtime of the paint line"})
-    made.settle()
-    assert [row["Id"] for row in made.leads()] == [lead["Id"]]
+    first, second, lead = bob_waits_beside_anns_lead(made)
+    assert [row["Id"] for row in made.leads()] == [lead]
     told = next(one for one in made.problems() if "is not made in salesforce" in one)
-    assert f"has the same email and is there already (Lead {lead['Id']})" in told
+    assert f"has the same email and is there already (Lead {lead})" in told
     assert f"Merge hubspot contacts {second} and {first} over there, or correct the email of one of the two" in told
-    made.salesforce.edit("Lead", lead["Id"], {"Email": "other@works.example"})
+    made.salesforce.edit("Lead", lead, {"Email": "other@works.example"})
     made.settle()
     assert len(made.leads()) == 2
     assert not [one for one in made.problems() if "is not made" in one]
@@ -116,24 +125,35 @@ def test_a_contact_that_waited_has_the_lead_whose_own_contact_was_deleted_instea
     made: World, found: str
 ) -> None:
     """A sweep finds that, or before it a write of what sales answered."""
-    first = made.contact(email=ANN)
-    second = made.contact(email=BOB, firstname="Bob", problem="", mobilephone="(312) 555-0199")
-    made.settle()
-    (lead,) = made.leads()
-    made.salesforce.edit("Lead", lead["Id"], {"Email": BOB})
-    made.settle()
-    made.hubspot.edit("contacts", second, {"problem": "Downtime of the paint line"})
-    made.settle()
+    first, second, lead = bob_waits_beside_anns_lead(made)
     assert made.problems()
     made.hubspot.archive("contacts", first)
     if found == "by a write":
-        made.salesforce.edit("Lead", lead["Id"], {"Syncd_Decision__c": "accepted"})
+        made.salesforce.edit("Lead", lead, {"Syncd_Decision__c": "accepted"})
         made.settle()
     made.cycle(sweeping=found == "by a sweep")
     made.settle()
-    assert [row["Id"] for row in made.leads()] == [lead["Id"]]
-    assert made.hubspot.get("contacts", second)["syncd_crm_id"] == lead["Id"]
+    assert [row["Id"] for row in made.leads()] == [lead]
+    assert made.hubspot.get("contacts", second)["syncd_crm_id"] == lead
     assert made.problems() == []
+
+
+def test_what_follows_from_a_record_found_gone_is_made_up_for_when_the_batch_is_sent_again(
+    made: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process that dies before it came to it is followed by one that runs the step anew."""
+    first, second, lead = bob_waits_beside_anns_lead(made)
+    made.hubspot.archive("contacts", first)
+    made.salesforce.edit("Lead", lead, {"Syncd_Decision__c": "accepted"})
+    with monkeypatch.context() as dying:
+        dying.setattr("syncd.daemon.work.follow_gone", lambda *told: None)
+        made.cycle()
+    with made.app.engine.connect() as connection:
+        (batch,) = connection.execute(sa.select(intent.c.batch).where(intent.c.state == "gone")).scalars()
+    made.work.send(batch)
+    made.settle()
+    assert [row["Id"] for row in made.leads()] == [lead]
+    assert made.hubspot.get("contacts", second)["syncd_crm_id"] == lead
 
 
 def test_a_lead_that_two_contacts_claim_is_one_contacts_and_ends(made: World) -> None:
