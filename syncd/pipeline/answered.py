@@ -24,6 +24,7 @@ LONGEST_RETRY_MS = 3_600_000
 # A record that is put off again and again for a reason of its own waits ever longer, and in the end a person is told.
 _WAITS_MS = (RETRY_MS, 120_000, 600_000, LONGEST_RETRY_MS)
 _STUCK_WAITS_MS = (900_000, 1_800_000, LONGEST_RETRY_MS)
+_PARTLY_MS = 600_000  # at most, where the system takes other writes meanwhile
 _TOLD_AFTER = 5
 FLIP_WINDOW_MS = 86_400_000
 _MOST_LEFT_OUT = 6  # fields that one record may be written without; each costs a further call
@@ -39,6 +40,7 @@ def settle_answers(
     put_off: list[tuple[Any, Deferred, int]] = []
     through = {door_of(row) for row, one in zip(rows, results, strict=True) if isinstance(one, Written)}
     before = _tries_before(connection, rows, results)
+    partly = {system for system, _, _ in through}
     answers = []
     for row, result in zip(rows, results, strict=True):
         state = "done"
@@ -53,7 +55,7 @@ def settle_answers(
             outcomes["gone" if result.gone else "rejected"] += 1
         else:
             state, answer = "deferred", {"reason": result.reason}
-            tries = 0 if result.at_large else before.get(_target(row), 0) + 1
+            tries = before.get(_target(row), 0) + (not result.at_large or row.system in partly)
             answer |= {"tries": tries} if tries else {}
             put_off.append((row, result, tries))
             outcomes["deferred"] += 1
@@ -110,7 +112,7 @@ def _target(row: Any) -> sent.Target:
 def _tries_before(
     connection: Connection, rows: Sequence[Any], results: Sequence[WriteResult]
 ) -> Mapping[sent.Target, int]:
-    own = {row.entity for row, one in zip(rows, results, strict=True) if isinstance(one, Deferred) and not one.at_large}
+    own = {row.entity for row, one in zip(rows, results, strict=True) if isinstance(one, Deferred)}
     return sent.put_off_before(connection, own) if own else {}
 
 
@@ -123,7 +125,8 @@ def _remember_put_off(
     for row, result, tries in put_off:
         wait = min(_wait_of(result, tries), LONGEST_RETRY_MS)
         told = result.stuck or tries >= _TOLD_AFTER
-        alike = told and result.alike and door_of(row) not in through
+        # What is said of the system, which takes other writes, is said of the kind.
+        alike = told and (result.alike or result.at_large) and door_of(row) not in through
         if alike:
             shut_now[door_of(row)] = result.reason
             wait = REST_MS
@@ -149,11 +152,12 @@ def _remember_put_off(
 
 
 def _wait_of(result: Deferred, tries: int) -> int:
-    """Return ms; `tries`: how often in a row it was put off for a reason of its own."""
+    """Return ms; `tries`: how often it was put off for a reason of its own, or while the system took other writes."""
     if result.retry_after:
         return int(result.retry_after * 1000)
     waits = _STUCK_WAITS_MS if result.stuck else _WAITS_MS
-    return waits[min(max(tries, 1), len(waits)) - 1]
+    wait = waits[min(max(tries, 1), len(waits)) - 1]
+    return min(wait, _PARTLY_MS) if result.at_large else wait
 
 
 def _remember_written(connection: Connection, written: Sequence[tuple[Any, Written]], now: int) -> None:

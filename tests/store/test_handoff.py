@@ -189,6 +189,28 @@ def test_a_rejected_row_is_a_problem_and_is_not_sent_again_until_it_changes(seam
     assert (len(created(seam)), seam.problems()) == (2, [])
 
 
+def test_what_a_system_takes_none_of_while_it_takes_the_rest_is_told_and_follows_by_itself(seam: Seam) -> None:
+    """A part of it that answers 503 for ever: no other write's success hides that, nor a time when it took nothing."""
+    down: WriteResult = Deferred("HTTP 503", at_large=True)
+    seam.contact("51")
+    seam.until_quiet()
+    seam.contact("52", {"email": "bob@plant.example"})
+    for turn in range(7):
+        assert seam.problems() == []
+        for_all = turn in (2, 4)
+        seam.crm.answer = lambda one, all_=for_all: (
+            down if all_ or one.policy is Policy.CREATE else seam.crm.writes(one)
+        )
+        seam.contact("51", {"company": f"Plant {turn}"})
+        seam.turn()
+        seam.later(10 * MINUTE)
+    assert "crm Lead: nothing can be created: HTTP 503. What is to be written waits" in seam.message()
+    seam.crm.answer = seam.crm.writes
+    seam.later(15 * MINUTE)
+    seam.until_quiet()
+    assert (seam.problems(), "crm Lead 00Q1" in seam.links()) == ([], True)
+
+
 def test_a_refusal_as_duplicate_names_whom_it_duplicates(seam: Seam) -> None:
     seam.crm.answer = lambda _: Rejected("DUPLICATES_DETECTED", "a duplicate", matches=(("Lead", "00Q9"),))
     seam.contact("51")
