@@ -61,7 +61,6 @@ def make_work(app: App, health: Health) -> Work:
     from syncd.daemon.work import Work
     from syncd.edits.force import Running
 
-    brakes = app.config.brakes
     return Work(
         engine=app.engine,
         running=Running(app.engine, app.mappings, app.define_tables),
@@ -72,10 +71,7 @@ def make_work(app: App, health: Health) -> Work:
         account_settings=app.account_settings,
         folder=_folder(app),
         batch=app.config.handoff_batch,
-        creates=brakes.creates,
-        overwrites=brakes.overwrites,
-        clears=brakes.clears,
-        vanished=brakes.vanished,
+        brakes=app.config.brakes,
     )
 
 

@@ -39,10 +39,12 @@ class Brakes:
     `vanished`: how many of a kind are believed to be gone in a day.
     """
 
-    creates: int | None
-    overwrites: float | None
-    clears: int | None
-    vanished: float
+    creates: int | None = None
+    overwrites: float | None = None
+    clears: int | None = None
+    owners: int | None = None
+    stages: float | None = None
+    vanished: float = 0.2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -188,6 +190,8 @@ class BrakesSection(Section):
     creates: Count | None = Field(default=None, description="records created per run before it holds and asks")
     overwrites: Share | None = Field(default=None, description="share of known records overwritten per run")
     clears: Count | None = Field(default=None, description="records in which a value is emptied per run")
+    owners: Count | None = Field(default=None, description="records taken from one owner and given to another per run")
+    stages: Share | None = Field(default=None, description="share of known leads moved on the ladder per run")
     vanished: Share = Field(default=0.2, description="share of a kind's records believed to be gone within 24 hours")
 
 

@@ -15,6 +15,7 @@ from sqlalchemy.exc import DBAPIError
 
 from connectors.contract import Destination, Source, WriteRequest, WriteResult
 from connectors.errors import ConnectorError
+from syncd.config.settings import Brakes
 from syncd.daemon.accounts import Accounts
 from syncd.daemon.budgets import Budgets
 from syncd.daemon.creating import Creating
@@ -50,7 +51,7 @@ from syncd.store import handoff, inbox, intake, sent, systems, workers
 from syncd.store.database import new_id, now_ms
 
 # A share of a small CRM would stop ordinary work.
-FEWEST_OVERWRITES = 1_000
+FEWEST_OF_A_SHARE = 1_000
 DAY_MS = 86_400_000
 KEEP_SPENDING_MS = 40 * DAY_MS
 KEEP_RUNS_MS = 30 * DAY_MS
@@ -59,7 +60,7 @@ KEEP_TRIES_MS = 90 * DAY_MS
 
 @dataclass
 class Work:
-    """One worker's hands. `polls`: system -> how often it is polled; `brakes`: None for no limit."""
+    """One worker's hands. `polls`: system -> how often it is polled; `brakes`: of one run."""
 
     engine: Engine
     running: Running
@@ -68,10 +69,7 @@ class Work:
     polls: Mapping[str, timedelta]
     health: Health
     batch: int = 1000
-    creates: int | None = None  # brakes of one run; None: no limit
-    overwrites: float | None = None
-    clears: int | None = None
-    vanished: float = 0.2  # share of the known records of a kind that are believed to be gone in a day
+    brakes: Brakes = field(default_factory=Brakes)
     stopping: threading.Event = field(default_factory=threading.Event)  # set: begin no page and no batch any more
     account_settings: Mapping[str, bytes] = field(default_factory=dict, repr=False)
     folder: Folder | None = None  # where the admins' files are; None: nobody edits
@@ -88,7 +86,9 @@ class Work:
         self.accounts = Accounts(self.engine, self.sources, self.account_settings)
         self.budgets = Budgets(self.engine, self.sources)
         self.filler = Filler(self.engine, self.running, self.sources, self.stopping)
-        self.sweeper = Sweeper(self.engine, self.running, self.sources, self.filler, self.stopping, self.vanished)
+        self.sweeper = Sweeper(
+            self.engine, self.running, self.sources, self.filler, self.stopping, self.brakes.vanished
+        )
         self.live = Live(self.engine, self.running, self.sources, self.folder, self.stopping) if self.folder else None
         self.creating = Creating(self.running, self.drift, self.sources, self.destinations, self.polls)
         self.reader = Reader(
@@ -360,11 +360,13 @@ class Work:
 
     def _running_brake(self, connection: Connection) -> Brake:
         if self._brake is None:
-            overwrites = None
-            if self.overwrites is not None:
+            brakes = self.brakes
+            self._brake = Brake(creates=brakes.creates, clears=brakes.clears, owners=brakes.owners)
+            if brakes.overwrites is not None:
                 known = handoff.count_records(connection, list(self.destinations))
-                overwrites = max(FEWEST_OVERWRITES, int(self.overwrites * known))
-            self._brake = Brake(creates=self.creates, overwrites=overwrites, clears=self.clears)
+                self._brake.overwrites = max(FEWEST_OF_A_SHARE, int(brakes.overwrites * known))
+            if brakes.stages is not None:
+                self._brake.stages = max(FEWEST_OF_A_SHARE, int(brakes.stages * handoff.count_leads(connection)))
             settle_brakes(connection, self._brake, now_ms())
         return self._brake
 

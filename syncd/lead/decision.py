@@ -242,6 +242,7 @@ class Write:
     was: Mapping[str, Any] = field(default_factory=dict)  # field -> the raw value that is lost; own facts left out
     noes: tuple[str, ...] = ()  # fields by which somebody says no: carried though all else is refused
     groups: tuple[tuple[str, ...], ...] = ()  # fields of which none is written without the others, as of an address
+    moves_owner: bool = False  # takes the record from whom it belongs to
 
     @property
     def creates(self) -> bool:

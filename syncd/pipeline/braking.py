@@ -25,11 +25,13 @@ _PLURAL = {EntityKind.ACCOUNT.value: "accounts", EntityKind.BRANCH.value: "branc
 
 @dataclass
 class Brake:
-    """How many records one run may create, overwrite and clear; None: any number."""
+    """How many records one run may create, overwrite, clear, give to another owner, move on the ladder; None: any."""
 
     creates: int | None = None
     overwrites: int | None = None
     clears: int | None = None
+    owners: int | None = None
+    stages: int | None = None
     _spent: dict[str, int] = field(default_factory=dict)
 
     def cap(self, name: str) -> int | None:
@@ -122,6 +124,8 @@ def _cost(decision: Decision) -> dict[str, int]:
         "creates": sum(one.creates for one in writes),
         "overwrites": sum(one.overwrites for one in writes),
         "clears": sum(one.clears for one in writes),
+        "owners": sum(one.moves_owner for one in writes),
+        "stages": sum(one.from_stage is not None for one in decision.moves[:1]),
     }
     return {name: count for name, count in spent.items() if count}
 

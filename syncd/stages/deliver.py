@@ -35,6 +35,7 @@ def plan_update(
     equal: dict[str, Any] = {}
     was: dict[str, Any] = {}
     asks: list[Ask] = []
+    moves_owner = False
     held, agreed = record.fields, record.agreed
     made_by_us = kind_map.key is not None and bool(held.get(kind_map.key))
     kind_map, values = kind_map.applied(values)
@@ -78,6 +79,7 @@ def plan_update(
                 continue
             fields[field] = raw
             agrees[field] = ours
+            moves_owner |= line.owner and theirs not in (None, "")
             if theirs not in (None, "") and name not in SAID_BY_US and not _says_no(line, ours):
                 was[field] = held.get(field)
     for line in kind_map.linked:
@@ -95,6 +97,7 @@ def plan_update(
             fields=fields,
             agrees=agrees,
             was=was,
+            moves_owner=moves_owner,
         ),
         equal,
         asks,

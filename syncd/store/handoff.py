@@ -79,6 +79,11 @@ def count_records(connection: Connection, systems: Sequence[str]) -> int:
     return int(connection.execute(query).scalar_one())
 
 
+def count_leads(connection: Connection) -> int:
+    query = select(func.count()).where(entity.c.kind == EntityKind.LEAD.value)
+    return int(connection.execute(query).scalar_one())
+
+
 def load_views(connection: Connection, ids: Sequence[str]) -> list[EntityView]:
     """Return all that is stored about these entities, in the order given; unknown ids are left out."""
     records = _records_of(connection, ids)

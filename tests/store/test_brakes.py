@@ -15,7 +15,7 @@ from connectors.contract import Deferred
 from syncd.lead.decision import Fate
 from syncd.pipeline import Brake, approve_held, doors, settle_brakes
 from syncd.store import held, succession
-from syncd.store.tables import agreed, approval, due, ledger, problem
+from syncd.store.tables import agreed, approval, due, entity, ledger, problem
 from syncd.store.tables import held as held_table
 
 
@@ -235,6 +235,19 @@ def test_overwrites_are_held_like_creates(seam: Seam) -> None:
     assert approve(seam) == {"overwrites": 2}
     run(seam, Brake(overwrites=1))
     assert len([one.id for one in seam.crm.requests if one.id]) == 3
+
+
+def test_moves_on_the_ladder_are_held_and_leave_the_lead_where_it_was(seam: Seam) -> None:
+    """Its first stages are no move, else a first load would meet the brake."""
+    contacts(seam, 51, 52, 53, company=None)
+    run(seam, Brake(stages=0))
+    assert [one.state["stage"] for one in seam.rows(entity)] == ["inquiry"] * 3
+    contacts(seam, 51, 52, 53, company="Plant")
+    assert [run(seam, Brake(stages=1)) for _ in range(2)] == [1, 1]
+    assert sorted(one.state["stage"] for one in seam.rows(entity)) == ["inquiry", "inquiry", "mql"]
+    assert "the brake on stages (1 in a run) is closed" in seam.message()
+    assert approve(seam) == {"stages": 2}
+    assert run(seam, Brake(stages=1)) == 3
 
 
 def test_an_approval_is_used_up_by_the_write(seam: Seam) -> None:

@@ -13,6 +13,7 @@ from sqlalchemy.exc import OperationalError
 from support.world import World
 
 from connectors.contract import Deferred, WriteRequest
+from syncd.config.settings import Brakes
 from syncd.log import set_up
 from syncd.pipeline import acting, each_apart, intake, judging
 from syncd.store.database import new_id, now_ms
@@ -93,7 +94,7 @@ def test_a_decision_or_an_answer_that_cannot_be_kept_holds_up_no_other(
     """The others are written, the brake counts them once, and what fails comes by itself."""
     module, name = where.rsplit(".", 1)
     real = getattr(sys.modules[module], name)
-    made.work.creates = 5
+    made.work.brakes = Brakes(creates=5)
 
     def fails(*told: Any) -> Any:
         if CANARY in str(told) or "hold on" in str(told):

@@ -12,6 +12,7 @@ from support.commands import say
 from support.world import World, world
 
 from sandbox.wire import Fault
+from syncd.config.settings import Brakes
 
 pytestmark = pytest.mark.usefixtures("process_as_before")
 
@@ -89,6 +90,27 @@ def test_owners_that_cannot_be_read_are_said_whatever_the_reason(made: World) ->
     with time_machine.travel(datetime.now(UTC) + timedelta(hours=4), tick=True):
         made.cycle()
         assert not [one for one in made.problems() if one.startswith("the owners of")]
+
+
+def test_records_that_a_mapping_moves_to_other_owners_are_held_by_their_brake(
+    made: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bob = made.hubspot.define_owner("bob.ray@acme.example", "Bob", "Ray")
+    path = made.folder / "mappings" / "salesforce.yaml"
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace("as: owner}", "as: owner, conflict: ours}", 1), encoding="utf-8")
+    made.work.brakes = Brakes(owners=0)
+    contact = made.contact(hubspot_owner_id=made.ann)  # type: ignore[attr-defined]
+    made.settle()
+    made.hubspot.edit("contacts", contact, {"hubspot_owner_id": bob})
+    made.settle()
+    assert [lead["OwnerId"] for lead in made.leads()] == [made.rep]  # type: ignore[attr-defined]
+    (problem,) = made.problems()
+    assert problem.startswith("the brake on owners (0 in a run) is closed")
+    assert say(capsys, "approve", "--config", str(made.config)).code == 0
+    made.settle()
+    assert [lead["OwnerId"] for lead in made.leads()] == [made.other]  # type: ignore[attr-defined]
+    assert made.problems() == []
 
 
 def test_a_plan_knows_owners_with_no_system_at_hand(made: World, capsys: pytest.CaptureFixture[str]) -> None:
