@@ -137,6 +137,7 @@ def opened(work: Work, url: str, executor: str, *, look: float = CALMLY) -> Iter
             "log_level": "WARNING",
             "enable_otlp": False,
             "scheduler_polling_interval_sec": 3600.0,  # it has no schedules: see _ask_regularly
+            "notification_listener_polling_interval_sec": 0.05,  # nobody notifies; it is slept out before a stop
         }
         _handed.clear()
         durable = DBOS(config=config)
