@@ -14,10 +14,12 @@ from syncd.mapping.model import Create, Mappings
 from syncd.pipeline.batch import Batch, with_references, with_related
 from syncd.pipeline.judging import decide_lead
 from syncd.pipeline.making import ask_buried, is_made_soon
+from syncd.pipeline.namesakes import identifying_keys
 from syncd.pipeline.placing import place_branch
 from syncd.pipeline.unanswered import keep, own_up
 from syncd.pipeline.writes import plan_writes, sum_up
 from syncd.stages.map import map_record
+from syncd.stages.match import Key
 from syncd.stages.merge import Said, keep_noes, merge_values
 from syncd.store import handoff
 from syncd.store.doubts import Doubt, load_doubts
@@ -81,6 +83,7 @@ def decide_stored(
     merged = {view.id: _merge(batch, view, heard[view.id]) for view in views}
     batch = with_related(connection, batch, views, merged, shown_only=shown_only)
     decisions = [_look_first(_decide(batch, view, heard[view.id], *merged[view.id]), unseen) for view in views]
+    decisions = _one_of_each_address(batch, decisions)
     return [keep(*of_one) for of_one in zip(decisions, stored.views, views, strict=True)] if doubts else decisions
 
 
@@ -91,6 +94,19 @@ def _look_first(decision: Decision, unseen: Collection[str]) -> Decision:
     if decision.entity not in unseen or not any(write.creates for write in decision.writes):
         return decision
     return replace(decision, writes=(), fate=Fate.DEFERRED, looks_first=True)
+
+
+def _one_of_each_address(batch: Batch, decisions: list[Decision]) -> list[Decision]:
+    """Make one lead of each address; once it is there, a person is asked about the others (pipeline.namesakes)."""
+    contested = {key for kind, key in batch.holders if kind is EntityKind.LEAD}
+    made: set[Key] = set()
+    for place, one in enumerate(decisions if contested else ()):
+        if one.kind is EntityKind.LEAD and any(write.creates for write in one.writes):
+            keys = contested.intersection(identifying_keys(batch.mappings, one.values))
+            if keys & made:
+                decisions[place] = replace(one, writes=(), fate=Fate.DEFERRED)
+            made |= keys
+    return decisions
 
 
 def _listen(mappings: Mappings, view: EntityView, heard: dict[tuple[str, str, str], Said]) -> list[Said]:

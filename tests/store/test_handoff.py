@@ -43,6 +43,22 @@ def test_a_complete_lead_is_created_once_under_our_key_and_marketing_hears_its_i
     assert [(row.from_stage, row.to_stage) for row in seam.rows(stage_event)] == [(None, "inquiry"), ("inquiry", "mql")]
 
 
+def test_of_two_leads_of_one_address_that_are_complete_at_once_one_is_made(seam: Seam) -> None:
+    """Each has a contact of its own, so nothing is joined; the other waits beside it, with a question."""
+    seam.contact("51", {"company": None})
+    seam.contact("52", {"company": None, "email": "bob@plant.example"})
+    seam.until_quiet()
+    seam.contact("52", {"email": ANN["email"]})
+    seam.contact("51", {"company": "Plant"})
+    seam.contact("52", {"company": "Plant"})
+    seam.turn()
+    assert (len(created(seam)), dict(seam.fates)) == (1, {"handed over": 1, "deferred": 1})
+    seam.later()
+    seam.until_quiet()
+    assert len(created(seam)) == 1
+    assert "has the same email and is there already (Lead 00Q0)" in seam.message()
+
+
 def test_our_own_writes_polled_back_wake_nobody(seam: Seam) -> None:
     seam.contact("51")
     seam.until_quiet()
