@@ -252,19 +252,22 @@ def _store(
 def _write_each(destination: Destination, requests: Sequence[WriteRequest]) -> list[WriteResult]:
     """Write; what our own code fails on is put off alone. To send the others once more changes nothing over there.
 
-    Where try upon try fails it is no single record's: the rest is put off without a call.
+    Where try upon try fails it is no single record's: what fails then is put off whole, and not tried in parts.
     """
-    in_a_row: list[Exception] = []
+    in_a_row = 0
 
     def write(some: Sequence[WriteRequest]) -> dict[str, WriteResult]:
-        if len(in_a_row) >= FAILURES_IN_A_ROW:
-            return {one.token: Deferred(defect_words(in_a_row[-1]), stuck=True) for one in some}
+        nonlocal in_a_row
         try:
             answers = {one.token: result for one, result in zip(some, destination.write(some), strict=True)}
-        except Exception as error:
-            in_a_row.append(error)
+        except ConnectorError:
             raise
-        in_a_row.clear()
+        except Exception as error:
+            in_a_row += 1
+            if in_a_row <= FAILURES_IN_A_ROW:
+                raise
+            return {one.token: Deferred(defect_words(error), stuck=True) for one in some}
+        in_a_row = 0
         return answers
 
     done, failed = each_apart(requests, write, but=ConnectorError)

@@ -153,13 +153,32 @@ def test_where_every_write_fails_not_each_is_tried_alone(made: World, monkeypatc
     monkeypatch.setattr(acting, "FAILURES_IN_A_ROW", 4)
     crowd(made)
     made.cycle()
-    assert asked == [5, 2, 1, 1]
+    assert asked == [5, 2, 1, 1, 3]
     assert len(made.problems()) == 5
     assert all("IndexError at " in told for told in made.problems())
     monkeypatch.undo()
     made.wait_is_over()
     made.cycle()
     assert (len(made.leads()), made.problems()) == (5, [])
+
+
+def test_many_that_fail_side_by_side_hold_up_none_behind_them(made: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Failures in a row are no sign that every write fails: the next part is tried, and goes out."""
+    crm = made.work.destinations["salesforce"]
+    real, failing = crm.write, set[str]()
+
+    def fails(requests: Sequence[WriteRequest]) -> Any:
+        failing.update(failing or [one.fields["Email"] for one in requests[:2]])
+        if any(one.fields["Email"] in failing for one in requests):
+            raise IndexError
+        return real(requests)
+
+    monkeypatch.setattr(crm, "write", fails)
+    monkeypatch.setattr(acting, "FAILURES_IN_A_ROW", 2)
+    crowd(made)
+    made.cycle()
+    assert len(made.leads()) == 3
+    assert len(made.problems()) == 2
 
 
 def test_a_handoff_that_the_database_fails_while_answers_are_kept_is_taken_up_by_the_next_poll(
