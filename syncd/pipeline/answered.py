@@ -40,7 +40,6 @@ def settle_answers(
     put_off: list[tuple[Any, Deferred, int]] = []
     through = {door_of(row) for row, one in zip(rows, results, strict=True) if isinstance(one, Written)}
     before = _tries_before(connection, rows, results)
-    partly = {system for system, _, _ in through}
     answers = []
     for row, result in zip(rows, results, strict=True):
         state = "done"
@@ -55,7 +54,7 @@ def settle_answers(
             outcomes["gone" if result.gone else "rejected"] += 1
         else:
             state, answer = "deferred", {"reason": result.reason}
-            tries = before.get(_target(row), 0) + (not result.at_large or row.system in partly)
+            tries = before.get(_target(row), 0) + _is_its_own(row, result, through)
             answer |= {"tries": tries} if tries else {}
             put_off.append((row, result, tries))
             outcomes["deferred"] += 1
@@ -124,7 +123,7 @@ def _remember_put_off(
     shut_now: dict[Door, str] = {}
     for row, result, tries in put_off:
         wait = min(_wait_of(result, tries), LONGEST_RETRY_MS)
-        told = result.stuck or tries >= _TOLD_AFTER
+        told = result.stuck or (tries >= _TOLD_AFTER and _is_its_own(row, result, through))
         # What is said of the system, which takes other writes, is said of the kind.
         alike = told and (result.alike or result.at_large) and door_of(row) not in through
         if alike:
@@ -149,6 +148,11 @@ def _remember_put_off(
         del soonest[entity]
     for entity, (wait, rank) in soonest.items():
         intake.mark_due(connection, {entity: rank}, now, "a system could not take it", now + wait)
+
+
+def _is_its_own(row: Any, result: Deferred, through: Collection[Door]) -> bool:
+    """Whether a write was put off for a reason of its own, or while the system took others."""
+    return not result.at_large or any(system == row.system for system, _, _ in through)
 
 
 def _wait_of(result: Deferred, tries: int) -> int:

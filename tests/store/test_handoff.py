@@ -227,6 +227,30 @@ def test_what_a_system_takes_none_of_while_it_takes_the_rest_is_told_and_follows
     assert (seam.problems(), "crm Lead 00Q1" in seam.links()) == ([], True)
 
 
+def test_an_outage_shuts_no_door_for_one_record_that_was_put_off_before(seam: Seam) -> None:
+    """Who waits for an approval since long says nothing of the others when all of the system answers 503."""
+    seam.contact("51")
+    seam.contact("52", {"email": "bob@plant.example"})
+    seam.until_quiet()
+    seam.later()
+    seam.contact("51", {"company": "Plant 1"})
+    seam.crm.answer = lambda _: Deferred("locked by an approval")
+    for _ in range(5):
+        seam.turn()
+        seam.later(60 * MINUTE)
+    told = seam.message()
+    seam.contact("52", {"company": "Plant 2"})
+    seam.crm.answer = lambda _: Deferred("HTTP 503", at_large=True)
+    seam.turn()
+    assert seam.message() == told
+    seam.crm.answer = seam.crm.writes
+    for minutes, companies in ((1, {"Plant", "Plant 2"}), (9, {"Plant 1", "Plant 2"})):
+        seam.later(minutes * MINUTE)
+        seam.until_quiet()
+        assert {one["Company"] for one in seam.crm.held.values()} == companies
+    assert seam.problems() == []
+
+
 def test_a_refusal_as_duplicate_names_whom_it_duplicates(seam: Seam) -> None:
     seam.crm.answer = lambda _: Rejected("DUPLICATES_DETECTED", "a duplicate", matches=(("Lead", "00Q9"),))
     seam.contact("51")
