@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -53,6 +54,7 @@ from syncd.store.database import new_id, now_ms
 # A share of a small CRM would stop ordinary work.
 FEWEST_OF_A_SHARE = 1_000
 DAY_MS = 86_400_000
+WRITES_REST_SECONDS = 600.0  # at most, where a system is polled less often, or by other workers
 KEEP_SPENDING_MS = 40 * DAY_MS
 KEEP_RUNS_MS = 30 * DAY_MS
 KEEP_TRIES_MS = 90 * DAY_MS
@@ -76,7 +78,9 @@ class Work:
     _brake: Brake | None = None
     _looks_for: set[EntityKind] = field(default_factory=set)  # of what is to be made once its like were read again
     _blind: set[EntityKind] = field(default_factory=set)  # where these are made could not be read just now
-    _unwritable: set[str] = field(default_factory=set)  # systems that took no write since they were last polled
+    # System that took no write since this worker polled it last -> until when none is tried, at most (monotonic).
+    _unwritable: dict[str, float] = field(default_factory=dict)
+    _polled: set[str] = field(default_factory=set)  # systems that this worker read
 
     def __post_init__(self) -> None:
         self.health.expect(self.polls)
@@ -141,10 +145,16 @@ class Work:
     # --- intake
 
     def was_just_read(self, system: str) -> bool:
-        """Return whether a system was read less than half its interval ago: workers that ask in turn poll it once."""
+        """Return whether a system was read less than half its interval ago: workers that ask in turn poll it once.
+
+        A first reading that was cut off goes on at once; so does what a worker finds at its start, which may have been
+        cut off too, or mended since.
+        """
         with self.engine.execution_options(syncd_reads_only=True).connect() as connection:
-            latest = max((at for _, _, at, _ in intake.read_cursors(connection, system).values()), default=0)
-        return 0 <= now_ms() - latest < self.polls[system].total_seconds() * 500
+            cursors = intake.read_cursors(connection, system).values()
+        latest = max((at for _, _, at, _ in cursors), default=0)
+        whole = system in self._polled and all(complete for _, _, _, complete in cursors)
+        return whole and 0 <= now_ms() - latest < self.polls[system].total_seconds() * 500
 
     def poll(self, system: str, *, even_if_paused: bool = False, whole: bool = False) -> int:
         """Read what changed in one system, unless it is left alone now; return how many entities became due.
@@ -153,8 +163,10 @@ class Work:
         """
         if self.troubles.rests(system, even_if_paused=even_if_paused):
             return 0
-        self._unwritable.discard(system)
-        return self.reader.poll(system, whole=whole)
+        self._unwritable.pop(system, None)
+        news = self.reader.poll(system, whole=whole)
+        self._polled.add(system)
+        return news
 
     def sweep(self, system: str, *, even_if_fresh: bool = False) -> dict[str, int]:
         """Compare all ids of one system with what is stored; return counts by what was found."""
@@ -272,7 +284,7 @@ class Work:
             self.troubles.wrote(system)
         for trouble in troubles:
             if not isinstance(trouble, Paused):
-                self._unwritable.add(trouble.system)
+                self._unwritable[trouble.system] = time.monotonic() + WRITES_REST_SECONDS
                 self.troubles.met_in_writing(trouble.system, trouble)
         if outcomes.get("rejected"):
             self.drift.look_after_writes(batch, started)
@@ -350,7 +362,7 @@ class Work:
         """
         if (pause := self.troubles.closed(system)) is not None:
             return cast(Destination, _Closed(pause))
-        if system in self._unwritable:
+        if time.monotonic() < self._unwritable.get(system, 0.0):
             return cast(Destination, _Closed(Paused(f"{system} took no write just now", system=system)))
         try:
             self.accounts.admit(system)

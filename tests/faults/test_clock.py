@@ -15,7 +15,10 @@ from faults.serving import company, has_leads, people, serving, wait_until
 from faults.town import Place, Town, place
 from support.long import times
 
+from syncd.cli.common import make_work
 from syncd.daemon import Work
+from syncd.health import Health
+from syncd.store.tables import cursor
 
 HOUR = 3600.0
 JUMPS = (-24 * HOUR, -HOUR, HOUR, 24 * HOUR)
@@ -86,6 +89,17 @@ def test_workers_whose_turns_differ_poll_as_one_does(somewhere: Place) -> None:
         assert seen == [True, True, False]
         town.cycle()
         town.clock.jump(-HOUR)
+        assert not town.work.was_just_read("hubspot")
+
+
+def test_a_reading_that_was_cut_off_goes_on_at_once(somewhere: Place) -> None:
+    """At a worker's start, or where one takes over from another: not only when the next poll's time comes."""
+    with somewhere.fresh() as town:
+        town.cycle()
+        assert not make_work(town.world.app, Health()).was_just_read("hubspot")
+        assert town.work.was_just_read("hubspot")
+        with town.work.engine.begin() as connection:
+            connection.execute(sa.update(cursor).where(cursor.c.kind == "contacts").values(complete=False))
         assert not town.work.was_just_read("hubspot")
 
 

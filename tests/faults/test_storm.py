@@ -13,6 +13,7 @@ from faults.town import Place, Town, place
 
 from connectors.salesforce.judge import DAILY_WAIT
 from sandbox.wire import Fault, Request, Response
+from syncd.daemon.work import WRITES_REST_SECONDS
 
 MINUTES = 10
 HOUR = 3600.0
@@ -77,6 +78,18 @@ def test_a_system_that_takes_no_write_is_tried_with_one_batch_between_two_polls(
         for _ in range(2):
             town.cycle()
         town.verify("two polls after it was over")
+
+
+def test_writes_that_rest_go_on_though_another_worker_does_all_the_polls(somewhere: Place) -> None:
+    with somewhere.fresh() as town:
+        town.cycle()
+        town.play(ACTS[0])
+        fault = town.world.servers["salesforce"].board.add(Fault("status", "composite write", times=999))
+        town.cycle()
+        fault.times = 0
+        town.work.polls = {}
+        assert town.cycle(after=WRITES_REST_SECONDS / 2)["created"] == 0
+        assert town.cycle(after=WRITES_REST_SECONDS)["created"] > 0
 
 
 @pytest.mark.parametrize("seed", range(2))

@@ -309,6 +309,7 @@ def _take_over(patch: pytest.MonkeyPatch, clock: Clock) -> None:
         "connectors.salesforce.client",
         "connectors.salesforce.lookback",
         "syncd.daemon.trouble",
+        "syncd.daemon.work",
     )
     for module in clocked:
         patch.setattr(f"{module}.time", _Time(clock))
