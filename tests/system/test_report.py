@@ -12,6 +12,8 @@ import pytest
 from support.commands import Said, say
 from support.world import World, add_branch, world
 
+from syncd.cli.demonstrating import _read_story
+
 TODAY = datetime.now(UTC).date()
 LATELY = (TODAY - timedelta(days=20)).isoformat()
 LONG_AGO = (TODAY - timedelta(days=200)).isoformat()
@@ -68,6 +70,23 @@ class TestReport:
             rows = list(csv.DictReader(stream))
         assert [row["ship_to"] for row in rows] == ["S1", "S2"]
         assert rows[1]["name"].startswith("'=cmd")
+
+
+def test_the_demo_tells_of_leads_at_branches_and_of_branches_where_nobody_is_known(made: World) -> None:
+    """The lead with its branch and last shipment; the branches, the latest first, and how many more there are."""
+    story = _read_story(made.app.engine)
+    title, *leads, blank, heading, first, second, more = (one.split("  ") for one in story.lines(made.config)[1:])
+    assert [[part.strip() for part in one if part.strip()] for one in leads] == [
+        ["Works Inc.", "Works Chicago", "Chicago", LATELY]
+    ]
+    assert "lead list" in title[0]
+    assert blank == [""]
+    assert "nobody is known" in heading[0]
+    assert [[part.strip() for part in one if part.strip()] for one in (first, second)] == [
+        ["Works Inc", "Works Peoria", "Peoria", LATELY],
+        ["Works Inc", "=cmd|' /C calc'!A1", "Chicago", LONG_AGO],
+    ]
+    assert more[1].startswith("and 0 more: ")
 
 
 @pytest.mark.usefixtures("process_as_before")

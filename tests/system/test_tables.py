@@ -98,6 +98,41 @@ def test_a_bought_figure_past_its_shelf_life_is_stale_at_the_gate(tmp_path: Path
             assert len(made.leads()) == 1
 
 
+VISITORS = """\
+system: fair
+visitor:
+  is: lead
+  method: bought
+  table: {file: visitors.csv, id: no}
+  fields:
+    email: {from: mail}
+    competitors: {from: rivals}
+    title: {from: job}
+"""
+
+
+def test_a_table_joins_leads_by_a_key_that_the_definition_declares(tmp_path: Path, sqlite_url: str) -> None:
+    """By address, however it is typed: what nobody said is filled, so the gate passes; what somebody said stays.
+
+    A row of somebody unknown becomes nobody's lead in the CRM.
+    """
+    with with_files(tmp_path, sqlite_url, "fair") as made:
+        (made.folder / "mappings" / "fair.yaml").write_text(VISITORS, encoding="utf-8")
+        contact = made.contact(competitors_considered="")
+        rows = "7, ANN.LEE@works.example ,Foo Inc,Buyer\n8,bo@mills.example,Bar Inc,Buyer\n"
+        with made.running():
+            made.settle()
+            assert made.told(contact)["syncd_handoff_missing"].startswith("competitors: missing")
+            put(made.folder / "tables" / "visitors.csv", "no,mail,rivals,job\n" + rows)
+            made.settle()
+            (lead,) = made.leads()
+    assert (lead["Email"], lead["Competitors__c"], lead["Title"]) == (
+        "ann.lee@works.example",
+        "Foo Inc",
+        "VP Operations",
+    )
+
+
 BRANCHES = """\
 system: shop
 ship_to:
