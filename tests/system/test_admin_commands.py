@@ -220,8 +220,11 @@ def test_a_first_mapping_enables_nothing_and_overwrites_nothing(
     ):
         assert line in text, line
     assert say(capsys, "check", "-c", config).code == 0
-    proposed = text[text.index("system:") :]
-    (folder / "hubspot.yaml").write_text(re.sub(r"(?m)^# ", "", proposed), encoding="utf-8")
+    for file in (folder / "hubspot.yaml", folder / "salesforce.yaml"):
+        written = file.read_text(encoding="utf-8")
+        file.write_text(re.sub(r"(?m)^# ", "", written[written.index("system:") :]), encoding="utf-8")
+    kinds = parse((folder / "salesforce.yaml").read_bytes(), "salesforce.yaml").data
+    assert kinds["Lead"]["fields"]["last_name"] == kinds["Contact"]["fields"]["last_name"] == {"from": "LastName"}
     enabled = say(capsys, "check", "-c", config)
     assert enabled.code == 0, enabled.err
     kept = (folder / "hubspot.yaml").read_bytes()

@@ -394,6 +394,25 @@ def test_a_daemon_describes_every_kind_at_its_start_and_not_again(made: World) -
     assert not [name for name in made.calls()["salesforce"] if name.endswith("/describe")]
 
 
+def test_a_daemon_describes_every_kind_again_after_a_day(made: World) -> None:
+    """What no record has met yet is found by looking alone: an option that somebody added."""
+    ann(made)
+    table = made.hubspot.portal.table("contacts")
+    known = table.definitions["authority"]
+    with made.hubspot.portal.lock:
+        table.define(
+            replace(known, options=(*known.options, replace(known.options[0], value="vetoes", label="Vetoes")))
+        )
+    made.calls()
+    for hours, described, told in ((23, 0, 0), (25, 4, 1), (26, 0, 1)):
+        with time_machine.travel(datetime.now(UTC) + timedelta(hours=hours), tick=True):
+            for system in made.work.polls:
+                made.work.poll(system, even_if_paused=True)
+        calls = made.calls()["salesforce"]
+        assert sum(n for name, n in calls.items() if name.endswith("/describe")) == described, hours
+        assert sum("'vetoes'" in one for one in made.problems()) == told, hours
+
+
 def test_what_one_process_found_the_next_goes_by(tmp_path: Path, sqlite_url: str) -> None:
     """`syncd once` from cron: the second run neither fails on the field nor describes anything."""
     with laid_out(tmp_path, sqlite_url) as made:
