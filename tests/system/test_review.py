@@ -164,13 +164,16 @@ def test_what_was_said_holds_for_whom_the_account_is_merged_into(
     assert account(made) in left
 
 
-def test_on_a_terminal_one_key_answers(made: World) -> None:
-    """Accepting takes one letter, and the command ends when all is answered."""
+@pytest.mark.parametrize(
+    ("key", "answered"), [("2", [False, True]), ("a", [False, True]), ("r", [False]), ("n", [False, False])]
+)
+def test_on_a_terminal_one_key_answers(made: World, key: str, answered: list[bool]) -> None:
+    """Each answer takes one key, any other does nothing, and the command ends when all is answered."""
     pid, terminal = os.openpty()
     command = [sys.executable, "-m", "syncd", "review", "--config", str(made.config)]
     with subprocess.Popen(command, stdin=terminal, stdout=terminal, stderr=terminal, cwd=made.folder) as walk:
         try:
-            _press(pid, walk)
+            _press(pid, walk, key)
         finally:
             walk.kill()
     assert walk.returncode == 0
@@ -179,17 +182,17 @@ def test_on_a_terminal_one_key_answers(made: World) -> None:
     with made.app.engine.connect() as connection:
         said = connection.execute(sa.select(pairing.c.same)).scalars().all()
         waiting = connection.execute(sa.select(sa.func.count()).select_from(due)).scalar_one()
-    assert sorted(said) == [False, True]
+    assert sorted(said) == answered
     assert waiting == 1
 
 
-def _press(terminal: int, walk: subprocess.Popen[bytes]) -> None:
+def _press(terminal: int, walk: subprocess.Popen[bytes], answer: str) -> None:
     """Type like a person: what is typed before the question stands there is lost."""
     shown, end = b"", time.monotonic() + 120
     while b"[q]uit" not in shown and time.monotonic() < end:
         if select.select([terminal], [], [], 0.1)[0]:
             shown += os.read(terminal, 4096)
-    for key in (b"x", b"2"):
+    for key in (b"x", answer.encode()):
         time.sleep(0.2)
         os.write(terminal, key)
     walk.wait(60)

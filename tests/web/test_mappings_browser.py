@@ -167,6 +167,12 @@ def test_what_is_painted_is_what_is_typed(site: Site, window: Browser) -> None:
     replace(window, "system: hubspot\n\n", "system: hubspot\n# 日本語 \t tab\n\n\n")
     painted, typed = window.run("return [[...code.children].map(one => one.textContent).join('\\n'), text.value]")
     assert painted == typed
+    colours = window.run(
+        "const of = (kind) => [...code.querySelectorAll(kind)].map(one => getComputedStyle(one).color)[0];"
+        "return [of('.key'), of('.comment'), getComputedStyle(code).color]"
+    )
+    assert None not in colours
+    assert len(set(colours)) == 3
     height, wanted = window.run("return [code.getBoundingClientRect().height, text.scrollHeight]")
     assert abs(height - wanted) < 40
     numbered = window.run("return numbers.lastChild.textContent")

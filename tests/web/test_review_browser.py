@@ -69,6 +69,16 @@ def test_one_key_answers_and_the_next_question_follows(reviewer: Reviewer, tmp_p
         window.press("n")
         window.until(lambda: "done=neither" in window.url)
         assert reviewer.said() == [(False, "Ann (page)"), (False, "Ann (page)")]
+        reviewer.world.settle()
+        window.open(f"{reviewer.url}?by=Ann")
+        window.press("2")
+        window.until(lambda: "done=accept" in window.url)
+        assert reviewer.said() == [(False, "Ann (page)")] * 3 + [(True, "Ann (page)")]
+        reviewer.world.settle()
+        window.open(f"{reviewer.url}?by=Ann")
+        window.press("r")
+        window.until(lambda: "done=reject" in window.url)
+        assert reviewer.said() == [(False, "Ann (page)")] * 4 + [(True, "Ann (page)")]
         with window.dark():
             _picture(window, "review-dark")
         window.size(400, 900)
