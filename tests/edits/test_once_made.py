@@ -13,7 +13,7 @@ from syncd.edits.passing import Limits, beyond
 from syncd.edits.words import plan_words
 from syncd.store import held
 from syncd.store.database import now_ms
-from syncd.store.tables import due
+from syncd.store.tables import due, run
 
 # A lead that the gate refuses for its budget alone is made in the CRM once nobody asks for that.
 GATE_WIDER = compiled({**FILES, "definition.yaml": FILES["definition.yaml"].replace("    - [budget]\n", "")})
@@ -39,6 +39,19 @@ def test_a_plan_tells_what_the_contact_is_told_after_the_create(refused: SmallWo
     assert "hub contacts 51 crm_id: (empty) -> (new)" in text
     assert "hub contacts status, once made" in plan_page(told)
     assert (plan.totals["records"], plan.calls) == (2, {"crm": 1, "hub": 1})
+
+
+def test_a_plan_tells_the_time_by_how_long_calls_took_of_late(refused: SmallWorld) -> None:
+    """Two calls of 1.5 s, on top of the time that deciding took."""
+    sent = {"what": "send", "started_at": 1_000, "ended_at": 7_000, "fates": {}, "calls": {"crm": 3, "hub": 1}}
+    with refused.engine.begin() as connection:
+        connection.execute(run.delete())
+        connection.execute(run.insert().values(id="1", **sent))
+        connection.execute(run.insert().values({**sent, "id": "2", "what": "poll", "ended_at": 90_000}))
+    plan = refused.plan(GATE_WIDER)
+    assert plan.seconds - plan.took == pytest.approx(3.0)
+    plan.seconds = 3.0
+    assert "costs 1 of crm, 1 of hub in calls, about 3 s, with all that is due" in plan_words(plan.as_json())
 
 
 def test_a_refusal_taken_back_with_the_create_holds_no_edit(refused: SmallWorld) -> None:

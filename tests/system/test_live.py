@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -541,6 +542,42 @@ def test_live_changes_come_before_what_an_edit_has_looked_at_again(made: World) 
         (first,) = connection.execute(sa.select(intent.c.entity).where(intent.c.batch == batch)).scalars()
         values = connection.execute(sa.select(entity.c["values"]).where(entity.c.id == first)).scalar_one()
     assert values["problem"] == "Scrap on line 4"
+
+
+def test_a_plan_tells_the_calls_that_the_edit_then_costs(made: World, capsys: pytest.CaptureFixture[str]) -> None:
+    """More creates and answers to marketing than one call takes; the polls of that cycle are not the edit's."""
+    made.contacts(
+        [
+            {**COMPLETE, "email": f"q{n}@mills{n}.example", "lastname": f"Poe{n}", "mobilephone": f"(313) 555-{n:04d}"}
+            | {"budget_amount": ""}
+            for n in range(130)
+        ]
+    )
+    made.settle()
+    made.calls()
+    made.cycle()
+    polls = made.calls()
+    edit(made, "definition.yaml", "buying_group, budget, competitors", "buying_group, competitors")
+    told = json.loads(say(capsys, "plan", "--json", "--config", str(made.config)).out)
+    assert say(capsys, "approve", told["id"], "--config", str(made.config)).code == 0
+    made.calls()
+    made.cycle()
+    spent = {name: (calls - polls[name]).total() for name, calls in made.calls().items()}
+    assert (len(made.leads()), spent) == (142, told["calls"])
+
+
+def test_a_plan_shows_on_a_terminal_how_far_it_is(
+    made: World, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And nowhere else: JSON and a file of messages have no bar in them."""
+    shout(made)
+    config = ("--config", str(made.config))
+    assert "deciding" not in say(capsys, "plan", *config).err
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    assert "deciding" not in say(capsys, "plan", "--json", *config).err
+    shown = say(capsys, "plan", *config).err
+    assert "deciding" in shown
+    assert "100%" in shown
 
 
 def test_a_plan_writes_nothing_and_calls_nobody(made: World, capsys: pytest.CaptureFixture[str]) -> None:
