@@ -63,7 +63,7 @@ class Troubles:
 
     def met(self, system: str, error: ConnectorError) -> None:
         """Pause a system for a while; a person is asked where waiting will not mend it."""
-        told = getattr(error, "retry_after", None) or 0.0
+        told = error.retry_after or 0.0
         rests = isinstance(error, ReadingRests)
         with self._lock:
             times = self._met.get(system, (0, 0.0))[0]
@@ -97,7 +97,7 @@ class Troubles:
 
         Reading goes on meanwhile, but for a pause that the system asks for.
         """
-        long = (getattr(error, "retry_after", None) or 0.0) >= LONG_REST
+        long = (error.retry_after or 0.0) >= LONG_REST
         if long or isinstance(error, AuthExpired) or system in self._met:  # that is not about writes alone
             self.met(system, error)
             return
@@ -141,7 +141,7 @@ class Troubles:
 
         A person is asked as `met` asks; a long pause that the system asks for in a part of an answer is all of it's.
         """
-        told = getattr(error, "retry_after", None) or 0.0
+        told = error.retry_after or 0.0
         if told >= LONG_REST:
             self.met(system, error)
             return

@@ -163,7 +163,7 @@ def send_rows(
         results = _write_each(destination, requests)
     except ConnectorError as error:
         error.system = error.system or system
-        wait = getattr(error, "retry_after", None) or 0.0
+        wait = error.retry_after or 0.0
         return [Deferred(error.message, wait, at_large=True)] * len(rows), error
     long = (one for one in results if isinstance(one, Deferred) and one.at_large and one.retry_after >= LONG_REST)
     put_off = next(long, None)
