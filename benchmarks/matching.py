@@ -139,7 +139,7 @@ def _speed(held: int, shipped: int) -> None:
     asked, truth = ship_tos(rows, shipped, rng)
     with _Memory() as memory:
         began, cpu = time.perf_counter(), _cpu()
-        outcome = match_all(asked, rows, workers=2)
+        outcome = match_all(asked, rows, workers=2, explain=True)
         took, cpu = time.perf_counter() - began, _cpu() - cpu
     index = Index(rows)
     began = time.perf_counter()
