@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
-from syncd.edits.words import head_words, shown
+from syncd.edits.words import head_words, sides
 
 _STYLE = """
 :root { color-scheme: light dark; --line: #8884; --soft: #8881; --bad: #c0392b; }
@@ -77,5 +77,5 @@ def _table(effects: Sequence[Mapping[str, Any]]) -> str:
 def _row(one: Mapping[str, Any]) -> str:
     who = one["where"] or f"{one['kind']} {one['entity']}"
     why = " ".join(part for part in (one["rule"], one["line"]) if part)
-    cells = (who, one["field"], shown(one["old"]), shown(one["new"]), one["source"], why)
+    cells = (who, one["field"], *sides(one), one["source"], why)
     return "<tr>" + "".join(f"<td>{escape(str(cell))}</td>" for cell in cells) + "</tr>"

@@ -68,12 +68,13 @@ def foot_words(told: Mapping[str, Any]) -> list[str]:
 
 def first_words(one: Mapping[str, Any]) -> dict[str, str]:
     """Return an effect as the row of a table."""
+    old, new = sides(one)
     return {
         "risk": f"{one['risk']}, once made" if one["once_made"] else one["risk"],
         "who": _who(one),
         "field": one["field"],
-        "old": shown(one["old"]),
-        "new": shown(one["new"]),
+        "old": old,
+        "new": new,
     }
 
 
@@ -93,15 +94,18 @@ def shown(value: Any, most: int = LONGEST) -> str:
     return text if len(text) <= most else f"{text[:most]}..."
 
 
-def pair(old: Any, new: Any) -> str:
-    """Return old -> new; of two long texts, from where they differ."""
-    before, after = shown(old, most=10_000), shown(new, most=10_000)
+def sides(one: Mapping[str, Any]) -> tuple[str, str]:
+    """Return an effect's old and new value for people: two long texts from where they differ, a new record whole."""
+    if one["risk"] == "created":
+        return shown(one["old"]), shown(one["new"])
+    before, after = shown(one["old"], most=10_000), shown(one["new"], most=10_000)
     if min(len(before), len(after)) > SHORT:
         same = next((at for at, (a, b) in enumerate(zip(before, after, strict=False)) if a != b), 0)
         if same > SHORT:
             start = before.rfind(" ", 0, same - SHORT // 2) + 1
             before, after = f"... {before[start:]}", f"... {after[start:]}"
-    return " -> ".join(text if len(text) <= LONGEST else f"{text[:LONGEST]}..." for text in (before, after))
+    old, new = (text if len(text) <= LONGEST else f"{text[:LONGEST]}..." for text in (before, after))
+    return old, new
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -135,7 +139,7 @@ def _once_made(groups: Sequence[Mapping[str, Any]]) -> list[str]:
             fields = ", ".join(dict.fromkeys(one["field"] for one in theirs))
             lines.append(f"  {max(one['count'] for one in theirs):7,}  {kind} get {fields}")
             lines += [
-                f"           {_who(one)} {one['field']}: {pair(one['old'], one['new'])}"
+                f"           {_who(one)} {one['field']}: {_told(one)}"
                 for group in theirs
                 for one in group["samples"][:1]
             ]
@@ -153,10 +157,12 @@ def _anyway(groups: Iterable[Mapping[str, Any]]) -> list[str]:
 
 
 def _example(one: Mapping[str, Any]) -> str:
-    who = _who(one)
-    if one["risk"] == "created":
-        return f"{who}: {shown(one['new'])}"
-    return f"{who}: {pair(one['old'], one['new'])}"
+    return f"{_who(one)}: {_told(one)}"
+
+
+def _told(one: Mapping[str, Any]) -> str:
+    old, new = sides(one)
+    return new if one["risk"] == "created" else f"{old} -> {new}"
 
 
 def _who(one: Mapping[str, Any]) -> str:
@@ -170,8 +176,7 @@ def _effects(effects: Iterable[Mapping[str, Any]]) -> list[str]:
             entity = one["entity"]
             lines.append(f"{one['kind']} {entity}")
         name = f"{one['where']} {one['field']}{', once made' if one['once_made'] else ''}".strip()
-        told = shown(one["new"]) if one["risk"] == "created" else pair(one["old"], one["new"])
-        lines.append(f"  {one['risk']}: {name}: {told}")
+        lines.append(f"  {one['risk']}: {name}: {_told(one)}")
         why = ", ".join(part for part in (one["source"] and f"from {one['source']}", one["rule"], one["line"]) if part)
         lines.append(f"      {why}" + ("" if one["edited"] else "  (without the edit too)"))
     return lines

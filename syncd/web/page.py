@@ -13,7 +13,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from syncd.edits.words import pair, shown
+from syncd.edits.words import sides
 from syncd.store.versions import Reign
 from syncd.web.figures import Figures, RunFigures, SystemFigures
 
@@ -127,8 +127,7 @@ _PAGES = Environment(
 )
 _PAGES.globals.update(up="", page="", mappings=False)
 _PAGES.filters.update(
-    shown=shown,
-    pair=pair,
+    sides=sides,
     state=_state,
     commands=_commands,
     ago=_ago,

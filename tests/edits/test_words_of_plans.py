@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 from small_world import FILES, OURS, PROPERTIES, SmallWorld, compiled
 
+from syncd.cli.plan_page import plan_page
 from syncd.edits.difference import Edit
 from syncd.edits.effects import Risk
 from syncd.edits.passing import Limits, beyond
@@ -65,3 +67,18 @@ def test_a_plan_shows_whom_an_edit_of_the_ladder_moves(template: Path, tmp_path:
     assert plan.totals[Risk.MOVED.value] == 1
     assert [(one.old, one.new) for one in plan.effects if one.risk is Risk.MOVED] == [("mql", "conviction")]
     world.engine.dispose()
+
+
+def test_long_texts_are_shown_from_where_they_differ(template: Path, tmp_path: Path) -> None:
+    """In the terminal and on the page that one mails: what is cut would look the same."""
+    alike = "Responsible for the paint line and all that belongs to it " * 5
+    world = SmallWorld.begin(template, tmp_path / "state.db", FILES)
+    said = {"email": "a@x.example", "lastname": "Ray", "jobtitle": f"{alike}in Joliet", "company": f"{alike}in Peoria"}
+    world.hears("hub", "contacts", {"51": {**dict.fromkeys((*OURS, *PROPERTIES)), **said}})
+    world.settle()
+    edited = FILES["hub.yaml"].replace("title: {from: jobtitle,", "title: {from: company,")
+    told = world.plan(compiled({**FILES, "hub.yaml": edited})).as_json()
+    world.engine.dispose()
+    page = plan_page(told)
+    assert re.search(r"\.\.\. [^.]*in Joliet -> \.\.\. [^.]*in Peoria", plan_words(told))
+    assert re.search(r"<td>\.\.\. [^.]*in Joliet</td><td>\.\.\. [^.]*in Peoria</td>", page), page

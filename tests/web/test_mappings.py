@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from edits.small_world import FILES
-from mapping_desk import Person, person, text_of, until, words
+from mapping_desk import Person, contact, person, text_of, until, words
 from web_state import get
 
 from syncd.config import load as load_config
@@ -202,6 +202,20 @@ def test_old_and_new_stand_beside_the_button_that_approves_and_where_the_edit_wa
         text = words(ann.get(path))
         assert "The first of it, the gravest first" in text, path
         assert re.search(r"overwritten Title crm Lead \S+ Head of <b>line</b> \d Works", text), text
+
+
+def test_long_texts_are_shown_from_where_they_differ(
+    template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is cut would look the same: below the text, and beside the button that approves."""
+    alike = "Responsible for the paint line and all that belongs to it " * 5
+    long = {"jobtitle": f"{alike}in Joliet", "company": f"{alike}in Peoria"}
+    monkeypatch.setattr("mapping_desk.contact", lambda number: contact(number) | long)
+    with person(template, tmp_path, limits=NOTHING) as ann:
+        page = ann.press(ann.get("file?name=hub.yaml"), "plan", text=SWAPPED)
+        held = ann.get(f"plan?id={held_plan(ann)}")
+    for shown in (page, held):
+        assert re.search(r"crm Lead \S+ \.\.\. [^.]*in Joliet \.\.\. [^.]*in Peoria", words(shown)), words(shown)
 
 
 def test_a_case_that_fails_is_marked_with_the_line_that_made_it_fail(ann: Person) -> None:
