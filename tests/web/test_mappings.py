@@ -214,8 +214,9 @@ def test_long_texts_are_shown_from_where_they_differ(
     with person(template, tmp_path, limits=NOTHING) as ann:
         page = ann.press(ann.get("file?name=hub.yaml"), "plan", text=SWAPPED)
         held = ann.get(f"plan?id={held_plan(ann)}")
-    for shown in (page, held):
-        assert re.search(r"crm Lead \S+ \.\.\. [^.]*in Joliet \.\.\. [^.]*in Peoria", words(shown)), words(shown)
+    differ = r"crm Lead \S+ \.\.\. [^.]*in Joliet \.\.\. [^.]*in Peoria"
+    assert re.search(f"Why {differ}", words(page)), words(page)
+    assert re.search(f"overwritten Title {differ}", words(held)), words(held)
 
 
 def test_a_case_that_fails_is_marked_with_the_line_that_made_it_fail(ann: Person) -> None:
