@@ -151,9 +151,9 @@ class Work:
         cut off too, or mended since.
         """
         with self.engine.execution_options(syncd_reads_only=True).connect() as connection:
-            cursors = intake.read_cursors(connection, system).values()
-        latest = max((at for _, _, at, _ in cursors), default=0)
-        whole = system in self._polled and all(complete for _, _, _, complete in cursors)
+            read = [(at, complete) for _, _, at, complete in intake.read_cursors(connection, system).values()]
+        latest = max((at for at, _ in read), default=0)
+        whole = system in self._polled and all(complete for at, complete in read if at == latest)
         return whole and 0 <= now_ms() - latest < self.polls[system].total_seconds() * 500
 
     def poll(self, system: str, *, even_if_paused: bool = False, whole: bool = False) -> int:
