@@ -28,7 +28,7 @@ def plan_page(told: Mapping[str, Any]) -> str:
     anyway = [one for one in told["groups"] if not one["edited"]]
     for heading, groups in (("What the edit changes", edited), ("What would be done without it too", anyway)):
         if groups:
-            parts += [f"<h2>{heading}</h2>", *(_group(one) for one in groups)]
+            parts += [f"<h2>{heading}</h2>", *(_group(one, told) for one in groups)]
     if told["effects"]:
         parts += ["<h2>Every change</h2>", _table(told["effects"])]
     if not told["groups"]:
@@ -58,15 +58,24 @@ def _head(lines: Sequence[str]) -> list[str]:
     return found
 
 
-def _group(one: Mapping[str, Any]) -> str:
+def _group(one: Mapping[str, Any], told: Mapping[str, Any]) -> str:
     name = escape(f"{one['of']} {one['field']}".strip())
     grave = ' class="grave"' if one["risk"] in _GRAVE else ""
     line = f" <code>{escape(one['line'])}</code>" if one["line"] else ""
     then = ", once made" if one["once_made"] else ""
     return (
         f'<details><summary><span class="count">{one["count"]:,}</span> <b{grave}>{escape(one["risk"])}</b> '
-        f"{name}{then}{line}</summary>\n{_table(one['samples'])}</details>"
+        f"{name}{then}{line}</summary>\n{_table(one['samples'])}{_rest(one, told)}</details>"
     )
+
+
+def _rest(one: Mapping[str, Any], told: Mapping[str, Any]) -> str:
+    """Return how many of a group are not on the page, and how to get them; nothing where every change follows."""
+    rest = one["count"] - len(one["samples"])
+    if rest <= 0 or told["effects"]:
+        return ""
+    name = f" {told['id']}" if told.get("kept", True) and told["from"] != told["to"] else ""
+    return f"\n<p>and {rest:,} more: <code>syncd plan{escape(name)} --all</code></p>"
 
 
 def _table(effects: Sequence[Mapping[str, Any]]) -> str:

@@ -14,6 +14,7 @@ from syncd.edits.difference import Edit
 from syncd.edits.effects import Risk
 from syncd.edits.passing import Limits, beyond
 from syncd.edits.plan import Plan, Unread
+from syncd.edits.tally import Closer
 from syncd.edits.words import plan_words
 
 NONE = Limits(records=0, creates=0, overwrites=0, clears=0, flips=0)
@@ -82,3 +83,23 @@ def test_long_texts_are_shown_from_where_they_differ(template: Path, tmp_path: P
     page = plan_page(told)
     assert re.search(r"\.\.\. [^.]*in Joliet -> \.\.\. [^.]*in Peoria", plan_words(told))
     assert re.search(r"<td>\.\.\. [^.]*in Joliet</td><td>\.\.\. [^.]*in Peoria</td>", page), page
+
+
+@pytest.mark.parametrize(("leads", "whole", "said"), [(3, False, 0), (5, False, 1), (5, True, 0)])
+def test_the_page_to_mail_says_what_it_leaves_out(
+    template: Path, tmp_path: Path, leads: int, whole: bool, said: int
+) -> None:
+    """A group shows three; whoever opens it is told of the others, and how to see them."""
+    world = SmallWorld.begin(template, tmp_path / "state.db", FILES)
+    people = {
+        str(n): {**dict.fromkeys((*OURS, *PROPERTIES)), "email": f"p{n}@x.example", "jobtitle": "VP"}
+        for n in range(leads)
+    }
+    world.hears("hub", "contacts", people)
+    world.settle()
+    edited = FILES["hub.yaml"].replace("title: {from: jobtitle,", "title: {from: email,")
+    plan = world.plan(compiled({**FILES, "hub.yaml": edited}), closer=Closer(whole=whole))
+    world.engine.dispose()
+    page = plan_page(plan.as_json())
+    assert page.count(f"<p>and 2 more: <code>syncd plan {plan.id} --all</code></p>") >= said
+    assert (" more: " in page) == bool(said)
