@@ -352,6 +352,8 @@ def _ask_regularly(polls: Mapping[str, timedelta], stop: threading.Event) -> Non
                 except SQLAlchemyError:  # told by the beat
                     pass
                 except Exception:
+                    if stop.is_set():  # the engine may be gone by now
+                        return
                     logger().exception("a poll could not be asked for; it is asked for again", action="ask")
 
 

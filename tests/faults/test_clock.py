@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator
+from datetime import timedelta
 from itertools import product
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import sqlalchemy as sa
@@ -16,7 +19,7 @@ from faults.town import Place, Town, place
 from support.long import times
 
 from syncd.cli.common import make_work
-from syncd.daemon import Work
+from syncd.daemon import Work, engine
 from syncd.health import Health
 from syncd.store.tables import cursor
 
@@ -90,6 +93,23 @@ def test_workers_whose_turns_differ_poll_as_one_does(somewhere: Place) -> None:
         town.cycle()
         town.clock.jump(-HOUR)
         assert not town.work.was_just_read("hubspot")
+
+
+@pytest.mark.parametrize("stopped", [False, True])
+def test_an_ask_that_meets_the_stop_is_no_trouble(monkeypatch: pytest.MonkeyPatch, stopped: bool) -> None:
+    asked, told, stop = [], [], threading.Event()
+
+    def fails(*what: object) -> None:
+        asked.append(what)
+        if stopped or len(asked) > 1:
+            stop.set()
+        raise RuntimeError("no engine")
+
+    log = SimpleNamespace(exception=lambda *words, **_: told.append(words))
+    monkeypatch.setattr(engine, "_enqueue", fails)
+    monkeypatch.setattr(engine, "logger", lambda: log)
+    engine._ask_regularly({"hubspot": timedelta(0), "salesforce": timedelta(0)}, stop)
+    assert (len(asked), len(told)) == ((1, 0) if stopped else (2, 1))
 
 
 def test_a_reading_that_was_cut_off_goes_on_at_once(somewhere: Place) -> None:
