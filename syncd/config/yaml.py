@@ -6,7 +6,7 @@ What the values mean is left to the models that check them.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -355,6 +355,8 @@ def _syntax_problem(error: yaml.YAMLError, file: str, text: str) -> Problem:
     if "\t" in line[: place.column]:
         tab = Place(file, place.line, line.index("\t") + 1)
         return Problem(tab, "a tab in the indentation", "indent with spaces")
+    if opened := _open_quote(lines[: place.line - 1]):
+        return Problem(Place(file, *opened), *_NEVER_CLOSED)
     if "${" in line:
         return Problem(place, "not readable as YAML from here on", 'inside { } put "${...}" in quotes')
     for phrase, message, hint in _SYNTAX:
@@ -363,9 +365,22 @@ def _syntax_problem(error: yaml.YAMLError, file: str, text: str) -> Problem:
     return Problem(place, f"not valid YAML: {said}", "compare with the lines above: indentation, colons, quotes")
 
 
+def _open_quote(lines: Sequence[str]) -> tuple[int, int] | None:
+    """Return line and column of the double quote that these lines open and do not close, None when there is none."""
+    opened = None
+    for number, line in enumerate(lines, start=1):
+        text = f" {line}"
+        quotes = [one.start() for one in _QUOTE.finditer(text if opened else text.split(" #")[0])]
+        if len(quotes) % 2 and (opened or text[quotes[-1] - 1] in " [{,"):  # inside a word it is a sign: 5" of pipe
+            opened = None if opened else (number, quotes[-1])
+    return opened
+
+
+_QUOTE = re.compile(r'(?<!\\)"')
+_NEVER_CLOSED = ("a quote that is never closed", "close it")
 _SYNTAX = (
     ("mapping values are not allowed", "a colon where none can stand", "put the text in quotes if it holds ': '"),
-    ("unexpected end of stream", "a quote that is never closed", "close it"),
+    ("unexpected end of stream", *_NEVER_CLOSED),
     ("did not find expected ',' or", "a bracket that is never closed, or a missing comma", "close it with ] or }"),
     ("did not find expected node content", "a value is missing", "give a value, or close the bracket with ] or }"),
     ("did not find expected key", "the indentation does not fit the lines above", "line the keys up"),
