@@ -70,7 +70,7 @@ def read_files(folder: Path) -> FileSet:
     root = os.path.realpath(folder)
     for name, path in _below(folder):
         if not _lies_in(root, path):
-            unread[name] = "it lies outside the mappings folder"
+            unread[name] = "it is a link, and what it names is not there or lies outside the mappings folder"
             continue
         try:
             with open(path, "rb") as stream:

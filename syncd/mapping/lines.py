@@ -83,7 +83,10 @@ class Lines:
         if section.to and section.from_ is None and (section.value is not None or section.constant is not None):
             return self._own_target(name, section)
         self._spot.say(
-            (name,), f"unknown {self.entity.value} field {name!r}", nearest(name, [*shared, *HANDOFF_FACTS]), key=True
+            (name,),
+            f"unknown {self.entity.value} field {name!r}",
+            nearest(name, [*shared, *(HANDOFF_FACTS if self.entity is EntityKind.LEAD else ())]),
+            key=True,
         )
         return None
 

@@ -47,6 +47,10 @@ BAD: dict[str, tuple[dict[str, str], str]] = {
         hubspot("    emial: {from: email}"),
         "hubspot.yaml:5:5: unknown lead field 'emial'; did you mean 'email'?",
     ),
+    "an unknown field of an account, near to what only a lead has": (
+        {"hubspot": HUBSPOT + "company:\n  is: account\n  create: never\n  fields:\n    scored: {from: s}\n"},
+        "hubspot.yaml:10:5: unknown account field 'scored'; known: domain",
+    ),
     "an unknown transform": (
         hubspot("    phone: {from: phone, as: phonr}"),
         "hubspot.yaml:5:30: unknown transform 'phonr'; did you mean 'phone'?",
@@ -140,6 +144,18 @@ BAD: dict[str, tuple[dict[str, str], str]] = {
     "a quote left open": (
         hubspot('    email: {from: "a}'),
         "hubspot.yaml:5:19: a quote that is never closed; close it",
+    ),
+    "a quote left open above another one": (
+        hubspot('    email: {from: "a}\n    # "said"\n    employees: {from: n, when: \'email == "a@x.example"\'}'),
+        "hubspot.yaml:5:19: a quote that is never closed; close it",
+    ),
+    "a bracket left open below a sign for inches": (
+        hubspot("    # a \"word\n    email: {from: '5\" pipe'}\n    employees: {from: [n, m}"),
+        "hubspot.yaml:7:28: a bracket that is never closed, or a missing comma; close it with ] or }",
+    ),
+    "a bracket left open below a text of two lines": (
+        hubspot('    email: {from: "a\n      b"}\n    employees: {from: [n, m}'),
+        "hubspot.yaml:7:28: a bracket that is never closed, or a missing comma; close it with ] or }",
     ),
     "a colon in plain text": (
         hubspot("    email: a: b"),

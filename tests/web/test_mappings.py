@@ -117,7 +117,7 @@ def test_a_link_out_of_the_folder_is_not_followed(ann: Person) -> None:
     (ann.folder.parent / "secret.yaml").write_text("token: 1\n", encoding="utf-8")
     (ann.folder / "loot.yaml").symlink_to(ann.folder.parent / "secret.yaml")
     page = ann.get("file?name=loot.yaml")
-    assert "lies outside the mappings folder" in words(page)
+    assert "it is a link, and what it names is not there or lies outside the mappings folder" in words(page)
     assert "token" not in page.text
 
 
