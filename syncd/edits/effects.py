@@ -42,7 +42,9 @@ class Risk(StrEnum):
     PASSED = "newly passed"
     MOVED = "stage moved"
     OVERWRITTEN = "overwritten"
-    REFUSED = "refused for other facts"
+    REFUSED = "newly refused"  # the gate was not asked, or it was another way
+    OTHERWISE = "refused for other facts"
+    RELEASED = "no longer refused"  # and not passed: the gate is not asked any more
     FILLED = "filled"
     KEPT = "no longer written"  # what the running version would write now
     VALUE = "value of ours"  # known to syncd, written nowhere by itself
@@ -117,6 +119,17 @@ def effects_once_made(
         yield replace(effect, once_made=True)
 
 
+def flip(was: Mapping[str, Any], now: Mapping[str, Any]) -> Risk:
+    """Return what becomes of a verdict at the gate; each state is what was decided of the lead."""
+    if now.get("outcome") == "passed":
+        return Risk.PASSED
+    if was.get("outcome") == "passed":
+        return Risk.WITHDRAWN
+    if not now.get("refused"):
+        return Risk.RELEASED
+    return Risk.OTHERWISE if was.get("refused") else Risk.REFUSED
+
+
 # ---------------------------------------------------------------------------------------------------------------------
 
 
@@ -165,7 +178,7 @@ class _Reader:
         judged = (now.get("outcome"), now.get("refused")) != (was.get("outcome"), was.get("refused"))
         if judged or self.decision.verdict is not None:
             old = _verdict(was) if judged else None
-            yield self._of_lead(_flip(was, now), "handoff", old, _verdict(now), judged)
+            yield self._of_lead(flip(was, now), "handoff", old, _verdict(now), judged)
 
     def of_values(self) -> Iterator[Effect]:
         for one in self.decision.changes:
@@ -231,6 +244,8 @@ class _Reader:
 
     def _of_field(self, write: Write, field: str, line: FieldMap | None, old: Any, new: Any, edited: bool) -> Effect:
         ours = line.name if line is not None else field
+        if line is not None and line.beside:
+            new, old = new  # the id to link, the id to unlink
         source = self.decision.provenance.get(ours)
         empty = old in (None, "", [])
         risk = Risk.CLEARED if new in (None, "") else Risk.FILLED if empty else Risk.OVERWRITTEN
@@ -330,9 +345,3 @@ def _same(line: FieldMap | None, old: Any, new: Any) -> bool:
 def _verdict(state: Mapping[str, Any]) -> str | None:
     outcome = state.get("outcome")
     return f"refused: {state['refused']}" if state.get("refused") else outcome
-
-
-def _flip(was: Mapping[str, Any], now: Mapping[str, Any]) -> Risk:
-    if now.get("outcome") == "passed":
-        return Risk.PASSED
-    return Risk.WITHDRAWN if was.get("outcome") == "passed" else Risk.REFUSED

@@ -49,7 +49,9 @@ def head_words(told: Mapping[str, Any]) -> list[str]:
     calls = ", ".join(f"{count:,} of {system}" for system, count in told["calls"].items())
     if calls:
         lines.append(f"costs {calls} in calls, about {_seconds(told['seconds'])}, with all that is due")
-    lines += [f"not read yet, and taken for empty in what follows: {text}" for text in told["unread"]]
+    lines += [
+        f"not read yet, so taken for empty and not yet written in what follows: {text}" for text in told["unread"]
+    ]
     lines += [f"cannot be foreseen: {text}" for text in told["unforeseen"]]
     if told["from"] != told["to"] and "held" in told:
         lines += [f"not compared with the system: {text}" for text in told["compared_not"]]

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from small_world import FILES, OURS, PROPERTIES, SmallWorld, compiled
+from support.world import ROOT
 
 from syncd.cli.plan_page import plan_page
 from syncd.edits.difference import Edit
-from syncd.edits.effects import Risk
+from syncd.edits.effects import Risk, effects_of, flip
 from syncd.edits.passing import Limits, beyond
 from syncd.edits.plan import Plan, Unread
 from syncd.edits.tally import Closer
-from syncd.edits.words import plan_words
+from syncd.edits.words import plan_words, shown
+from syncd.lead.decision import Decision, Write
+from syncd.lead.definition import EntityKind
+from syncd.mapping.files import read_files
+from syncd.mapping.loader import compile_files
 
 NONE = Limits(records=0, creates=0, overwrites=0, clears=0, flips=0)
 
@@ -37,7 +43,8 @@ def words(plan: Plan) -> str:
     ("count", "said"),
     [
         (1, ["1 record would be", "1 record written (", "1 record created", "1 value overwritten", "1 field emptied",
-             "1 verdict or stage changed", "Title of 1 record\n"]),
+             "1 verdict or stage changed",
+             "so taken for empty and not yet written in what follows: crm Lead: Title of 1 record\n"]),
         (2, ["2 records would be", "2 records written (", "2 records created", "2 values overwritten",
              "2 fields emptied", "2 verdicts or stages changed", "Title of 2 records\n"]),
     ],
@@ -103,3 +110,35 @@ def test_the_page_to_mail_says_what_it_leaves_out(
     page = plan_page(plan.as_json())
     assert page.count(f"<p>and 2 more: <code>syncd plan {plan.id} --all</code></p>") >= said
     assert (" more: " in page) == bool(said)
+
+
+@pytest.mark.parametrize(
+    ("was", "now", "risk"),
+    [
+        ({}, {"outcome": "refused", "refused": "phone: missing"}, Risk.REFUSED),
+        ({"refused": "city: missing"}, {"refused": "phone: missing"}, Risk.OTHERWISE),
+        ({"refused": "city: missing"}, {}, Risk.RELEASED),
+        ({"outcome": "passed"}, {"refused": "phone: missing"}, Risk.WITHDRAWN),
+        ({"refused": "city: missing"}, {"outcome": "passed"}, Risk.PASSED),
+    ],
+)
+def test_a_verdict_is_told_by_what_it_was(was: dict[str, str], now: dict[str, str], risk: Risk) -> None:
+    assert flip(was, now) is risk
+
+
+@pytest.mark.parametrize(
+    ("link", "risk", "said"),
+    [
+        ([None, "441"], Risk.CLEARED, "441 -> (empty)"),
+        (["7", "441"], Risk.OVERWRITTEN, "441 -> 7"),
+        (["7", None], Risk.FILLED, "(empty) -> 7"),
+    ],
+)
+def test_a_link_is_told_as_what_it_was_and_becomes(link: list[str | None], risk: Risk, said: str) -> None:
+    write = Write(system="hubspot", kind="contacts", record_id="51", fields={"associations.branch": link}, agrees={})
+    before = Decision(entity="a", kind=EntityKind.LEAD, values={}, provenance={}, state={})
+    mappings = compile_files(
+        read_files(ROOT / "mappings"), {"hubspot": "hubspot", "salesforce": "salesforce", "erp": "sql"}
+    )
+    (effect,) = effects_of(replace(before, writes=(write,)), before, {}, mappings, Edit())
+    assert (effect.risk, f"{shown(effect.old)} -> {shown(effect.new)}") == (risk, said)
