@@ -57,7 +57,7 @@ def decide_lead(
         unmade = why_not_made(batch, view, {**values, **facts})
     if unmade is not None:
         facts["handoff_status"] = f"complete; not made: {unmade}"
-    state = replace(stand.state, unmade=unmade)
+    state = stand.state if stand.state.unmade == unmade else replace(stand.state, unmade=unmade)
     doubles = find_doubles(batch, view)
     waits = None
     if passed and not batch.is_there(view):
@@ -141,7 +141,8 @@ def _stand(
     if verdict is not None and verdict.passed and batch.is_there(view):
         state, more = climb(definition, replace(state, handed_at=now), scope, now)
         moves += more
-    state = replace(state, due_by=due_by(definition, state))
+    if (until := due_by(definition, state)) != state.due_by:
+        state = replace(state, due_by=until)
     return _Stand(before, state, moves, verdict, scored, alone, left_over(state, sales, decided_at))
 
 

@@ -150,7 +150,8 @@ def _in_parts(kind_map: KindMap, write: Write, noes: Collection[str], together: 
     names = {field: line.name for field, line in kind_map.writers.items() if field in write.fields}
     groups = [tuple(field for field, name in names.items() if name in one.names) for one in together]
     told = tuple(field for field, name in names.items() if name in noes)
-    return replace(write, noes=told, groups=tuple(one for one in groups if len(one) > 1))
+    whole = tuple(one for one in groups if len(one) > 1)
+    return replace(write, noes=told, groups=whole) if told or whole else write
 
 
 def _plan_creates(batch: Batch, view: EntityView, values: Mapping[str, Any]) -> tuple[list[Write], list[Ask]]:

@@ -116,6 +116,8 @@ def find_branch(
     the lead's company; failing that, one of `alike` may be it as a whole. A blocked branch is meant where no open one
     fits.
     """
+    if not branches and (account is not None or not alike):
+        return None
     agreeing = [branch for branch in branches if _company_agrees(values, account, branch)]
     hits = _fitting(values, account, agreeing, {account.id} if account is not None else ())
     if not hits and kin:

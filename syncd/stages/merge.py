@@ -60,7 +60,8 @@ def merge_values(
         bad.update(one.bad)
     if len(said) > 1:
         for together in definition.together[kind]:
-            _take_together(together, offers)
+            if not _is_undisputed(together, offers):
+                _take_together(together, offers)
     values: dict[str, Any] = {}
     provenance: dict[str, Sequence[Any]] = {}
     for name, candidates in offers.items():
@@ -133,7 +134,9 @@ def changes_between(before: Mapping[str, Any], after: Mapping[str, Any], provena
     if before == after:
         return ()
     changes = []
-    for name in [one for one in {**before, **after} if before.get(one) != after.get(one)]:
+    other = [name for name, value in before.items() if after.get(name) != value]
+    other += [name for name, value in after.items() if value is not None and name not in before]
+    for name in other:
         source = provenance.get(name)
         origin = Origin(*source) if source is not None else None
         said, rule = (origin.words(), origin.rule) if origin is not None else ("nobody says so any more", "")
@@ -206,6 +209,12 @@ def _outlasting(winner: Candidate, told: Iterable[Candidate]) -> Candidate:
     if winner.follows:
         return winner
     return winner._replace(age=min([winner.age, *(one.age - 1 for one in told if one is not winner)]))
+
+
+def _is_undisputed(one: Together, offers: Mapping[str, Sequence[Candidate]]) -> bool:
+    """Whether all that is offered is one record's, and all of it stands as it is."""
+    told = [candidate for name in one.names for candidate in offers.get(name, ())]
+    return len({c[3:6] for c in told}) < 2 and all(c.follows and not c.echo for c in told)
 
 
 def _take_together(one: Together, offers: dict[str, list[Candidate]]) -> None:

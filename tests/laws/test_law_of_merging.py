@@ -16,7 +16,15 @@ from syncd.lead.decision import Origin
 from syncd.lead.definition import EntityKind, FieldType, Merge
 from syncd.mapping.model import Conflict, KindMap, Method
 from syncd.stages.deliver import plan_update
-from syncd.stages.merge import Candidate, Said, _collect, changes_between, merge_values
+from syncd.stages.merge import (
+    Candidate,
+    Said,
+    _collect,
+    _is_undisputed,
+    _take_together,
+    changes_between,
+    merge_values,
+)
 
 pytestmark = pytest.mark.slow
 
@@ -166,6 +174,28 @@ def test_an_address_begins_with_what_would_win_alone(said: list[Said]) -> None:
         _, best = min(entries)
         values, _ = merged(said)
         assert {c.value for c in best} <= {values[name] for name in ADDRESS if name in values}
+
+
+@given(st.lists(ONE, max_size=2, unique_by=lambda one: (one.record.system, one.record.id)))
+def test_an_address_that_nobody_disputes_is_taken_as_it_is(said: list[Said]) -> None:
+    (where,) = KNOWN.together[EntityKind.LEAD]
+    offers: dict[str, list[Candidate]] = {}
+    for one in said:
+        _collect(one, offers, {}, {})
+    if _is_undisputed(where, offers):
+        taken = {name: list(candidates) for name, candidates in offers.items()}
+        _take_together(where, taken)
+        assert taken == offers
+
+
+@given(FIELDS, FIELDS)
+def test_what_changed_is_what_differs(before: dict[str, Any], after: dict[str, Any]) -> None:
+    """A field that is empty and one that is not there are alike."""
+    changes = changes_between(before, after, {})
+    other = [name for name in {**before, **after} if before.get(name) != after.get(name)]
+    assert [(one.field, one.old, one.new) for one in changes] == [
+        (name, before.get(name), after.get(name)) for name in other
+    ]
 
 
 @given(RECORDS)
