@@ -216,11 +216,10 @@ class Work:
 
     def _decide(self, connection: Connection) -> dict[str, Any]:
         now = now_ms()
-        looked_at, dark = self._next_due(connection, now)
+        looked_at, kinds, dark = self._next_due(connection, now)
         if not looked_at:
             return {"batch": None, "fates": {}}
         mappings = known_owners(connection, self.drift.mappings())
-        kinds = handoff.kinds_of(connection, looked_at)
         fresh = self.creating.allowed(connection, now)
         known = self.creating.allowed(connection, now, however_old=True)
         seen = self.creating.last_looks(fresh) | {self.creating.entity(key): 0 for key in known.keys() - fresh.keys()}
@@ -258,8 +257,8 @@ class Work:
         # Every place counts: one that was read just now says nothing of another that could not be.
         self._blind = self._looks_for - seen | {self.creating.entity(key) for key in known if fresh.get(key, 0) < began}
 
-    def _next_due(self, connection: Connection, now: int) -> tuple[dict[str, int], int]:
-        """Return (what to decide next, how many were put off because a field of theirs cannot be read)."""
+    def _next_due(self, connection: Connection, now: int) -> tuple[dict[str, int], dict[str, str], int]:
+        """Return (what to decide next, the kinds of that, how many wait because a field of theirs cannot be read)."""
         put_off = 0
         while looked_at := handoff.next_due(connection, now, self.batch):
             there = handoff.kinds_of(connection, looked_at)
@@ -271,8 +270,8 @@ class Work:
                 handoff.put_off(connection, sorted(dark), now + PATIENCE_MS)
                 put_off += len(dark)
             if len(dark) < len(looked_at):
-                return {one: since for one, since in looked_at.items() if one not in dark}, put_off
-        return {}, put_off
+                return {one: since for one, since in looked_at.items() if one not in dark}, there, put_off
+        return {}, {}, put_off
 
     def send(self, batch: str) -> dict[str, int]:
         """Send a batch's intents; return counts by outcome. Safe to repeat."""

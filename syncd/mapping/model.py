@@ -240,6 +240,11 @@ class KindMap:
         return {one.writes: one for one in self.fields.values() if one.writes is not None}
 
     @cached_property
+    def referring(self) -> Sequence[FieldMap]:
+        """The lines whose raw value is the id of another record of the system."""
+        return [one for one in self.fields.values() if one.refers_to is not None]
+
+    @cached_property
     def linked(self) -> Sequence[FieldMap]:
         """The lines that are written as links beside the records."""
         return [one for one in self.fields.values() if one.beside]

@@ -89,7 +89,7 @@ def with_references(
     wanted: dict[tuple[str, str], set[str]] = {}
     for view in views:
         for one in heard[view.id]:
-            for line in one.kind_map.fields.values():
+            for line in one.kind_map.referring:
                 if line.refers_to is not None and one.values.get(line.name):
                     wanted.setdefault((one.record.system, line.refers_to[1]), set()).add(str(one.values[line.name]))
     found: dict[tuple[str, str, str], str] = {}

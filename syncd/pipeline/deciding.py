@@ -136,7 +136,7 @@ def _merge(
 
 def _resolve(batch: Batch, one: Said) -> Said:
     """Put entity ids where a record holds ids of its own system."""
-    lines = [line for line in one.kind_map.fields.values() if line.refers_to is not None and line.name in one.values]
+    lines = [line for line in one.kind_map.referring if line.name in one.values]
     if not lines:
         return one
     values = dict(one.values)

@@ -41,7 +41,7 @@ def keys_in(mappings: Mappings, kind_map: KindMap, fields: Mapping[str, Any]) ->
 def key_rows(kind_map: KindMap, entity: str, keys: Iterable[Key], fields: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return the rows of one record's keys, with those of what it refers to."""
     found = list(keys)
-    for line in kind_map.fields.values():
+    for line in kind_map.referring:
         if line.refers_to is not None and line.reads and (raw := fields.get(line.reads[0])):
             found.append(("ref", f"{kind_map.system}|{line.refers_to[1]}|{raw}"[:LONGEST_KEY]))
     kind = kind_map.entity.value
