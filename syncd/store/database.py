@@ -16,7 +16,8 @@ from typing import Any
 import orjson
 from alembic import command
 from alembic.config import Config as AlembicConfig
-from sqlalchemy import Connection, Engine, ExceptionContext, create_engine, event, text
+from sqlalchemy import JSON, Connection, Engine, ExceptionContext, create_engine, event, text
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
 
@@ -135,17 +136,27 @@ def dumps(value: Any) -> str:
     return orjson.dumps(value).decode()
 
 
+class _Json(sqlite.JSON):
+    """Reads and writes without the calls in between that SQLAlchemy makes for each value; None is null."""
+
+    def bind_processor(self, *_: object) -> Callable[[Any], str | None]:
+        return lambda value: None if value is None else dumps(value)
+
+    def result_processor(self, *_: object) -> Callable[[Any], Any]:
+        return lambda raw: None if raw is None else orjson.loads(raw)
+
+
 def _open_sqlite(url: str, path: str) -> Engine:
     _prepare_file(Path(path))
     engine = create_engine(
         url,
-        json_serializer=dumps,
-        json_deserializer=orjson.loads,
         # No limit: one that waits for SQLite's lock keeps its connection, and the holder of the lock may need one more.
         max_overflow=-1,
         connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False},
         hide_parameters=True,  # they are people's values, and an error is logged
     )
+
+    engine.dialect.colspecs = {**engine.dialect.colspecs, JSON: _Json}
 
     @event.listens_for(engine, "connect")
     def _set_up(connection: Any, _: object) -> None:

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, func,
 
 from syncd.lead.decision import EntityView, Related, SourceRecord, Touch
 from syncd.lead.definition import EntityKind
-from syncd.store.rows import chunks, execute_many, insert_rows, insert_selected, upsert
+from syncd.store.rows import chunks, execute_many, insert_rows, insert_selected, one_of, upsert
 from syncd.store.tables import (
     agreed,
     due,
@@ -99,8 +99,8 @@ def load_views(connection: Connection, ids: Sequence[str]) -> list[EntityView]:
             entity.c.state,
             entity.c.definition,
             entity.c.look_at,
-        ).where(entity.c.id.in_(part))
-        for one, kind, values, provenance, state, definition, look_at in connection.execute(query):
+        ).where(one_of(connection, entity.c.id, part))
+        for one, kind, values, provenance, state, definition, look_at in connection.execute(query).all():
             views[one] = EntityView(
                 id=one,
                 kind=EntityKind(kind),
@@ -193,12 +193,13 @@ def as_they_stand(connection: Connection, rows: Sequence[Any]) -> list[Any]:
     """Return these intents with the entities they belong to by now: two may have become one since they were sent."""
     owners: dict[str, str] = {}
     for part in chunks([row.id for row in rows]):
-        found = connection.execute(select(intent.c.id, intent.c.entity).where(intent.c.id.in_(part)))
-        owners.update((one, owner) for one, owner in found)
+        query = select(intent.c.id, intent.c.entity).where(one_of(connection, intent.c.id, part))
+        owners.update((one, owner) for one, owner in connection.execute(query).all())
     moved = [row.id for row in rows if owners.get(row.id, row.entity) != row.entity]
     again: dict[str, Any] = {}
     for part in chunks(moved):
-        again.update((row.id, row) for row in connection.execute(select(intent).where(intent.c.id.in_(part))))
+        query = select(intent).where(one_of(connection, intent.c.id, part))
+        again.update((row.id, row) for row in connection.execute(query))
     return [again.get(row.id, row) for row in rows]
 
 
@@ -236,10 +237,8 @@ def unwritten_intents(connection: Connection, batches: Sequence[str]) -> list[An
 def load_states(connection: Connection, ids: Iterable[str]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for part in chunks(ids):
-        found.update(
-            (r.id, r.state)
-            for r in connection.execute(select(entity.c.id, entity.c.state).where(entity.c.id.in_(part)))
-        )
+        query = select(entity.c.id, entity.c.state).where(one_of(connection, entity.c.id, part))
+        found.update((one, state) for one, state in connection.execute(query))
     return found
 
 
@@ -272,10 +271,8 @@ def attempts_of(connection: Connection, entities: Sequence[str]) -> dict[str, in
 def kinds_of(connection: Connection, ids: Iterable[str]) -> dict[str, str]:
     found: dict[str, str] = {}
     for part in chunks(ids):
-        found.update(
-            (one, kind)
-            for one, kind in connection.execute(select(entity.c.id, entity.c.kind).where(entity.c.id.in_(part)))
-        )
+        query = select(entity.c.id, entity.c.kind).where(one_of(connection, entity.c.id, part))
+        found.update((one, kind) for one, kind in connection.execute(query).all())
     return found
 
 
@@ -283,7 +280,7 @@ def with_problems(connection: Connection, ids: Iterable[str]) -> set[str]:
     """Return which of these entities have an open problem."""
     found: set[str] = set()
     for part in chunks(ids):
-        query = select(problem.c.entity).where(problem.c.entity.in_(part), problem.c.open.is_(True))
+        query = select(problem.c.entity).where(one_of(connection, problem.c.entity, part), problem.c.open.is_(True))
         found.update(connection.execute(query).scalars())
     return found
 
@@ -349,10 +346,10 @@ def _records_of(connection: Connection, ids: Sequence[str]) -> dict[str, list[So
                 and_(record.c.system == link.c.system, record.c.kind == link.c.kind, record.c.id == link.c.record_id),
             )
             .outerjoin(agreed, agreed_with(link.c.system, link.c.kind, link.c.record_id))
-            .where(link.c.entity.in_(part))
+            .where(one_of(connection, link.c.entity, part))
             .order_by(link.c.entity, link.c.system, link.c.kind, link.c.record_id)
         )
-        for row in connection.execute(query):
+        for row in connection.execute(query).all():
             found.setdefault(row[0], []).append(
                 SourceRecord(
                     system=row[1],
@@ -373,7 +370,11 @@ def _records_of(connection: Connection, ids: Sequence[str]) -> dict[str, list[So
 def _touches_of(connection: Connection, ids: Sequence[str]) -> dict[str, list[Touch]]:
     found: dict[str, list[Touch]] = {}
     for part in chunks(ids):
-        query = select(touch).where(touch.c.lead.in_(part)).order_by(touch.c.lead, touch.c.at.desc(), touch.c.kind)
+        query = (
+            select(touch)
+            .where(one_of(connection, touch.c.lead, part))
+            .order_by(touch.c.lead, touch.c.at.desc(), touch.c.kind)
+        )
         for row in connection.execute(query):
             found.setdefault(row.lead, []).append(Touch(row.kind, row.at, row.what, row.campaign))
     return found
@@ -383,7 +384,7 @@ def _in_review(connection: Connection, ids: Sequence[str]) -> set[str]:
     found: set[str] = set()
     for part in chunks(ids):
         query = select(problem.c.entity).where(
-            problem.c.entity.in_(part), problem.c.open.is_(True), problem.c.kind == "review"
+            one_of(connection, problem.c.entity, part), problem.c.open.is_(True), problem.c.kind == "review"
         )
         found.update(connection.execute(query).scalars())
     return found

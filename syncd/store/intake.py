@@ -23,7 +23,7 @@ from sqlalchemy import (
 )
 
 from syncd.store.database import to_ms
-from syncd.store.rows import chunks, execute_many, insert_into, insert_missing, insert_selected, upsert
+from syncd.store.rows import chunks, execute_many, insert_into, insert_missing, insert_selected, one_of, upsert
 from syncd.store.tables import cursor, due, entity, link, match_key, record, touch
 
 # What stands where a record's digest would.
@@ -111,9 +111,10 @@ def stored_records(connection: Connection, system: str, kind: str, ids: Sequence
     )
     found: dict[str, StoredRecord] = {}
     for part in chunks(ids):
-        query = select(*columns).where(record.c.system == system, record.c.kind == kind, record.c.id.in_(part))
-        for row in connection.execute(query):
-            found[row.id] = StoredRecord(*row)
+        query = select(*columns).where(
+            record.c.system == system, record.c.kind == kind, one_of(connection, record.c.id, part)
+        )
+        found.update((row[0], StoredRecord(*row)) for row in connection.execute(query).all())
     return found
 
 
@@ -122,9 +123,9 @@ def links_of(connection: Connection, system: str, kind: str, ids: Iterable[str])
     found: dict[str, str] = {}
     for part in chunks(ids):
         query = select(link.c.record_id, link.c.entity).where(
-            link.c.system == system, link.c.kind == kind, link.c.record_id.in_(part)
+            link.c.system == system, link.c.kind == kind, one_of(connection, link.c.record_id, part)
         )
-        found.update((row.record_id, row.entity) for row in connection.execute(query))
+        found.update((one, owner) for one, owner in connection.execute(query).all())
     return found
 
 
@@ -165,9 +166,11 @@ def all_holders(connection: Connection, entity_kind: str, keys: Iterable[MatchKe
     for key, values in by_kind.items():
         for part in chunks(values):
             query = select(match_key.c.value, match_key.c.entity, match_key.c.stated).where(
-                match_key.c.entity_kind == entity_kind, match_key.c.key == key, match_key.c.value.in_(part)
+                match_key.c.entity_kind == entity_kind,
+                match_key.c.key == key,
+                one_of(connection, match_key.c.value, part),
             )
-            for value, one, stated in connection.execute(query):
+            for value, one, stated in connection.execute(query).all():
                 (found.now if stated else found.once).setdefault((key, value), []).append(one)
     return found
 
@@ -183,7 +186,7 @@ def keys_held(connection: Connection, entities: Iterable[str], kinds: Iterable[s
     wanted = list(kinds)
     for part in chunks(entities):
         query = select(match_key.c.entity, match_key.c.key, match_key.c.value).where(
-            match_key.c.entity.in_(part), match_key.c.key.in_(wanted), match_key.c.stated
+            one_of(connection, match_key.c.entity, part), match_key.c.key.in_(wanted), match_key.c.stated
         )
         for one, key, value in connection.execute(query):
             found.setdefault(one, set()).add((key, value))

@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Mapping
 from sqlalchemy import Connection, bindparam, delete, func, select
 
 from syncd.lead.definition import EntityKind
-from syncd.store.rows import chunks, execute_many, insert_missing
+from syncd.store.rows import chunks, execute_many, insert_missing, one_of
 from syncd.store.tables import match_key
 
 LIKE = "like"
@@ -31,7 +31,11 @@ def kept_of(connection: Connection, entities: Iterable[str]) -> set[str]:
     """Return those of these that were looked at."""
     found: set[str] = set()
     for part in chunks(entities):
-        query = select(match_key.c.entity).where(match_key.c.entity.in_(part), match_key.c.key == LIKE).distinct()
+        query = (
+            select(match_key.c.entity)
+            .where(one_of(connection, match_key.c.entity, part), match_key.c.key == LIKE)
+            .distinct()
+        )
         found.update(connection.execute(query).scalars())
     return found
 
@@ -68,7 +72,7 @@ def holders(connection: Connection, kind: EntityKind, keys: Iterable[str]) -> di
     found: dict[str, list[str]] = {}
     for part in chunks(keys):
         query = select(match_key.c.value, match_key.c.entity).where(
-            match_key.c.entity_kind == kind.value, match_key.c.key == LIKE, match_key.c.value.in_(part)
+            match_key.c.entity_kind == kind.value, match_key.c.key == LIKE, one_of(connection, match_key.c.value, part)
         )
         for value, one in connection.execute(query):
             found.setdefault(value, []).append(one)

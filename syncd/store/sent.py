@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, TypeAlias
 from sqlalchemy import Connection, bindparam, delete, func, select, update
 
 from syncd.store.handoff import agreed_with
-from syncd.store.rows import chunks, execute_many, insert_rows, upsert
+from syncd.store.rows import chunks, execute_many, insert_rows, one_of, upsert
 from syncd.store.succession import RecordKey
 from syncd.store.tables import agreed, intent, record
 
@@ -81,9 +81,9 @@ def load_held(connection: Connection, keys: Iterable[RecordKey]) -> dict[RecordK
                 select(record.c.id, record.c.fields, record.c.modified, agreed.c["values"])
                 .select_from(record)
                 .outerjoin(agreed, agreed_with(record.c.system, record.c.kind, record.c.id))
-                .where(record.c.system == system, record.c.kind == kind, record.c.id.in_(part))
+                .where(record.c.system == system, record.c.kind == kind, one_of(connection, record.c.id, part))
             )
-            for one, fields, modified, values in connection.execute(query):
+            for one, fields, modified, values in connection.execute(query).all():
                 found[(system, kind, one)] = Held(fields, modified, values or {})
     return found
 

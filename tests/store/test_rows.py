@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, event, select
 from support.clock import NOW, moment
 
-from syncd.store import handoff, inbox, intake, sent, workers
+from syncd.lead.definition import EntityKind
+from syncd.store import handoff, inbox, intake, likeness, sent, workers
 from syncd.store.figures import reads_only
 from syncd.store.intake import SeenRecords
-from syncd.store.rows import MOST_KEYS, chunks, insert_missing, upsert
+from syncd.store.rows import MOST_KEYS, chunks, insert_missing, one_of, upsert
 from syncd.store.tables import due, record
 
 
@@ -74,6 +76,55 @@ def test_more_keys_than_one_statement_takes_are_all_found(engine: Engine) -> Non
     with engine.begin() as connection:
         upsert(connection, record, [row(one) for one in ids])
         assert set(intake.stored_records(connection, "hub", "contacts", ids)) == set(ids)
+
+
+def test_rows_are_found_by_their_keys_to_the_letter(engine: Engine) -> None:
+    there = ["1", "01", 'a"b', "a'b\\", "ü\U0001f600", "null", ""]
+    with engine.begin() as connection:
+        insert_missing(connection, record, [row(one) for one in there])
+        for wanted in ([one] for one in there):
+            found = connection.execute(select(record.c.id).where(one_of(connection, record.c.id, wanted))).scalars()
+            assert list(found) == wanted
+        assert not connection.execute(select(record.c.id).where(one_of(connection, record.c.id, ["1.0", "A'b"]))).all()
+
+
+def test_a_key_does_not_end_at_a_character_that_ends_a_text_in_sqlite(engine: Engine) -> None:
+    if engine.dialect.name != "sqlite":
+        return  # others store none
+    with engine.begin() as connection:
+        insert_missing(connection, record, [row("a"), row("a\x00b")])
+        found = connection.execute(select(record.c.id).where(one_of(connection, record.c.id, ["a\x00b"]))).scalars()
+        assert list(found) == ["a\x00b"]
+
+
+def test_what_is_asked_of_a_thousand_keys_looks_each_of_them_up(engine: Engine) -> None:
+    if engine.dialect.name != "sqlite":
+        return  # which plans by what its tables hold
+    ids = [str(number) for number in range(MOST_KEYS)]
+    asked: list[tuple[str, Any]] = []
+    with engine.begin() as connection:
+        event.listen(connection, "before_cursor_execute", lambda _c, _cu, text, given, *_: asked.append((text, given)))
+        handoff.load_views(connection, ids)
+        handoff.kinds_of(connection, ids)
+        handoff.load_states(connection, ids)
+        handoff.with_problems(connection, ids)
+        intake.stored_records(connection, "hub", "contacts", ids)
+        intake.links_of(connection, "hub", "contacts", ids)
+        intake.all_holders(connection, "lead", [("email", one) for one in ids])
+        intake.keys_held(connection, ids, ["email", "phone"])
+        sent.load_held(connection, [("hub", "contacts", one) for one in ids])
+        likeness.kept_of(connection, ids)
+        likeness.holders(connection, EntityKind.LEAD, ids)
+        plans = [
+            (text, [step[-1] for step in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {text}", given)])
+            for text, given in asked.copy()
+        ]
+    assert len(plans) == 14
+    for text, steps in plans:
+        assert steps[0].startswith("SEARCH"), text
+        by = re.search(r"(\w+) IN \(SELECT", text)
+        assert by is not None
+        assert f"{by[1]}=?" in steps[0], text
 
 
 def test_seen_records_count_from_the_start_of_a_span_up_to_its_end(engine: Engine) -> None:
