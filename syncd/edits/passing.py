@@ -281,13 +281,12 @@ def _by_name(marked: tuple[tuple[str, ...], bytes] | None) -> dict[str, bytes]:
 
 
 def _too_many(totals: Mapping[str, int], limits: Limits) -> list[str]:
-    flips = totals[Risk.PASSED.value] + totals[Risk.WITHDRAWN.value] + totals[Risk.MOVED.value]
     found = (
         (totals["records"], limits.records, "record", "written"),
         (totals[Risk.CREATED.value], limits.creates, "record", "created"),
         (totals["overwrites"], limits.overwrites, "value", "overwritten"),
         (totals["clears"], limits.clears, "field", "emptied"),
-        (flips, limits.flips, "verdict or stage", "changed"),
+        (totals["flips"], limits.flips, "verdict or stage", "changed"),
     )
     many = {"verdict or stage": "verdicts or stages"}
     return [

@@ -60,13 +60,17 @@ class Group:
         }
 
 
+_FLIPS = frozenset({Risk.PASSED, Risk.WITHDRAWN, Risk.REFUSED, Risk.RELEASED, Risk.MOVED})
+
+
 @dataclass(kw_only=True)
 class Tally:
     """What some leads' effects come to. `marks`: entity -> what the edit changes of it, and a digest of each.
 
     `totals` counts each risk, and: leads (that the edit changes), anyway (that change without it), records (written
     because of it), overwrites (values of people's that it replaces: what syncd itself says of a lead is nobody's),
-    clears (fields that it empties; that a refusal is taken back once the lead was made is part of making it).
+    clears (fields that it empties; that a refusal is taken back once the lead was made is part of making it), flips
+    (leads whose stage or verdict it changes).
     """
 
     totals: Counter[str] = own(default_factory=Counter)
@@ -98,6 +102,7 @@ class Tally:
                     records.add(one.where)
         if marks:
             self.totals["leads"] += 1
+            self.totals["flips"] += any(one.edited and one.risk in _FLIPS for one in effects)
             self.totals["records"] += len(records)
             names = tuple(sorted(marks))
             self.marks[effects[0].entity] = (names, b"".join(marks[name] for name in names))

@@ -23,13 +23,14 @@ from syncd.lead.definition import EntityKind
 from syncd.mapping.files import read_files
 from syncd.mapping.loader import compile_files
 
+ANY = Limits(records=None, creates=None, overwrites=None, clears=None, flips=None)
 NONE = Limits(records=0, creates=0, overwrites=0, clears=0, flips=0)
 
 
 def made(count: int) -> Plan:
     plan = Plan(base="a", target="b", edit=Edit())
     plan.unread = (Unread(system="crm", kind="Lead", fields=("Title",), records=count),)
-    counted = ("leads", "records", "overwrites", Risk.CREATED.value, "clears", Risk.MOVED.value)
+    counted = ("leads", "records", "overwrites", Risk.CREATED.value, "clears", "flips")
     plan.totals.update(dict.fromkeys(counted, count))
     return plan
 
@@ -75,6 +76,23 @@ def test_a_plan_shows_whom_an_edit_of_the_ladder_moves(template: Path, tmp_path:
     assert plan.totals[Risk.MOVED.value] == 1
     assert [(one.old, one.new) for one in plan.effects if one.risk is Risk.MOVED] == [("mql", "conviction")]
     world.engine.dispose()
+
+
+@pytest.mark.parametrize("how", ["newly refused", "no longer refused"])
+def test_leads_that_an_edit_has_refused_or_not_any_more_are_held_without_a_move(
+    template: Path, tmp_path: Path, how: str
+) -> None:
+    """Each counts once, whatever else changes of it."""
+    asked, unasked = FILES["definition.yaml"].replace("from: mql", "from: inquiry"), FILES["definition.yaml"]
+    before, after = (unasked, asked) if how == "newly refused" else (asked, unasked)
+    world = SmallWorld.begin(template, tmp_path / "state.db", {**FILES, "definition.yaml": before})
+    said = {"email": "a@x.example", "lastname": "Ray"}
+    world.hears("hub", "contacts", {"51": {**dict.fromkeys((*OURS, *PROPERTIES)), **said}})
+    world.settle()
+    plan = world.plan(compiled({**FILES, "definition.yaml": after}))
+    world.engine.dispose()
+    assert plan.totals[how] == 1
+    assert beyond(plan, replace(ANY, flips=0)) == ["1 verdict or stage changed (at once: 0)"]
 
 
 def test_long_texts_are_shown_from_where_they_differ(template: Path, tmp_path: Path) -> None:
