@@ -32,6 +32,7 @@ from syncd.edits import passing
 from syncd.edits.force import load_version
 from syncd.health import named
 from syncd.lead.definition import SALES_DECISIONS, SALES_FACTS, FieldType
+from syncd.log import logger
 from syncd.mapping.loader import load as load_mappings
 from syncd.mapping.model import FieldMap, KindMap, Mappings, SystemMap
 from syncd.mapping.reality import advise, compare
@@ -307,11 +308,14 @@ def _read_files(config: Config) -> tuple[Mappings | None, Sequence[Problem]]:
 
 
 def _no_state(config: Config) -> StoreUnusable:
-    shown = make_url(config.state).render_as_string(hide_password=True)
     return StoreUnusable(
-        f"there is no state yet at {shown}; nothing was read or written. Correct `state` in the config, or start the "
-        f"daemon first (`syncd run`, or `syncd once`)"
+        f"there is no state yet at {_shown(config)}; nothing was read or written. Correct `state` in the "
+        f"config, or start the daemon first (`syncd run`, or `syncd once`)"
     )
+
+
+def _shown(config: Config) -> str:
+    return make_url(config.state).render_as_string(hide_password=True)
 
 
 def _in_force(engine: Engine, config: Config, edited: Mappings | None, begins: bool) -> Mappings | None:
@@ -322,6 +326,11 @@ def _in_force(engine: Engine, config: Config, edited: Mappings | None, begins: b
             raise _no_state(config)
         if version is None and edited is not None:
             passing.begin(connection, edited, connectors_of(config))
+            logger().info(
+                "a new state is begun: nothing is known of earlier runs, all records are read and matched anew",
+                action="start",
+                state=_shown(config),
+            )
         if version is None or (edited is not None and edited.digest == version):
             return edited
         return load_version(connection, version)

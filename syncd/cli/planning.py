@@ -77,6 +77,8 @@ def plan(
         _remember(app, made, edited)
     told = {**made.as_json(), **_verdict(app, made, running, edited, live), "kept": kept}
     told["approvable"] = kept and not told["wrong"] and not made.unread
+    if named is not None and not made.id.startswith(named):
+        click.echo(f"what plan {named} would do moved since it was made: it is plan {made.id} now", err=True)
     if html is not None:
         html.write_text(plan_page(told), encoding="utf-8")
         click.echo(f"wrote {html}", err=True)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import subprocess
+import os
 import sys
 from pathlib import Path
+from typing import NoReturn
 
 import click
 
@@ -47,9 +48,10 @@ def setup(config: Path, system: str, dry_run: bool, package: Path | None) -> int
 
 @click.command(context_settings={"ignore_unknown_options": True}, epilog=examples("syncd sandbox --state var/demo"))
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
-def sandbox(arguments: tuple[str, ...]) -> int:
+def sandbox(arguments: tuple[str, ...]) -> NoReturn:
     """Start the simulated HubSpot, Salesforce and ERP; the arguments are those of `python -m sandbox`."""
-    return subprocess.call([sys.executable, "-m", "sandbox", *arguments])  # noqa: S603 - our own module, no shell
+    # In our place, so that whoever stops this process stops the systems.
+    os.execv(sys.executable, [sys.executable, "-m", "sandbox", *arguments])  # noqa: S606 - our own module, no shell
 
 
 @click.command(epilog=examples("syncd demo --config config.example.yaml  # Ctrl-C stops it; the next demo goes on"))

@@ -324,14 +324,15 @@ def _moved_words(stored: StoredPlan, plan: Plan, beside: Sequence[str] | None) -
     return "\n".join(
         [
             f"plan {stored.id} was not let through: what it would do moved for {counted(leads, 'lead')} since it "
-            f"was shown, and nothing was changed:",
-            *told,
-            *more,
+            f"was shown, and nothing was changed",
             f"It is plan {plan.id} now: look with `syncd plan {plan.id}`, let it through with `syncd approve "
             f"{plan.id}`",
             f"What moved is too much to go along: {'; '.join(beside)}"
             if beside
             else "Where leads change all the time, --though-moved lets it through with what moved, as far as that is "
             "within what `edits` lets through at once",
+            "Moved:",
+            *told,
+            *more,
         ]
     )

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -195,10 +196,10 @@ def test_a_port_in_use_is_one_sentence_and_frees_the_ones_taken(tmp_path: Path) 
     assert not (tmp_path / "hubspot.json").exists()
 
 
-def run(*arguments: str) -> subprocess.Popen[str]:
+def run(*arguments: str, by: Sequence[str] = ("-m", "sandbox")) -> subprocess.Popen[str]:
     ports = ["--hubspot-port", "0", "--salesforce-port", "0", "--control-port", "0", "--people", "20", "--no-actors"]
     return subprocess.Popen(
-        [sys.executable, "-m", "sandbox", *ports, *arguments],
+        [sys.executable, *by, *ports, *arguments],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -216,6 +217,17 @@ def test_the_process_says_one_ready_line_and_a_signal_ends_it_well(tmp_path: Pat
         out, err = process.communicate(timeout=60)
         assert (process.returncode, out, err) == (0, "", "")
     assert json.loads((tmp_path / "sandbox.json").read_text())["calls"] == {"hubspot": {}, "salesforce": {}}
+
+
+def test_a_signal_to_the_command_ends_the_systems_too(tmp_path: Path) -> None:
+    process = run("--state", str(tmp_path), by=("-m", "syncd", "sandbox"))
+    assert process.stdout is not None
+    (url,) = re.findall(r"hubspot (http://\S+?),?\s", process.stdout.readline())
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=60)
+    assert process.returncode == 0
+    with pytest.raises(requests.ConnectionError):
+        requests.get(url, timeout=10)
 
 
 def test_a_port_in_use_ends_the_process_with_2(tmp_path: Path) -> None:

@@ -375,6 +375,10 @@ def test_what_moved_goes_along_where_it_is_little_and_somebody_said_so(
     made.settle()
     refused = say(capsys, "approve", name, "--config", str(made.config))
     assert (refused.code, "--though-moved lets it through" in refused.err) == (1, True)
+    assert refused.err.index("--though-moved") < refused.err.index("Moved:")
+    again = say(capsys, "plan", name, "--config", str(made.config))
+    assert f"what plan {name} would do moved since it was made: it is plan {held_plan(made)} now" in again.err
+    assert "moved since it was made" not in say(capsys, "plan", held_plan(made), "--config", str(made.config)).err
     for contact in others:
         made.hubspot.edit("contacts", contact, {"jobtitle": "Head of plant"})
     made.settle()

@@ -182,6 +182,8 @@ def test_once_tells_by_its_exit_code_how_it_ended(tmp_path: Path) -> None:
         box.edit(contact, budget_amount="75000")
         passed = daemon.command("once")
         assert (passed.returncode, "1 handed over" in passed.stdout) == (0, True), passed.stdout + passed.stderr
+        begun = ["a new state is begun: nothing is known of earlier runs" in one.stderr for one in (refused, passed)]
+        assert begun == [True, False]
         assert lead_with(box, "once@works.example")
         daemon.config.unlink()
         broken = daemon.command("once")
