@@ -172,9 +172,10 @@ def regional_reader(wanted: Wanted) -> RegionalConvert:
     none, rows = wanted.or_none, wanted.table.ours if wanted.table else {}
     if not steps and none is None and not rows:
         return read
+    folded = choices.fold(none) if none is not None else None
 
     def read_after(raw: Any, region: str, stated: bool = False) -> Any:
-        if none is not None and _is_answer(raw, none):
+        if folded is not None and _is_answer(raw, folded):
             return none
         raw = _stepped(raw, steps)
         if raw is None or raw.__class__ is BadValue:
@@ -272,16 +273,18 @@ def _with_none(read: Convert, none: str | None) -> Convert:
     if none is None:
         return read
 
+    folded = choices.fold(none)
+
     def read_or_none(raw: Any) -> Any:
-        return none if _is_answer(raw, none) else read(raw)
+        return none if _is_answer(raw, folded) else read(raw)
 
     return read_or_none
 
 
-def _is_answer(raw: Any, none: str) -> bool:
+def _is_answer(raw: Any, folded: str) -> bool:
     if raw.__class__ is list and len(raw) == 1:
         raw = raw[0]
-    return raw.__class__ is str and len(raw) < 200 and choices.fold(raw) == choices.fold(none)
+    return raw.__class__ is str and len(raw) < 200 and choices.fold(raw) == folded
 
 
 def writer(wanted: Wanted) -> Callable[[Any], Any]:
