@@ -137,10 +137,10 @@ def _speed(held: int, shipped: int) -> None:
     rng = random.Random(7)
     rows = accounts(held, rng)
     asked, truth = ship_tos(rows, shipped, rng)
-    with _Memory() as memory:
-        began, cpu = time.perf_counter(), _cpu()
+    with Memory() as memory:
+        began, cpu = time.perf_counter(), cpu_seconds()
         outcome = match_all(asked, rows, workers=2, explain=True)
-        took, cpu = time.perf_counter() - began, _cpu() - cpu
+        took, cpu = time.perf_counter() - began, cpu_seconds() - cpu
     index = Index(rows)
     began = time.perf_counter()
     for row in asked[:200]:
@@ -162,19 +162,19 @@ def _print_speed(
     print(f"precision {right / len(linked):.4f}, recall {right / len(truth):.4f}; a page of 200: {page * 1000:.0f} ms")
 
 
-def _cpu() -> float:
+def cpu_seconds() -> float:
     times = os.times()
     return times.user + times.system + times.children_user + times.children_system
 
 
-class _Memory:
+class Memory:
     """Peak proportional memory of this process and its children, in MB."""
 
     def __init__(self) -> None:
         self.peak, self._over = 0.0, threading.Event()
         self._thread = threading.Thread(target=self._watch)
 
-    def __enter__(self) -> _Memory:
+    def __enter__(self) -> Memory:
         self._thread.start()
         return self
 

@@ -34,6 +34,7 @@ def match() -> None:
         "syncd match bulk ship_tos.csv accounts.csv --out links.csv",
         "syncd match bulk people.csv --out doubles.csv",
         "syncd match bulk a.csv b.csv --left street=no+addr --right name=title --as company",
+        "syncd match bulk ship_tos.csv accounts.csv --engine splink --model model.json",
     )
 )
 @click.argument("left", type=click.Path(exists=True, dir_okay=False, path_type=Path))
@@ -61,6 +62,18 @@ def match() -> None:
 @click.option("--margin", type=float, help="Bits the first must be ahead of the second.")
 @click.option("--all", "everyone", is_flag=True, help="Write rows of the left file that match nothing, too.")
 @click.option("--workers", default=2, show_default=True, type=click.IntRange(1, 64))
+@click.option(
+    "--engine",
+    type=click.Choice(["own", "splink"]),
+    default="own",
+    show_default=True,
+    help="What weighs the pairs: the daemon's own matcher, or a model that Splink learns from the files (an extra).",
+)
+@click.option(
+    "--model",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Splink's model: used where the file is there, else learned and written to it.",
+)
 def bulk(
     left: Path,
     right: Path | None,
@@ -76,6 +89,8 @@ def bulk(
     link: float | None,
     review: float | None,
     margin: float | None,
+    engine: str,
+    model: Path | None,
 ) -> int:
     """Match LEFT.csv against RIGHT.csv, or find what stands twice in LEFT.csv alone; explains each pair."""
     from syncd.cli.tables import TableFile
@@ -84,6 +99,8 @@ def bulk(
     began = time.perf_counter()
     if labels and same:
         raise click.UsageError("either --labels or --same tells who are the same")
+    if model and engine != "splink":
+        raise click.UsageError("--model is of --engine splink")
     told = TableFile(path=labels, encoding=encoding) if labels else None
     one, _, other = (same or "").partition("=")
     mine = _read(left, left_columns, encoding, told, one)
@@ -98,7 +115,12 @@ def bulk(
     )
     bands: Counter[str] = Counter()
     linked: set[tuple[str, str]] = set()
-    rows = _against(mine, theirs, rules, workers) if right else _within(mine, rules)
+    if engine == "splink":
+        from syncd.cli.learning import learned_rows
+
+        rows = learned_rows(mine.rows, theirs.rows if right else None, rules, model)
+    else:
+        rows = _against(mine, theirs, rules, workers) if right else _within(mine, rules)
     with _writing(out) as write:
         write(_HEADER)
         for row in rows:
