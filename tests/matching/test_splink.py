@@ -99,6 +99,9 @@ def test_each_link_is_explained_by_reasons_that_sum_to_its_weight(plants: Path) 
         reasons = [one.rsplit(" (", 1) for one in row["reasons"].split("), ")]
         assert {name for name, _ in reasons} <= SIGNS
         assert sum(float(bits.rstrip(")")) for _, bits in reasons) == pytest.approx(float(row["weight"]), abs=0.5)
+    weights = {band: [float(row["weight"]) for row in rows if row["band"] == band] for band in ("link", "review")}
+    assert min(weights["link"]) >= SITE.link
+    assert SITE.review <= min(weights["review"]) < SITE.link
     assert any("same postcode (+" in row["reasons"] and "other house number (-" in row["reasons"] for row in rows)
 
 
