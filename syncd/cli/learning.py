@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def learned_rows(
-    left: Sequence[Party], right: Sequence[Party] | None, rules: Rules, file: Path | None
+    left: Sequence[Party], right: Sequence[Party] | None, rules: Rules, file: Path | None, workers: int
 ) -> Iterator[tuple[Any, ...]]:
     """Return a row of the table of links for each left row, or for each pair within one table.
 
@@ -29,7 +29,7 @@ def learned_rows(
             f'{error.name} is not installed, so nothing was matched; pip install "syncd[splink]"'
         ) from error
 
-    tables = Splink(left, right, rules)
+    tables = Splink(left, right, rules, workers)
     model = _model(tables, file)
     return _within(tables, model, left) if right is None else _against(tables, model, left, right)
 

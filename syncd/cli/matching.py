@@ -118,7 +118,7 @@ def bulk(
     if engine == "splink":
         from syncd.cli.learning import learned_rows
 
-        rows = learned_rows(mine.rows, theirs.rows if right else None, rules, model)
+        rows = learned_rows(mine.rows, theirs.rows if right else None, rules, model, workers)
     else:
         rows = _against(mine, theirs, rules, workers) if right else _within(mine, rules)
     with _writing(out) as write:

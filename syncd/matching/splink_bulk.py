@@ -43,7 +43,8 @@ _PAIRS = 2e6  # at random, and of each rule: what to learn from
 _FETCHED = 10_000  # rows
 _LEFT, _RIGHT = "a_left", "b_right"  # Splink puts the table that comes first in the alphabet to the left
 # What two records must share for their other columns to be learned from: one of the names, one of something else.
-_ONE_NAME = (("last", "first"), ("name",))
+_ONE_PERSON = (("last", "first"), ("last",))
+_ONE_COMPANY = (("name",),)
 _ONE_PLACE = (("street", "house"), ("born",), ("phone",), ("email",), ("number",), ("postcode",), ("city",))
 
 
@@ -63,7 +64,7 @@ class Pair:
 class Splink:
     """One or two tables in DuckDB's memory. `right` is None where doubles within `left` are sought."""
 
-    def __init__(self, left: Sequence[Party], right: Sequence[Party] | None, rules: Rules) -> None:
+    def __init__(self, left: Sequence[Party], right: Sequence[Party] | None, rules: Rules, workers: int = 2) -> None:
         self.rules, self._within = rules, right is None
         forms = [[form_of(row) for row in rows] for rows in ((left,) if right is None else (left, right))]
         keys = [[block_keys(form) for form in table] for table in forms]
@@ -76,7 +77,7 @@ class Splink:
         tables = [_table(*one, usual) for one in zip(forms, keys, strict=True)]
         self._filled = frozenset.intersection(*(_filled(table) for table in tables))
         self._prior = 1 / max(2, *(len(table) for table in forms))
-        connection = duckdb.connect(":memory:", config={"enable_external_access": "false"})
+        connection = duckdb.connect(":memory:", config={"enable_external_access": "false", "threads": str(workers)})
         self._database = splink.DuckDBAPI(connection=connection)
         self._tables = [
             self._database.register(table, dataset_display_name=name)
@@ -86,7 +87,8 @@ class Splink:
     def learn(self) -> Model:
         """Return a model learned without labels; of the same rows the same. Raises Unlearnable."""
         names = comparisons_for(self.rules.purpose, self._filled)
-        blocks = [self._first_filled(choice) for choice in (_ONE_NAME, _ONE_PLACE)]
+        one_name = _ONE_PERSON if "last" in names else _ONE_COMPANY
+        blocks = [self._first_filled(choice) for choice in (one_name, _ONE_PLACE)]
         if not all(blocks):
             raise Unlearnable("both tables must have names and, of street and house number, date of birth, telephone,"
                               " e-mail address, number, postcode and town, one")  # fmt: skip

@@ -116,13 +116,20 @@ def check(model: object, *, within: bool, wanted: Collection[str]) -> Model:
     if not isinstance(model, dict) or not isinstance(model.get("comparisons"), list):
         raise ForeignModel("it holds no Splink model")
     names, prior, made_by = _names(model), model.get("probability_two_random_records_match"), model.get("linker_uid")
-    if not names or not _is_probability(prior) or not isinstance(made_by, str) or not _MADE_BY.fullmatch(made_by):
+    if (
+        not names
+        or not _is_probability(prior)
+        or prior == 1
+        or not isinstance(made_by, str)
+        or not _MADE_BY.fullmatch(made_by)
+    ):
         raise ForeignModel("it is not a model that syncd wrote")
     expected = settings(names, within=within, made_by=made_by, prior=float(prior))  # type: ignore[arg-type]
     if model.get("link_type") != expected["link_type"]:
         raise ForeignModel(f"it was learned on {'two tables' if within else 'one table'}")
     if _NAMES.intersection(names) != _NAMES.intersection(wanted):
-        raise ForeignModel("it is of people where companies are asked, or the other way round")
+        names_of_whom = "people" if "last" in names else "companies"
+        raise ForeignModel(f"it compares names of {names_of_whom}, and these tables are not of such")
     for learned, ours in zip(model["comparisons"], expected["comparisons"], strict=True):
         _take_over(learned, ours)
     return expected
@@ -222,6 +229,7 @@ _ASKED: Mapping[str, Asked] = {
             ("damerau_levenshtein(postcode_l, postcode_r) = 1", Sign.POSTCODE_CLOSE),
             (_same("city"), Sign.CITY_SAME),
             (_alike("city", 0.88), Sign.CITY_CLOSE),
+            ("postcode_l <> postcode_r", Sign.POSTCODE_OTHER),
         ),
         rest=Sign.CITY_OTHER,
     ),

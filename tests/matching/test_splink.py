@@ -156,6 +156,10 @@ def _unlearned(model: Model) -> None:
     del model["comparisons"][1]["comparison_levels"][1]["u_probability"]
 
 
+def _sure(model: Model) -> None:
+    model["probability_two_random_records_match"] = 1
+
+
 def _twice(model: Model) -> None:
     model["comparisons"].append(model["comparisons"][0])
 
@@ -178,9 +182,10 @@ def _within(model: Model) -> None:
         (_condition, "'phone' is damaged or of another version"),
         (_certain, "'name' lacks a probability"),
         (_unlearned, "'name' lacks a probability"),
+        (_sure, "not a model that syncd wrote"),
         (_twice, "not a model that syncd wrote"),
         (_of_splink_alone, "not a model that syncd wrote"),
-        (_of_people, "people where companies are asked"),
+        (_of_people, "names of people, and these tables are not of such"),
         (_within, "learned on one table"),
     ],
 )
