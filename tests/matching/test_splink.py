@@ -106,6 +106,18 @@ def test_each_link_is_explained_by_reasons_that_sum_to_its_weight(plants: Path) 
 
 
 @pytest.mark.slow
+def test_people_are_found_where_one_table_has_no_first_names() -> None:
+    data = febrl_within(1, person=True, born=True)
+    doubles, rest = ([row for row in data.rows if ("dup" in row.id) is one] for one in (True, False))
+    tables = Splink([replace(row, first_name=None) for row in doubles], rest, PERSON)
+    found = list(tables.against(tables.learn(), len(doubles)))
+    linked = [(row, one.best) for row, one in zip(doubles, found, strict=True) if one.band is Band.LINK]
+    right = sum(one is not None and rest[int(one.id)].id in data.truth[row.id] for row, one in linked)
+    assert right == len(linked)
+    assert right > 0.9 * len(doubles)
+
+
+@pytest.mark.slow
 def test_another_name_at_the_same_door_is_for_a_person() -> None:
     """Tenants: everything but the name agrees, which weighs enough for a link."""
     data = plants_retyped()
