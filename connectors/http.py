@@ -20,6 +20,7 @@ import requests
 from pyrate_limiter import Duration, Limiter, Rate
 from requests.adapters import HTTPAdapter
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt
+from urllib3.exceptions import NewConnectionError
 
 from connectors.answers import (
     arriving,
@@ -182,6 +183,8 @@ class Session(requests.Session):
     ) -> requests.Response:
         """Send, wait and retry as the judge says; see the class. `lane` names a limit of `per_second`.
 
+        While `writing`, what may have been written is not sent again: what a person entered meanwhile would be lost.
+
         `into`, a binary file, is given what a 200 brings as text/csv, however large; its answer's content stays empty.
         """
         verb, address = _text(method).upper(), _text(url)
@@ -217,6 +220,15 @@ class Session(requests.Session):
             yield
         finally:
             self._purpose.reads = False
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Let calls of this thread raise Unavailable at once where nobody can tell whether they were carried out."""
+        self._purpose.writes = True
+        try:
+            yield
+        finally:
+            self._purpose.writes = False
 
     @property
     def reads(self) -> bool:
@@ -255,6 +267,11 @@ class Session(requests.Session):
                     request_id=request_id(answer),
                 )
         verdict = self.judge(answer)
+        writes = with_token and getattr(self._purpose, "writes", False)
+        if isinstance(verdict, Wait) and writes and not 400 <= answer.status_code < 500:
+            error = Unavailable(verdict.reason, system=self.system, retry_after=verdict.seconds)
+            error.status = answer.status_code
+            raise error
         if isinstance(verdict, ConnectorError):
             verdict.system = verdict.system or self.system
             verdict.request_id = verdict.request_id or request_id(answer)
@@ -298,7 +315,10 @@ class Session(requests.Session):
                 raise WrongAddress(f"{self.system}: {disbelief}", system=self.system) from error
             raise _Again(Wait(no_answer(self.system, url, error))) from error
         except requests.exceptions.RequestException as error:
-            raise _Again(Wait(no_answer(self.system, url, error))) from error
+            reason = no_answer(self.system, url, error)
+            if token is not None and getattr(self._purpose, "writes", False) and not _never_left(error):
+                raise Unavailable(reason, system=self.system) from error
+            raise _Again(Wait(reason)) from error
         if 300 < answer.status_code < 400 and answer.status_code != 304:
             raise WrongAddress(
                 f"{self.system} at {origin(url)} answered with a redirect, which is not followed; set the address it "
@@ -426,6 +446,12 @@ class _Again(Exception):
     def __init__(self, wait: Wait, status: int | None = None) -> None:
         super().__init__(wait.reason)
         self.wait, self.status = wait, status
+
+
+def _never_left(error: requests.exceptions.RequestException) -> bool:
+    """Whether no connection came about, so that the other side cannot have done anything."""
+    cause = getattr(error.args[0], "reason", None) if error.args else None
+    return isinstance(error, requests.exceptions.ConnectTimeout) or isinstance(cause, NewConnectionError)
 
 
 def _leave_alone(request: requests.PreparedRequest) -> requests.PreparedRequest:

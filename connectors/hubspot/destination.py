@@ -106,10 +106,15 @@ class HubSpotWriter:
             answers |= self._adopt([(line, answers[line.place].matches[0][1]) for line in made])
         return {place: answer.result if isinstance(answer, _HeldBack) else answer for place, answer in answers.items()}
 
-    def _send(self, lines: Sequence[_Line]) -> dict[int, Any]:
-        return _Sending(self._call).send(lines)
+    def _send(self, lines: Sequence[_Line], *, insists: bool = False) -> dict[int, Any]:
+        """`insists`: what is half done must be ended, so a lost answer is asked for again."""
+        return _Sending(self._insist if insists else self._call).send(lines)
 
     def _call(self, lines: Sequence[_Line]) -> dict[int, Any]:
+        with self._client.session.writing():
+            return self._insist(lines)
+
+    def _insist(self, lines: Sequence[_Line]) -> dict[int, Any]:
         kind = lines[0].request.kind
         send = self._client.update if lines[0].request.policy is Policy.UPDATE else self._client.upsert
         batch = send(kind, [_input(line) for line in lines])
@@ -184,7 +189,8 @@ class HubSpotWriter:
             return {line.place: put_off(error) for line in lines}
         emptied = [line for line in lines if isinstance(answers[line.place], Written)]
         try:
-            answers |= self._send([_with(line, {STAGE: line.request.fields[STAGE]}) for line in emptied])
+            stage = [_with(line, {STAGE: line.request.fields[STAGE]}) for line in emptied]
+            answers |= self._send(stage, insists=True)
         except ConnectorError as error:
             answers |= {line.place: put_off(error) for line in emptied}
         stages = {str(row.get("id")): (row.get("properties") or {}).get(STAGE) for row in found}
@@ -200,7 +206,7 @@ class HubSpotWriter:
     def _put_back(self, lines: Sequence[_Line], answers: Mapping[int, Any]) -> dict[int, Any]:
         """Write the stages again that were emptied in vain; return the answers for those that stay empty."""
         try:
-            again = self._send(lines)
+            again = self._send(lines, insists=True)
         except ConnectorError:
             again = {}
         return {

@@ -89,7 +89,8 @@ class Writer:
         """Send as much of the queue as one call takes."""
         batches = [queue.popleft() for _ in range(min(LISTS, len(queue)))]
         parts = [batch.part(past_alerts=self._passes_alerts(batch.rows[0])) for batch in batches]
-        return list(zip(batches, self._client.composite(parts), strict=True))
+        with self._client.session.writing():
+            return list(zip(batches, self._client.composite(parts), strict=True))
 
     def _isolate(self, batch: _Batch, work: Work, again: list[Row]) -> None:
         """Divide a part that came to nothing twice until what fails stands alone: the others are not to suffer for it.
@@ -124,7 +125,8 @@ class Writer:
         for start in range(0, len(rows), ROWS):
             now = rows[start : start + ROWS]
             try:
-                answers = self._client.composite([row.alone(past_alerts=self._passes_alerts(row)) for row in now])
+                with self._client.session.writing():
+                    answers = self._client.composite([row.alone(past_alerts=self._passes_alerts(row)) for row in now])
             except ConnectorError:
                 return  # they keep their refusal, without the matches
             for row, answer in zip(now, answers, strict=True):

@@ -185,11 +185,12 @@ def test_a_create_that_was_made_and_answered_502_is_gone_on_with_however_late_th
     with bench(index_lag=60.0, late_upserts=True) as desk:
         desk.sim.define_property("contacts", "syncd_key", unique=True)
         desk.server.board.add(Fault(**CUT_OFF))
-        results = desk.connector.write([create("syncd_key", f"K{n}", {"firstname": f"f{n}"}) for n in range(40)])
+        requests = [create("syncd_key", f"K{n}", {"firstname": f"f{n}"}) for n in range(40)]
+        assert [type(result) for result in desk.connector.write(requests)] == [Deferred] * 40
+        results = desk.connector.write(requests)
         assert [type(result) for result in results] == [Written] * 40
         made = {row["hs_object_id"]: row["syncd_key"] for row in desk.sim.all("contacts")}
         assert [made[result.id] for result in results if isinstance(result, Written)] == [f"K{n}" for n in range(40)]
-        assert desk.slept == [2.0]  # what was sent may just be being written
 
 
 def test_a_create_whose_unique_value_is_another_records_is_refused_and_changes_nothing(desk: Bench) -> None:
@@ -392,7 +393,7 @@ def test_an_unknown_object_is_a_problem_of_the_mapping(desk: Bench) -> None:
         desk.connector.write([request])
 
 
-@pytest.mark.parametrize(("status", "calls"), [(503, 4), (401, 1)])
+@pytest.mark.parametrize(("status", "calls"), [(503, 1), (401, 1)])
 def test_trouble_after_the_first_call_defers_the_rest_instead_of_raising(desk: Bench, status: int, calls: int) -> None:
     ids = desk.sim.seed("contacts", people(300))
     desk.server.board.add(Fault(kind="status", status=status, match=UPDATE, first=2, times=100))
