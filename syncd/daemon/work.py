@@ -54,6 +54,7 @@ from syncd.store.database import new_id, now_ms
 # A share of a small CRM would stop ordinary work.
 FEWEST_OF_A_SHARE = 1_000
 DAY_MS = 86_400_000
+FIRST_LOOK_SECONDS = 60.0  # a first load may take hours, and what else is due does not wait for it
 WRITES_REST_SECONDS = 600.0  # at most, where a system is polled less often, or by other workers
 KEEP_SPENDING_MS = 40 * DAY_MS
 KEEP_RUNS_MS = 30 * DAY_MS
@@ -81,6 +82,7 @@ class Work:
     # System that took no write since this worker polled it last -> until when none is tried, at most (monotonic).
     _unwritable: dict[str, float] = field(default_factory=dict)
     _polled: set[str] = field(default_factory=set)  # systems that this worker read
+    _began: float = field(default_factory=time.monotonic)
 
     def __post_init__(self) -> None:
         self.health.expect(self.polls)
@@ -215,6 +217,8 @@ class Work:
             return self._decide(connection)
 
     def _decide(self, connection: Connection) -> dict[str, Any]:
+        if not self._has_looked():
+            return {"batch": None, "fates": {}}
         now = now_ms()
         looked_at, kinds, dark = self._next_due(connection, now)
         if not looked_at:
@@ -256,6 +260,14 @@ class Work:
         seen = {self.creating.entity(key) for key in known}
         # Every place counts: one that was read just now says nothing of another that could not be.
         self._blind = self._looks_for - seen | {self.creating.entity(key) for key in known if fresh.get(key, 0) < began}
+
+    def _has_looked(self) -> bool:
+        """Tell whether this worker read each system since it started, or at least tried for a minute.
+
+        What was due before may rest on what people changed while it was away; the
+        poll that ends last asks for a handoff.
+        """
+        return self._polled >= self.polls.keys() or time.monotonic() - self._began > FIRST_LOOK_SECONDS
 
     def _next_due(self, connection: Connection, now: int) -> tuple[dict[str, int], dict[str, str], int]:
         """Return (what to decide next, the kinds of that, how many wait because a field of theirs cannot be read)."""

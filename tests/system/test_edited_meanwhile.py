@@ -9,6 +9,8 @@ import pytest
 from support.world import World
 
 from sandbox.wire import Request, Response
+from syncd.cli.common import make_work
+from syncd.health import Health
 
 pytestmark = pytest.mark.usefixtures("process_as_before")
 
@@ -29,6 +31,24 @@ def lose_the_answer(simulator: Any, path: str, meanwhile: Callable[[], None]) ->
 
     simulator.handle = handle
     return calls
+
+
+def test_nothing_is_decided_at_a_start_before_each_system_was_read(made: World) -> None:
+    """A process was killed with something due; marketing changed the same field while it was away."""
+    contact = made.contact()
+    made.settle()
+    (lead,) = made.leads()
+    made.salesforce.edit("Lead", lead["Id"], {"Title": "Buyer"})
+    made.work.poll("salesforce")
+    made.hubspot.edit("contacts", contact, {"problem": "Downtime of the press"})
+    started = make_work(made.app, Health())
+    for system in started.polls:
+        assert started.due() == 1
+        with made.app.engine.begin() as connection:
+            assert started.decide(connection)["batch"] is None
+        started.poll(system)
+    with made.app.engine.begin() as connection:
+        assert started.decide(connection)["batch"] is not None
 
 
 def test_what_a_rep_entered_meanwhile_stays(made: World) -> None:
