@@ -18,7 +18,7 @@ from syncd.pipeline.making import ASKED, ask_buried_lead, ask_whether_to_make, w
 from syncd.pipeline.namesakes import ask_about_namesake
 from syncd.pipeline.placing import fill_from_account, place_lead
 from syncd.pipeline.writes import Planned, plan_writes, sum_up
-from syncd.stages.feedback import handoff_facts, moment
+from syncd.stages.feedback import facts_once_deleted, handoff_facts, moment
 from syncd.stages.gate import check_handoff
 from syncd.stages.merge import Said, sales_facts
 from syncd.stages.qualify import at_gate, climb, left_over, score_lead, walk_ladder
@@ -52,6 +52,8 @@ def decide_lead(
     facts["overdue"] = stand.state.due_by is not None and stand.state.due_by <= batch.now
     passed = bool(facts["handoff.passed"]) and not stand.alone
     buried = passed and _buried(batch, view)
+    if buried:
+        facts |= facts_once_deleted(stand.state)
     unmade = None
     if passed and stand.state.handed_at is None and not buried:
         unmade = why_not_made(batch, view, {**values, **facts})

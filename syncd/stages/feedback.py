@@ -58,6 +58,14 @@ def handoff_facts(
     return facts
 
 
+def facts_once_deleted(state: LeadState) -> dict[str, Any]:
+    """Return what else is said of a lead that sales deleted, or merged away, without a word about it: nobody waits."""
+    if state.decision is not None:
+        return {}
+    progress = None if state.handed_at is None else f"{state.stage} (cycle {state.cycle}), deleted by sales"
+    return {"handoff_status": "deleted by sales", "progress": progress}
+
+
 @lru_cache(maxsize=1024)
 def moment(ms: int | None) -> str | None:
     """Return a time in ms as a datetime of ours."""

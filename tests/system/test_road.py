@@ -274,11 +274,20 @@ def test_a_lead_deleted_by_sales_is_not_made_anew(made: World) -> None:
     """A tombstone blocks re-creation until a person restores it; the inbox says so."""
     contact = made.contact()
     made.settle()
-    made.salesforce.delete("Lead", made.leads()[0]["Id"])
+    (lead,) = made.leads()
+    made.salesforce.delete("Lead", lead["Id"])
     made.settle()
+    told = made.told(contact)
+    assert (told["syncd_handoff_status"], told["syncd_progress"]) == (
+        "deleted by sales",
+        "mql (cycle 1), deleted by sales",
+    )
     made.hubspot.edit("contacts", contact, {"budget_amount": "90000"})
     made.settle()
     assert made.leads() == []
+    made.salesforce.undelete("Lead", lead["Id"])
+    made.settle()
+    assert made.told(contact)["syncd_progress"] == "mql (cycle 1), waiting for sales"
 
 
 def test_a_converted_lead_is_followed_to_its_contact(made: World) -> None:
