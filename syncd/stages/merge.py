@@ -181,6 +181,8 @@ def _collect(
             else:
                 follows, moved = not insists, True
         at = changed.get(reads[0], first) if len(reads) == 1 else record.changed_at(reads)
+        if moved and at % 1000 == 0:
+            at += 999  # told in whole seconds: of two in one second the correction over there is not overwritten
         stood = before.get(name)
         if stood is not None and (at < stood[3] or (moved and at == stood[3])) and not echo:
             at = _not_before(stood, held.get(name), (system, kind, id), value, base if moved else None, at)

@@ -66,6 +66,13 @@ def test_who_changes_what_both_held_knew_it_however_late_their_clock_is(conflict
     assert values == {"company": "Newer"}
 
 
+@pytest.mark.parametrize(("later", "stays"), [(0, True), (998, True), (1_000, False)])
+def test_of_two_corrections_in_one_second_the_one_told_in_whole_seconds_stays(later: int, stays: bool) -> None:
+    second = LATE - LATE % 1_000
+    said = [one("hubspot", second + later, company="Theirs"), corrected(Conflict.NEWEST, "Told", "Corrected", second)]
+    assert golden(*said) == {"company": "Corrected" if stays else "Theirs"}
+
+
 def test_a_change_of_what_is_no_longer_held_is_as_old_as_it_says() -> None:
     """Both sides changed it: a correction of what was agreed is none of what marketing has said since."""
     said = [one("hubspot", LATE, company="Newer"), corrected(Conflict.NEWEST, "Told", "Corrected", EARLY)]
