@@ -213,7 +213,7 @@ def _noted(work: Callable[P, R]) -> Callable[P, R]:
 def poll(system: str, by_hand: bool = False) -> int:
     """Read what changed in one system; then ask for a handoff, unless whoever asked by hand does that."""
     news = DBOS.run_step({"name": "read"}, _poll, system, by_hand)
-    if not by_hand and DBOS.run_step({"name": "count due"}, _count_due):
+    if not by_hand and DBOS.run_step({"name": "count due"}, _count_due, system):
         _enqueue(HANDOFF, hand_over)
     return news
 
@@ -301,17 +301,20 @@ def _source() -> SQLAlchemyDatasource:
 
 
 def _poll(system: str, even_if_paused: bool) -> int:
-    if not even_if_paused and _current().was_just_read(system):
-        return 0
-    return _current().poll(system, even_if_paused=even_if_paused)
+    if not even_if_paused:
+        return _current().poll_in_turn(system)
+    return _current().poll(system, even_if_paused=True)
 
 
 def _sweep(system: str, even_if_fresh: bool) -> dict[str, int]:
     return _current().sweep(system, even_if_fresh=even_if_fresh)
 
 
-def _count_due() -> int:
-    return _current().due()
+def _count_due(just_read: str = "") -> int:
+    """Return how much is due, once all that it may be written to was read."""
+    if due := _current().due():
+        _current().look_around(besides=just_read)
+    return due
 
 
 def _decide() -> dict[str, Any]:

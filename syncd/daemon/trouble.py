@@ -51,6 +51,10 @@ class Troubles:
         until = 0.0 if even_if_paused else self._met.get(system, (0, 0.0))[1]
         return time.monotonic() < max(until, self._closed.get(system, 0.0))
 
+    def are_of(self, system: str) -> bool:
+        """Return whether the latest poll of a system failed as a whole."""
+        return system in self._met
+
     def closed(self, system: str) -> Paused | None:
         """Return why nothing at all may be asked of the system now, or None."""
         left = self._closed.get(system, 0.0) - time.monotonic()

@@ -23,6 +23,7 @@ from syncd.daemon.creating import Creating
 from syncd.daemon.drift import PATIENCE_MS, Drift
 from syncd.daemon.filling import Filler
 from syncd.daemon.live import Live
+from syncd.daemon.looks import Looks
 from syncd.daemon.people import Staff
 from syncd.daemon.reading import Reader, calls_of
 from syncd.daemon.sweep import Sweeper
@@ -48,13 +49,13 @@ from syncd.pipeline import (
     store_decisions,
 )
 from syncd.pipeline.succession import RANK
-from syncd.store import handoff, inbox, intake, sent, systems, workers
+from syncd.store import handoff, inbox, sent, systems, workers
 from syncd.store.database import new_id, now_ms
 
 # A share of a small CRM would stop ordinary work.
 FEWEST_OF_A_SHARE = 1_000
 DAY_MS = 86_400_000
-FIRST_LOOK_SECONDS = 60.0  # a first load may take hours, and what else is due does not wait for it
+LOOK_SECONDS = 10.0  # what was read so long ago is read anew before a handoff; and as long a poll is waited for
 WRITES_REST_SECONDS = 600.0  # at most, where a system is polled less often, or by other workers
 KEEP_SPENDING_MS = 40 * DAY_MS
 KEEP_RUNS_MS = 30 * DAY_MS
@@ -81,14 +82,13 @@ class Work:
     _blind: set[EntityKind] = field(default_factory=set)  # where these are made could not be read just now
     # System that took no write since this worker polled it last -> until when none is tried, at most (monotonic).
     _unwritable: dict[str, float] = field(default_factory=dict)
-    _polled: set[str] = field(default_factory=set)  # systems that this worker read
-    _began: float = field(default_factory=time.monotonic)
 
     def __post_init__(self) -> None:
         self.health.expect(self.polls)
         self.troubles = Troubles(self.engine, self.health)
         self.drift = Drift(self.engine, self.running, self.sources)
         self.staff = Staff(self.engine, self.running, self.sources)
+        self.looks = Looks(self.engine, self.polls)
         self.accounts = Accounts(self.engine, self.sources, self.account_settings)
         self.budgets = Budgets(self.engine, self.sources)
         self.filler = Filler(self.engine, self.running, self.sources, self.stopping)
@@ -146,17 +146,24 @@ class Work:
 
     # --- intake
 
-    def was_just_read(self, system: str) -> bool:
-        """Return whether a system was read less than half its interval ago: workers that ask in turn poll it once.
+    def poll_in_turn(self, system: str) -> int:
+        """Poll one system, unless somebody read it less than half its interval ago: workers in turn poll once."""
+        with self.looks.turn(system):
+            if self.looks.was_read(system, self.polls[system].total_seconds() / 2):
+                return 0
+            return self.poll(system)
 
-        A first reading that was cut off goes on at once; so does what a worker finds at its start, which may have been
-        cut off too, or mended since.
+    def look_around(self, besides: str = "") -> None:
+        """Read what can be written to and was not read a moment ago, `besides` left out.
+
+        Before what one system said is written into another: somebody may have changed the same there since. A system in
+        trouble holds up nobody, nor does one whose reading takes long.
         """
-        with self.engine.execution_options(syncd_reads_only=True).connect() as connection:
-            read = [(at, complete) for _, _, at, complete in intake.read_cursors(connection, system).values()]
-        latest = max((at for at, _ in read), default=0)
-        whole = system in self._polled and all(complete for at, complete in read if at == latest)
-        return whole and 0 <= now_ms() - latest < self.polls[system].total_seconds() * 500
+        for system in self.destinations.keys() & self.polls.keys() - {besides}:
+            with self.looks.turn(system, LOOK_SECONDS) as alone:
+                stale = alone and self.looks.knows(system) and not self.looks.was_read(system, LOOK_SECONDS)
+                if stale and not self.troubles.are_of(system):
+                    self.poll(system)
 
     def poll(self, system: str, *, even_if_paused: bool = False, whole: bool = False) -> int:
         """Read what changed in one system, unless it is left alone now; return how many entities became due.
@@ -167,7 +174,7 @@ class Work:
             return 0
         self._unwritable.pop(system, None)
         news = self.reader.poll(system, whole=whole)
-        self._polled.add(system)
+        self.looks.note(system)
         return news
 
     def sweep(self, system: str, *, even_if_fresh: bool = False) -> dict[str, int]:
@@ -217,7 +224,7 @@ class Work:
             return self._decide(connection)
 
     def _decide(self, connection: Connection) -> dict[str, Any]:
-        if not self._has_looked():
+        if not self.looks.were_at(self.polls):
             return {"batch": None, "fates": {}}
         now = now_ms()
         looked_at, kinds, dark = self._next_due(connection, now)
@@ -260,14 +267,6 @@ class Work:
         seen = {self.creating.entity(key) for key in known}
         # Every place counts: one that was read just now says nothing of another that could not be.
         self._blind = self._looks_for - seen | {self.creating.entity(key) for key in known if fresh.get(key, 0) < began}
-
-    def _has_looked(self) -> bool:
-        """Tell whether this worker read each system since it started, or at least tried for a minute.
-
-        What was due before may rest on what people changed while it was away; the
-        poll that ends last asks for a handoff.
-        """
-        return self._polled >= self.polls.keys() or time.monotonic() - self._began > FIRST_LOOK_SECONDS
 
     def _next_due(self, connection: Connection, now: int) -> tuple[dict[str, int], dict[str, str], int]:
         """Return (what to decide next, the kinds of that, how many wait because a field of theirs cannot be read)."""

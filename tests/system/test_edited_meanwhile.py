@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
+from dbos import DBOS
 from support.world import World
 
+from connectors.errors import Unavailable
 from sandbox.wire import Request, Response
 from syncd.cli.common import make_work
+from syncd.daemon import engine
 from syncd.health import Health
 
 pytestmark = pytest.mark.usefixtures("process_as_before")
@@ -32,6 +37,13 @@ def lose_the_answer(simulator: Any, path: str, meanwhile: Callable[[], None]) ->
 
     simulator.handle = handle
     return calls
+
+
+def a_second_later(system: Any, correct: Callable[[], None]) -> None:
+    """Somebody corrects what the other side entered: within one second the CRM would be right."""
+    now, system.clock = system.clock, lambda: time.time() + 1
+    correct()
+    system.clock = now
 
 
 def test_nothing_is_decided_at_a_start_before_each_system_was_read(made: World) -> None:
@@ -72,14 +84,10 @@ def test_what_marketing_entered_meanwhile_stays(made: World) -> None:
     contact = made.contact()
     made.settle()
     (lead,) = made.leads()
-
-    def a_second_later() -> None:
-        """Marketing corrects what sales entered: within one second sales would be right."""
-        now, made.hubspot.portal.clock = made.hubspot.portal.clock, lambda: time.time() + 1
-        made.hubspot.edit("contacts", contact, {"budget_amount": "77000"})
-        made.hubspot.portal.clock = now
-
-    calls = lose_the_answer(made.hubspot, "/contacts/batch/update", a_second_later)
+    corrects = partial(made.hubspot.edit, "contacts", contact, {"budget_amount": "77000"})
+    calls = lose_the_answer(
+        made.hubspot, "/contacts/batch/update", partial(a_second_later, made.hubspot.portal, corrects)
+    )
     made.salesforce.edit("Lead", lead["Id"], {"Budget__c": "60000"})
     made.cycle()
     assert len(calls) == 1
@@ -87,3 +95,41 @@ def test_what_marketing_entered_meanwhile_stays(made: World) -> None:
     made.settle()
     assert made.hubspot.get("contacts", contact)["budget_amount"] == "77000"
     assert made.leads()[0]["Budget__c"] == "77000"
+
+
+def test_what_a_rep_entered_since_the_crm_was_read_stays(made: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """HubSpot is polled often, the CRM seldom: before the handoff it is read once more."""
+    contact = made.contact()
+    made.settle()
+    (lead,) = made.leads()
+    monkeypatch.setattr("syncd.daemon.work.LOOK_SECONDS", 0.0)
+    made.work.polls = {**made.work.polls, "hubspot": timedelta(0)}
+    made.hubspot.edit("contacts", contact, {"budget_amount": "60000"})
+    a_second_later(made.salesforce.org, partial(made.salesforce.edit, "Lead", lead["Id"], {"Budget__c": "77000"}))
+    made.calls()
+    DBOS.start_workflow(engine.poll, "hubspot").get_result()
+    while engine._is_handing_over():
+        time.sleep(0.05)
+    assert made.leads()[0]["Budget__c"] == "77000"
+    made.settle()
+    assert made.hubspot.get("contacts", contact)["budget_amount"] == "77000"
+
+
+def test_nothing_is_read_anew_that_was_read_just_now_or_cannot_be(made: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    made.settle()
+    made.calls()
+    monkeypatch.setattr("syncd.daemon.work.LOOK_SECONDS", 3600.0)
+    made.work.look_around("hubspot")
+    assert not made.calls()["salesforce"]
+    monkeypatch.setattr("syncd.daemon.work.LOOK_SECONDS", 0.0)
+    with made.work.looks.turn("salesforce"):  # its reading takes long
+        made.work.look_around("hubspot")
+    assert not made.calls()["salesforce"]
+    made.work.look_around("hubspot")
+    calls = made.calls()
+    assert calls["salesforce"].total() == 1
+    assert not calls["hubspot"]
+    made.work.troubles.met("salesforce", Unavailable("salesforce answered 503", system="salesforce"))
+    made.work.troubles._met["salesforce"] = (1, 0.0)  # the pause is over
+    made.work.look_around("hubspot")
+    assert not made.calls()["salesforce"]
