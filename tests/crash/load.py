@@ -141,20 +141,22 @@ class Crowd:
         return sum(server.board.total() for server in self.world.servers.values())
 
     def become_quiet(self) -> None:
-        """Wait until all is done that could be: nothing is due, and nothing was written for a while."""
+        """Wait until all is done that could be: nothing was due, under way or written for a while."""
         end, still, before = time.monotonic() + LONGEST, time.monotonic(), self.world.writes()
-        while time.monotonic() - still < QUIET or self._due():
-            assert time.monotonic() < end, f"not quiet after {LONGEST} s; {self._due()} entities are due"
+        while time.monotonic() - still < QUIET:
+            assert time.monotonic() < end, f"not quiet after {LONGEST} s; {self._left()} are due or under way"
             time.sleep(0.2)
             now = self.world.writes()
-            if now != before:
+            if now != before or self._left():
                 still, before = time.monotonic(), now
 
-    def _due(self) -> int:
+    def _left(self) -> int:
+        """Return how many entities are due, and writes that were planned and not answered."""
+        left = "select (select count(*) from due) + (select count(*) from intent where state = 'planned')"
         engine = sa.create_engine(self.world.state.replace("postgresql://", "postgresql+psycopg://", 1))
         try:
             with engine.connect() as state:
-                return int(state.execute(sa.text("select count(*) from due")).scalar_one())
+                return int(state.execute(sa.text(left)).scalar_one())
         finally:
             engine.dispose()
 
