@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from syncd.wiring import App
 
 MOST_PROCESSES = 4
+PAGE_SAMPLES = 100  # of each group, on a page whose reader has no terminal at hand
 
 
 @click.command(
@@ -59,7 +60,7 @@ def plan(
 
     with progress(as_json) as on_progress:
         from syncd.edits.plan import make_plan
-        from syncd.edits.tally import Closer
+        from syncd.edits.tally import SAMPLES, Closer
 
         made = make_plan(
             app.engine,
@@ -68,7 +69,9 @@ def plan(
             batches=app.batches,
             everyone=everyone,
             only=only,
-            closer=Closer(field=field_name, whole=whole or lead is not None),
+            closer=Closer(
+                field=field_name, whole=whole or lead is not None, samples=PAGE_SAMPLES if html is not None else SAMPLES
+            ),
             on_progress=on_progress,
             sharing=sharing_of(app),
         )

@@ -22,11 +22,12 @@ ONCE_MADE = "once made"  # of writes that follow a create: they are calls of the
 
 @dataclass(frozen=True, kw_only=True)
 class Closer:
-    """Which effects are told one by one, beside their groups. `field`: named as theirs or as ours."""
+    """Which effects are told one by one, beside their groups. `field`: named as theirs or as ours; `samples`: a group's."""
 
     field: str | None = None
     whole: bool = False
     most: int | None = None
+    samples: int = SAMPLES
 
     def wants(self, one: Effect) -> bool:
         return self.whole or (self.field is not None and self.field in (one.field, one.ours))
@@ -88,7 +89,7 @@ class Tally:
         marks: dict[str, bytes] = {}
         records: set[str] = set()
         for one in effects:
-            self._count(one)
+            self._count(one, closer.samples)
             if closer.wants(one):
                 self.effects.append(one)
             if one.edited:
@@ -119,15 +120,15 @@ class Tally:
             mine = self.groups.setdefault(key, one)
             if mine is not one:
                 mine.count += one.count
-                mine.samples += one.samples[: SAMPLES - len(mine.samples)]
+                mine.samples += one.samples[: closer.samples - len(mine.samples)]
 
-    def _count(self, one: Effect) -> None:
+    def _count(self, one: Effect, samples: int) -> None:
         key = (one.risk, one.edited, one.group, one.field, one.ours, one.line, one.once_made)
         group = self.groups.get(key)
         if group is None:
             group = self.groups[key] = Group(*key)
         group.count += 1
-        if len(group.samples) < SAMPLES:
+        if len(group.samples) < samples:
             group.samples.append(one)
 
 

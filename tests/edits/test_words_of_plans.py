@@ -110,11 +110,20 @@ def test_long_texts_are_shown_from_where_they_differ(template: Path, tmp_path: P
     assert re.search(r"<td>\.\.\. [^.]*in Joliet</td><td>\.\.\. [^.]*in Peoria</td>", page), page
 
 
-@pytest.mark.parametrize(("leads", "whole", "said"), [(3, False, 0), (5, False, 1), (5, True, 0)])
+@pytest.mark.parametrize(
+    ("leads", "closer", "said"),
+    [
+        (3, Closer(), 0),
+        (5, Closer(), 1),
+        (5, Closer(whole=True), 0),
+        (5, Closer(samples=5), 0),
+        (7, Closer(samples=5), 1),
+    ],
+)
 def test_the_page_to_mail_says_what_it_leaves_out(
-    template: Path, tmp_path: Path, leads: int, whole: bool, said: int
+    template: Path, tmp_path: Path, leads: int, closer: Closer, said: int
 ) -> None:
-    """A group shows three; whoever opens it is told of the others, and how to see them."""
+    """A group shows as many as are asked for; whoever opens it is told of the others, and how to see them."""
     world = SmallWorld.begin(template, tmp_path / "state.db", FILES)
     people = {
         str(n): {**dict.fromkeys((*OURS, *PROPERTIES)), "email": f"p{n}@x.example", "jobtitle": "VP"}
@@ -123,7 +132,7 @@ def test_the_page_to_mail_says_what_it_leaves_out(
     world.hears("hub", "contacts", people)
     world.settle()
     edited = FILES["hub.yaml"].replace("title: {from: jobtitle,", "title: {from: email,")
-    plan = world.plan(compiled({**FILES, "hub.yaml": edited}), closer=Closer(whole=whole))
+    plan = world.plan(compiled({**FILES, "hub.yaml": edited}), closer=closer)
     world.engine.dispose()
     page = plan_page(plan.as_json())
     assert page.count(f"<p>and 2 more: <code>syncd plan {plan.id} --all</code></p>") >= said
