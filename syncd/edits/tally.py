@@ -22,7 +22,10 @@ ONCE_MADE = "once made"  # of writes that follow a create: they are calls of the
 
 @dataclass(frozen=True, kw_only=True)
 class Closer:
-    """Which effects are told one by one, beside their groups. `field`: named as theirs or as ours; `samples`: a group's."""
+    """Which effects are told one by one, beside their groups.
+
+    `field`: named as theirs or as ours; `samples`: of each group.
+    """
 
     field: str | None = None
     whole: bool = False
