@@ -137,7 +137,10 @@ class Client:
         answers = self._composite(parts, bodies, [number for number in range(len(parts)) if number not in apart])
         if expired := [number for number, one in answers.items() if one.status == 401]:
             self.credential.renew(token)
-            answers |= self._composite(parts, bodies, expired)
+            try:
+                answers |= self._composite(parts, bodies, expired)
+            except Unavailable:
+                answers |= dict.fromkeys(expired, Answer(0, None))  # what the others were answered stands
             if any(answers[number].status == 401 for number in expired):
                 raise AuthExpired(
                     f"{self.name} refused a token it had just issued (part of a composite call, HTTP 401 twice); "

@@ -8,7 +8,7 @@ from __future__ import annotations
 import random
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import groupby
 
 from connectors.contract import Deferred, Rejected, WriteRequest, WriteResult
@@ -43,6 +43,7 @@ class Writer:
         self._client = client
         self._sleep = sleep
         self._ingester = Ingester(client, sleep)
+        self._at_most: dict[tuple[str, ...], int] = {}  # target -> rows that its next part may hold, where not 200
 
     def write(self, requests: Sequence[WriteRequest]) -> list[WriteResult]:
         """Write them; see contract.Destination. Every call may be repeated, since no row is created but by its key."""
@@ -67,23 +68,23 @@ class Writer:
             if attempt:
                 # spread, so that workers that blocked each other do not meet again
                 self._sleep(2.0**attempt * random.uniform(0.5, 1.0))  # noqa: S311 - no secret
-            queue = deque(_collections(rows))
-            again: list[Row] = []
-            broken: list[_Batch] = []
+            queue = deque(_collections(rows, self._at_most))
+            left = _Left()
             while queue:
                 for batch, answer in self._call(queue):
-                    queue.extend(_settle(batch, answer, work, again, broken))
+                    queue.extend(_settle(batch, answer, work, left))
             if attempt:
-                for batch in broken:
-                    self._isolate(batch, work, again)
+                for batch in left.broken:
+                    self._isolate(batch, work, left)
             else:
-                again += [row for batch in broken for row in batch.rows]
-            rows = again
+                left.again += [row for batch in left.broken for row in batch.rows]
+            self._doubt(left)
+            rows = left.again
             if not rows:
                 return
         for row in rows:
             words = f"{row.transient}; not written after {_TRIES} tries"
-            work.answers[row.index] = Deferred(words) if row.blamed else Deferred(words, 30.0, at_large=True)
+            work.answers[row.index] = Deferred(words) if row.blamed else Deferred(words, at_large=True)
 
     def _call(self, queue: deque[_Batch]) -> list[tuple[_Batch, Answer]]:
         """Send as much of the queue as one call takes."""
@@ -92,24 +93,38 @@ class Writer:
         with self._client.session.writing():
             return list(zip(batches, self._client.composite(parts), strict=True))
 
-    def _isolate(self, batch: _Batch, work: Work, again: list[Row]) -> None:
+    def _doubt(self, left: _Left) -> None:
+        """Let what had no usable answer go in smaller parts the next time, lest one row should hold up 199 for ever.
+
+        Where it went in smaller parts already and nothing else passed, it is none of its rows that is to blame.
+        """
+        for row in left.told:
+            self._at_most.pop(row.target, None)
+        for batch in left.unanswered:
+            for row in batch.rows:
+                if left.told or row.target not in self._at_most:
+                    self._at_most[row.target] = -(-len(batch.rows) // LISTS)
+                elif len(batch.rows) > 1:
+                    del self._at_most[row.target]
+
+    def _isolate(self, batch: _Batch, work: Work, left: _Left) -> None:
         """Divide a part that came to nothing twice until what fails stands alone: the others are not to suffer for it.
 
         Where nothing of it passes, it is none of its rows that is to blame.
         """
         if len(batch.rows) == 1:
             batch.rows[0].blamed = True
-            again.append(batch.rows[0])
+            left.again.append(batch.rows[0])
             return
         alone: list[_Batch] = []
         queue, passed = deque(batch.split()), False
         while queue:
             for part, answer in self._call(queue):
-                broken: list[_Batch] = []
-                queue.extend(_settle(part, answer, work, again, broken))
-                passed = passed or not broken
-                alone += [one for one in broken if len(one.rows) == 1]
-                queue.extend(half for one in broken if len(one.rows) > 1 for half in one.split())
+                found = _Left(again=left.again, unanswered=left.unanswered, told=left.told)
+                queue.extend(_settle(part, answer, work, found))
+                passed = passed or not found.broken
+                alone += [one for one in found.broken if len(one.rows) == 1]
+                queue.extend(half for one in found.broken if len(one.rows) > 1 for half in one.split())
             if not passed:
                 for row in batch.rows:
                     words = f"{row.transient}; so it is with every {row.kind} sent"
@@ -159,6 +174,16 @@ class _Batch:
             yield _Batch(self.path, self.rows[start : start + size])
 
 
+@dataclass(slots=True)
+class _Left:
+    """What is to be done about the rows of one round. `broken`: parts that failed, maybe for one of their rows."""
+
+    again: list[Row] = field(default_factory=list)
+    broken: list[_Batch] = field(default_factory=list)
+    unanswered: list[_Batch] = field(default_factory=list)
+    told: list[Row] = field(default_factory=list)  # rows that had an answer each
+
+
 def _turns(requests: Sequence[WriteRequest], work: Work) -> Iterator[list[Row]]:
     """Yield rows in groups that hold no record twice, as a collection forbids; unfit rows are answered at once.
 
@@ -188,14 +213,21 @@ def _turns(requests: Sequence[WriteRequest], work: Work) -> Iterator[list[Row]]:
         rows = later
 
 
-def _collections(rows: Iterable[Row]) -> Iterator[_Batch]:
-    """Yield batches within the collections limits: upserts by object and key, updates by runs of one object."""
-    ordered = sorted(rows, key=lambda row: (row.path, row.kind.lower()))
-    for path, same_path in groupby(ordered, key=lambda row: row.path):
+def _collections(rows: Iterable[Row], at_most: Mapping[tuple[str, ...], int]) -> Iterator[_Batch]:
+    """Yield batches within the collections limits: upserts by object and key, updates by runs of one object.
+
+    `at_most`: target -> rows that its batch may hold, where that is fewer.
+    """
+
+    def size_and_path(row: Row) -> tuple[int, str]:
+        return at_most.get(row.target, COLLECTION), row.path
+
+    ordered = sorted(rows, key=lambda row: (size_and_path(row), row.kind.lower()))
+    for (size, path), same_path in groupby(ordered, key=size_and_path):
         part: list[Row] = []
         kinds: set[str] = set()
         for row in same_path:
-            if len(part) == COLLECTION or (row.kind not in kinds and len(kinds) == _TYPES_IN_ONE):
+            if len(part) == size or (row.kind not in kinds and len(kinds) == _TYPES_IN_ONE):
                 yield _Batch(path, part)
                 part, kinds = [], set()
             part.append(row)
@@ -203,31 +235,40 @@ def _collections(rows: Iterable[Row]) -> Iterator[_Batch]:
         yield _Batch(path, part)
 
 
-def _settle(batch: _Batch, answer: Answer, work: Work, again: list[Row], broken: list[_Batch]) -> list[_Batch]:
+def _settle(batch: _Batch, answer: Answer, work: Work, left: _Left) -> list[_Batch]:
     """Note what became of a batch; return the smaller batches to send in place of one that was refused as a whole.
 
-    One that came to nothing is put on `broken` where one of its rows may be the cause, else they are put on `again`.
+    One that came to nothing is put on `broken` where one of its rows may be the cause, else they are sent again. One
+    without a usable answer may have been carried out, and somebody may have changed the same since: its rows wait.
     """
     work.answered = True
     rows_told = answer.body if isinstance(answer.body, list) else []
     if answer.ok and len(rows_told) == len(batch.rows) and all(isinstance(told, dict) for told in rows_told):
         for row, told in zip(batch.rows, answer.body, strict=True):
-            settle_row(row, told, work, again)
+            settle_row(row, told, work, left.again)
+        left.told.extend(batch.rows)
         return []
     found = troubles(answer.body)
+    if not found and (answer.ok or answer.status == 0 or answer.status >= 500):
+        at_large = len(batch.rows) > 1 or not may_be_its_rows(answer.status, found)
+        for row in batch.rows:
+            work.answers[row.index] = Deferred(f"no usable answer (HTTP {answer.status})", at_large=at_large)
+        if may_be_its_rows(answer.status, found):
+            left.unanswered.append(batch)
+        return []
     if found and is_spent(found[0]):
         for row in batch.rows:
             work.answers[row.index] = spent()
         return []
     too_large = bool(found) and found[0].code == "OPERATION_TOO_LARGE" and len(batch.rows) == 1
-    if answer.ok or is_passing(answer.status) or too_large or (found and is_transient(found[0])):
+    if is_passing(answer.status) or too_large or (found and is_transient(found[0])):
         for row in batch.rows:
-            row.transient = found[0].code if found else f"no usable answer (HTTP {answer.status})"
+            row.transient = found[0].code if found else f"HTTP {answer.status}"
             row.blamed = too_large
         if not too_large and may_be_its_rows(answer.status, found):
-            broken.append(batch)
+            left.broken.append(batch)
         else:
-            again.extend(batch.rows)
+            left.again.extend(batch.rows)
         return []
     return _split_refused(batch, found or [Trouble(f"HTTP_{answer.status}")], work)
 

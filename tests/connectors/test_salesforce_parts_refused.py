@@ -23,7 +23,12 @@ from salesforce_wire import (
 from connectors.contract import Deferred, Written
 from connectors.errors import AuthExpired, Unavailable
 from connectors.salesforce.judge import DAILY_WAIT
-from sandbox.wire import Response
+from sandbox.wire import Request, Response
+
+
+def _is_write(request: Request) -> bool:
+    return request.path.endswith("/composite")
+
 
 SPENT = refusal("REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.")
 
@@ -55,6 +60,14 @@ def test_a_token_that_dies_between_the_parts_is_renewed_and_only_they_are_sent_a
     with scripted(once((401, refusal("INVALID_SESSION_ID")))) as (org, sf, _):
         assert all(isinstance(answer, Written) for answer in sf.write([lead(number) for number in range(201)]))
         assert (org.tokens, [len(parts) for parts in org.calls]) == (2, [2, 1])
+
+
+def test_what_the_other_parts_were_answered_stands_when_the_second_call_comes_to_nothing() -> None:
+    with scripted(once((401, refusal("INVALID_SESSION_ID")))) as (org, sf, _):
+        handle = org.handle
+        org.handle = lambda request: Response(502, "") if org.calls and _is_write(request) else handle(request)  # type: ignore[method-assign]
+        answers = sf.write([lead(number) for number in range(201)])
+        assert [type(answer) for answer in answers] == [Deferred] * 200 + [Written]
 
 
 def test_a_query_whose_part_met_a_dead_token_is_asked_again() -> None:

@@ -94,7 +94,35 @@ def test_a_call_of_its_own_that_fails_costs_no_answer_of_the_others(answer: Resp
 def test_a_row_that_breaks_its_own_call_stands_alone_too() -> None:
     with scripted() as (org, sf, _):
         org.plain = lambda _: Response(*BROKEN)
-        told = sf.write([lead(n, Company="Dear @{x}" if n == 5 else "Acme") for n in range(250)])
-        found = put_off(told)
-        assert list(found) == [5]
+        for stands_in in (200, 40, 8, 2, 1):
+            told = sf.write([lead(n, Company="Dear @{x}" if n == 5 else "Acme") for n in range(250)])
+            found = put_off(told)
+            assert (len(found), 5 in found) == (stands_in, True)
         assert not found[5].at_large
+
+
+@pytest.mark.parametrize("answer", [(0, None), (504, "<html>"), (200, [])])
+def test_a_row_for_which_no_answer_comes_stands_alone_after_a_few_writes(answer: PartAnswer) -> None:
+    """Nothing is sent twice within a write: each begins with what was read meanwhile."""
+
+    def cut_off(part: dict[str, Any]) -> PartAnswer:
+        return answer if any(row["Syncd_Key__c"] == "key-77" for row in part["body"]["records"]) else rows_written(part)
+
+    with scripted(cut_off) as (org, sf, _):
+        rows = [lead(n) for n in range(500)]
+        for stands_in in (200, 40, 8, 2, 1, 1):
+            found = put_off(sf.write(rows))
+            assert len(found) == stands_in
+            assert {one.at_large for one in found.values()} == {stands_in > 1}
+            rows = [rows[n] for n in found]
+        assert len(org.calls) == 6
+        assert list(put_off(sf.write([*rows, *(lead(n) for n in range(500, 600))]))) == [0]
+
+
+def test_where_nothing_is_answered_none_is_blamed_however_often_it_is_tried() -> None:
+    with scripted(lambda _: (0, None)) as (org, sf, _):
+        for _ in range(6):
+            found = put_off(sf.write([lead(n) for n in range(400)]))
+            assert len(found) == 400
+            assert all(one.at_large for one in found.values())
+        assert [len(parts) for parts in org.calls] == [2, 5, 5] * 3

@@ -80,6 +80,33 @@ def test_what_a_rep_entered_meanwhile_stays(made: World) -> None:
     assert made.hubspot.get("contacts", contact)["budget_amount"] == "77000"
 
 
+@pytest.mark.parametrize("told", [{}, {"httpStatusCode": 502, "body": "<html>"}, {"httpStatusCode": 200, "body": []}])
+def test_what_a_rep_entered_while_a_part_of_a_call_went_unanswered_stays(made: World, told: dict[str, Any]) -> None:
+    """The call as a whole is answered; whether this part of it was carried out, nobody says."""
+    contact = made.contact()
+    made.settle()
+    (lead,) = made.leads()
+    real, calls = made.salesforce.handle, []
+
+    def handle(request: Request) -> Response:
+        answer: Response = real(request)
+        if request.path.endswith("/composite") and b"PATCH" in request.body:
+            calls.append(request.path)
+            if len(calls) == 1:
+                made.salesforce.edit("Lead", lead["Id"], {"Budget__c": "77000"})
+                answer.body = {"compositeResponse": [{"referenceId": "p0", **told}]}
+        return answer
+
+    made.salesforce.handle = handle  # type: ignore[method-assign]
+    made.hubspot.edit("contacts", contact, {"budget_amount": "60000"})
+    made.cycle()
+    assert len(calls) == 1
+    made.wait_is_over()
+    made.settle()
+    assert made.leads()[0]["Budget__c"] == "77000"
+    assert made.hubspot.get("contacts", contact)["budget_amount"] == "77000"
+
+
 def test_what_marketing_entered_meanwhile_stays(made: World) -> None:
     contact = made.contact()
     made.settle()
