@@ -1,9 +1,9 @@
-"""`syncd match bulk --engine splink`: the model's file, and the rows that its scores are written as."""
+"""The engine Splink of the commands that match: its model's file, the rows that it writes, and its tuning."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from syncd.matching import Party, Rules
     from syncd.matching.splink_bulk import Splink
     from syncd.matching.splink_model import Model
+    from syncd.matching.tuning import Label, Tuned
+
+_TOLD = 0.5  # bits; what moved less is not worth a word
 
 
 def learned_rows(
@@ -25,16 +28,64 @@ def learned_rows(
     try:
         from syncd.matching.splink_bulk import Splink
     except ImportError as error:
-        raise click.ClickException(
-            f'{error.name} is not installed, so nothing was matched; pip install "syncd[splink]"'
-        ) from error
+        raise _missing(error, "matched") from error
 
     tables = Splink(left, right, rules, workers)
     model = _model(tables, file)
     return _within(tables, model, left) if right is None else _against(tables, model, left, right)
 
 
+def stated_rules(file: Path | None, usual: Rules) -> Rules:
+    """Return the rules with the thresholds that a model was tuned to.
+
+    What is wrong with a model is said where it is used.
+    """
+    from syncd.matching.splink_model import ForeignModel, rules_in
+
+    try:
+        model = json.loads(file.read_text(encoding="utf-8")) if file is not None else None
+        return rules_in(model, {usual.purpose: usual})
+    except (OSError, ValueError, ForeignModel):
+        return usual
+
+
+def tuned_model(
+    file: Path, labels: Sequence[Label], candidates: Callable[[], Sequence[Party]]
+) -> tuple[str, Tuned, str]:
+    """Return (the tuned model as JSON, what that changes, how its weights moved, in words).
+
+    Raises ClickException and NothingToPropose.
+    """
+    try:
+        from syncd.matching.splink_tuning import tune_model
+    except ImportError as error:
+        raise _missing(error, "tuned") from error
+    from syncd.matching.splink_model import ForeignModel, worth
+
+    try:
+        model = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise click.ClickException(f"{file}: it is not JSON; nothing was tuned") from error
+    except OSError as error:
+        raise click.ClickException(f"{file}: {error.strerror or error}") from error
+    try:
+        changed, tuned = tune_model(labels, candidates(), model)
+    except ForeignModel as error:
+        raise click.ClickException(f"{file}: {error}; nothing was tuned") from error
+    before, after = worth(model), worth(changed)
+    moved = [
+        f"{sign.value} {before[sign]:+.1f} -> {bits:+.1f}"
+        for sign, bits in after.items()
+        if abs(bits - before[sign]) >= _TOLD
+    ]
+    return json.dumps(changed, indent=2), tuned, f"; weights: {', '.join(moved)}" if moved else "; weights as they were"
+
+
 # ---------------------------------------------------------------------------------------------------------------------
+
+
+def _missing(error: ImportError, what: str) -> click.ClickException:
+    return click.ClickException(f'{error.name} is not installed, so nothing was {what}; pip install "syncd[splink]"')
 
 
 def _model(tables: Splink, file: Path | None) -> Model:

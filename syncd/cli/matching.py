@@ -107,6 +107,10 @@ def bulk(
     theirs = _read(right, right_columns, encoding, told, other or one) if right else mine
     known = _known(told, mine, theirs) if told else known_clusters(mine.clusters, theirs.clusters) if same else None
     rules, why = _rules(mine, theirs, asked)
+    if engine == "splink":
+        from syncd.cli.learning import learned_rows, stated_rules
+
+        rules = stated_rules(model, rules)
     rules = replace(
         rules,
         link=rules.link if link is None else link,
@@ -116,8 +120,6 @@ def bulk(
     bands: Counter[str] = Counter()
     linked: set[tuple[str, str]] = set()
     if engine == "splink":
-        from syncd.cli.learning import learned_rows
-
         rows = learned_rows(mine.rows, theirs.rows if right else None, rules, model, workers)
     else:
         rows = _against(mine, theirs, rules, workers) if right else _within(mine, rules)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from difflib import unified_diff
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,12 +14,17 @@ from syncd.cli.common import config_option, examples, open_app
 
 if TYPE_CHECKING:
     from syncd.lead.definition import EntityKind
+    from syncd.matching import Party
     from syncd.matching.tuning import Label, Score, Tuned
     from syncd.wiring import App
 
 
 @click.command(
-    epilog=examples("syncd match tune", "syncd match tune --pairs labelled.csv > tune.patch && patch -p1 < tune.patch")
+    epilog=examples(
+        "syncd match tune",
+        "syncd match tune --pairs labelled.csv > tune.patch && patch -p1 < tune.patch",
+        "syncd match tune --engine splink --model model.json > tuned.json",
+    )
 )
 @config_option
 @click.option(
@@ -28,25 +34,49 @@ if TYPE_CHECKING:
 )
 @click.option("--encoding", help="Of that table; told by the file.")
 @click.option("--about", type=click.Choice(["account", "branch", "lead"]), default="account", show_default=True)
-def tune(config: Path, pairs: Path | None, encoding: str | None, about: str) -> int:
+@click.option(
+    "--engine",
+    type=click.Choice(["own", "splink"]),
+    default="own",
+    show_default=True,
+    help="Whose thresholds: the daemon's own matcher's, or those (and the weights) of a model of `match bulk`.",
+)
+@click.option(
+    "--model",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="The model of --engine splink that is tuned.",
+)
+def tune(config: Path, pairs: Path | None, encoding: str | None, about: str, engine: str, model: Path | None) -> int:
     """Propose thresholds from the answers given in review: a patch of definition.yaml on stdout, never applied.
 
-    They are chosen on one half of the answers; what is told of precision and recall is of the other half.
+    They are chosen on one half of the answers; what is told of precision and recall is of the other half. With --engine
+    splink a tuned model is proposed instead, for the next `syncd match bulk --engine splink`.
     """
     from syncd.lead.definition import EntityKind
     from syncd.matching.tuning import NothingToPropose
     from syncd.matching.tuning import tune as choose
     from syncd.stages.enrich import rules_of
 
+    if (model is None) is (engine == "splink"):
+        raise click.UsageError("--engine splink takes the model that is tuned, as --model; no other does")
     app, kind = open_app(config), EntityKind(about)
     labels = [*_answered(app, kind), *(_labelled(pairs, encoding) if pairs else ())]
     rules = rules_of(app.mappings.definition, kind)
     try:
-        tuned = choose(labels, rules)
+        if model is not None:
+            from syncd.cli.learning import tuned_model
+
+            proposal, tuned, moved = tuned_model(model, labels, partial(_candidates, app, kind))
+        else:
+            tuned = choose(labels, rules)
     except NothingToPropose as error:
         click.echo(f"{about}: {error}; nothing is proposed", err=True)
         return 1
     click.echo(_words(about, tuned), err=True)
+    if model is not None:
+        click.echo(f"thresholds: link {tuned.rules.link:g}, review {tuned.rules.review:g}{moved}", err=True)
+        click.echo(proposal)
+        return 0
     if (tuned.rules.link, tuned.rules.review) == (rules.link, rules.review):
         click.echo("the thresholds are as they would be chosen; nothing is proposed", err=True)
         return 0
@@ -62,6 +92,13 @@ def _answered(app: App, about: EntityKind) -> list[Label]:
 
     with app.engine.execution_options(syncd_reads_only=True).connect() as connection:
         return answered_labels(connection, app.mappings, about)
+
+
+def _candidates(app: App, about: EntityKind) -> list[Party]:
+    from syncd.pipeline.labels import all_candidates
+
+    with app.engine.execution_options(syncd_reads_only=True).connect() as connection:
+        return all_candidates(connection, app.mappings, about)
 
 
 def _labelled(path: Path, encoding: str | None) -> Iterator[Label]:

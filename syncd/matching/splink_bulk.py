@@ -62,12 +62,22 @@ class Pair:
 
 
 class Splink:
-    """One or two tables in DuckDB's memory. `right` is None where doubles within `left` are sought."""
+    """One or two tables in DuckDB's memory. `right` is None where doubles within `left` are sought.
 
-    def __init__(self, left: Sequence[Party], right: Sequence[Party] | None, rules: Rules, workers: int = 2) -> None:
+    `alike`: for each table the keys of its rows, where not those that are alike are compared but those that share one.
+    """
+
+    def __init__(
+        self,
+        left: Sequence[Party],
+        right: Sequence[Party] | None,
+        rules: Rules,
+        workers: int = 2,
+        alike: Sequence[Sequence[Sequence[str]]] | None = None,
+    ) -> None:
         self.rules, self._within = rules, right is None
         forms = [[form_of(row) for row in rows] for rows in ((left,) if right is None else (left, right))]
-        keys = [[block_keys(form) for form in table] for table in forms]
+        keys = alike or [[block_keys(form) for form in table] for table in forms]
         usual = {
             key
             for table in keys

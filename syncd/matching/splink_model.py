@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Mapping, Set
-from dataclasses import dataclass
+from copy import deepcopy
+from dataclasses import dataclass, replace
+from math import log2
 from typing import Any
 
-from syncd.matching.evidence import Hold, Purpose, Sign
+from syncd.matching.evidence import Hold, Purpose, Rules, Sign
 from syncd.matching.party import Form
 
 Model = dict[str, Any]
@@ -21,8 +23,10 @@ COLUMNS = (
 LISTS = frozenset({"domains", "born"})
 _LEAST_SAME = 0.001  # probability: what was never seen of the same may yet be met
 _LEAST_OTHER = 1e-6
+_KNOWN = 20  # pairs
 _LEARNED = ("m_probability", "u_probability")  # how often a level is met where two are the same, and where not
-_MADE_BY = re.compile(r"syncd [\w.+-]+, splink [\w.+-]+, \w+")
+_LIMITS = r"(?:, link (?P<link>-?[\d.]+), review (?P<review>-?[\d.]+))?"  # thresholds, of a tuned one
+_MADE_BY = re.compile(rf"(?P<by>syncd [\w.+-]+, splink [\w.+-]+, (?P<purpose>\w+)){_LIMITS}")
 _NAMES = frozenset({"name", "last"})
 _SURELY_ONE = frozenset({Sign.NUMBER_SAME, Sign.EMAIL_SAME, Sign.BORN_SAME})
 
@@ -133,6 +137,58 @@ def check(model: object, *, within: bool, wanted: Collection[str]) -> Model:
     for learned, ours in zip(model["comparisons"], expected["comparisons"], strict=True):
         _take_over(learned, ours)
     return expected
+
+
+def rules_in(model: object, usual: Mapping[Purpose, Rules]) -> Rules:
+    """Return the rules of the question that a model was learned for, with the thresholds that it was tuned to, if any.
+
+    Raises ForeignModel.
+    """
+    made_by = model.get("linker_uid") if isinstance(model, dict) else None
+    told = _MADE_BY.fullmatch(made_by) if isinstance(made_by, str) else None
+    if told is None:
+        raise ForeignModel("it is not a model that syncd wrote")
+    try:
+        rules = usual[Purpose[told["purpose"].upper()]]
+        if told["link"] is not None:
+            rules = replace(rules, link=float(told["link"]), review=float(told["review"]))
+    except (KeyError, ValueError) as error:
+        raise ForeignModel("it is not a model that syncd wrote") from error
+    if rules.review > rules.link:
+        raise ForeignModel("its threshold of review is above that of a link")
+    return rules
+
+
+def tuned(model: Model, met: Mapping[Sign, int], rules: Rules) -> Model:
+    """Return the model with thresholds, and with how often pairs known to be the same met each level.
+
+    What was learned before counts as much as twenty pairs; what no two records met then stays unknown. `model`: as
+    `check` returns it.
+    """
+    found = deepcopy(model)
+    for comparison in found["comparisons"]:
+        levels = [
+            one for one in comparison["comparison_levels"] if not one.get("is_null_level") and one["u_probability"] < 1
+        ]
+        seen = [met.get(Sign(one["label_for_charts"]), 0) for one in levels]
+        whole = sum(one["m_probability"] for one in levels)
+        for level, count in zip(levels, seen, strict=True) if any(seen) else ():
+            share = (count + _KNOWN * level["m_probability"] / whole) / (sum(seen) + _KNOWN)
+            level["m_probability"] = min(max(share, _LEAST_SAME), 1.0)
+    told = _MADE_BY.fullmatch(model["linker_uid"])
+    assert told is not None
+    found["linker_uid"] = f"{told['by']}, link {rules.link:g}, review {rules.review:g}"
+    return found
+
+
+def worth(model: Model) -> dict[Sign, float]:
+    """Return what each sign weighs, in bits, rarity left out."""
+    return {
+        Sign(level["label_for_charts"]): log2(_odds(level))
+        for comparison in model["comparisons"]
+        for level in comparison["comparison_levels"]
+        if not level.get("is_null_level")
+    }
 
 
 def hold_of(signs: Set[Sign]) -> Hold | None:

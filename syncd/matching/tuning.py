@@ -20,6 +20,8 @@ PRECISION = 0.995  # that links must have on the half that is chosen on
 _STEP = 0.5
 _HIGHEST = 30.0
 
+Weighed = tuple[Comparison, bool]  # a pair, and whether somebody said that the two are the same
+
 
 @dataclass(frozen=True, kw_only=True)
 class Label:
@@ -70,31 +72,52 @@ def tune(labels: Sequence[Label], rules: Rules) -> Tuned:
 
     Raises NothingToPropose.
     """
+    check_enough(labels)
+    chosen_on, reported_on = halves(_weighed(labels, rules))
+    return proposed(choose(chosen_on, rules), score(reported_on, rules), chosen_on, reported_on)
+
+
+def check_enough(labels: Sequence[Label]) -> None:
+    """Raise NothingToPropose where the labels are too few, or of one kind."""
     same = sum(label.same for label in labels)
     if len(labels) < FEWEST or min(same, len(labels) - same) < FEWEST // 4:
         raise NothingToPropose(
             f"{len(labels)} answers, {same} of them yes: too few to choose by. It takes {FEWEST}, "
             f"with at least {FEWEST // 4} of either kind"
         )
-    weighed = _weighed(labels, rules)
-    chosen_on = [one for part in (True, False) for one in [row for row in weighed if row[1] is part][::2]]
-    reported_on = [one for part in (True, False) for one in [row for row in weighed if row[1] is part][1::2]]
-    link = _best_link(chosen_on, rules)
-    kept = [one.weight for one, is_same in chosen_on if is_same]
+
+
+def halves(weighed: Sequence[Weighed]) -> tuple[list[Weighed], list[Weighed]]:
+    """Return what to choose on and what to tell of: every other yes, and every other no."""
+    parts = [[one for one in weighed if one[1] is same] for same in (True, False)]
+    return [one for part in parts for one in part[::2]], [one for part in parts for one in part[1::2]]
+
+
+def choose(weighed: Sequence[Weighed], rules: Rules) -> Rules:
+    """Return the rules with the thresholds that find the most while links stay right. Raises NothingToPropose."""
+    link = _best_link(weighed, rules)
+    kept = [one.weight for one, is_same in weighed if is_same]
     # Where people answered there were questions; thresholds that leave none would have nothing to learn from.
     review = max(min(rules.review, link), min(link - rules.margin, floor(min(kept) / _STEP) * _STEP))
-    tuned = replace(rules, link=link, review=review)
-    before, after = score(reported_on, rules), score(reported_on, tuned)
+    return replace(rules, link=link, review=review)
+
+
+def proposed(tuned: Rules, before: Score, chosen_on: Sequence[Weighed], reported_on: Sequence[Weighed]) -> Tuned:
+    """Return the proposal, or raise NothingToPropose where it does not hold on the half that is reported on.
+
+    `before`: how that half fell into bands so far.
+    """
+    after = score(reported_on, tuned)
     better = before.precision is not None and (after.precision or 0.0) > before.precision
     if not better and (after.precision or 0.0) < PRECISION:
         share = "none" if after.precision is None else f"{after.precision:.4f}"
         raise NothingToPropose(
-            f"links from {link:g} bits are right on one half of the answers; of the other {share} are"
+            f"links from {tuned.link:g} bits are right on one half of the answers; of the other {share} are"
         )
     return Tuned(rules=tuned, before=before, after=after, chosen_on=len(chosen_on), reported_on=len(reported_on))
 
 
-def score(weighed: Sequence[tuple[Comparison, bool]], rules: Rules) -> Score:
+def score(weighed: Sequence[Weighed], rules: Rules) -> Score:
     counts = {band: [0, 0] for band in Band}
     for one, same in weighed:
         band = counts[_band(one, rules)]
@@ -113,7 +136,7 @@ def weigh_label(label: Label, rules: Rules) -> Comparison:
 # ---------------------------------------------------------------------------------------------------------------------
 
 
-def _weighed(labels: Sequence[Label], rules: Rules) -> list[tuple[Comparison, bool]]:
+def _weighed(labels: Sequence[Label], rules: Rules) -> list[Weighed]:
     """Weigh each pair so that a hold shows whatever its weight is; the thresholds are applied afterwards."""
     pairs = [(label.left.id, label.right.id, weigh_label(label, rules)) for label in labels]
     if rules.purpose is Purpose.SITE and all(left and right for left, right, _ in pairs):
@@ -127,7 +150,7 @@ def _band(one: Comparison, rules: Rules) -> Band:
     return Band.LINK if one.weight >= rules.link and one.hold is None else Band.REVIEW
 
 
-def _best_link(weighed: Sequence[tuple[Comparison, bool]], rules: Rules) -> float:
+def _best_link(weighed: Sequence[Weighed], rules: Rules) -> float:
     """Return the middle of those thresholds that find the most while what they link is right."""
     found: dict[float, list[float]] = {}
     for step in range(int((_HIGHEST - rules.review) / _STEP) + 1):

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
 from syncd.lead.decision import EntityView, Related
 from syncd.lead.definition import EntityKind
 from syncd.mapping.model import Mappings
+from syncd.matching import Party
 from syncd.matching.tuning import Label
 from syncd.pipeline.doubles import near_people
 from syncd.pipeline.resembling import near_places
-from syncd.stages.enrich import as_compared
+from syncd.stages.enrich import as_compared, candidate_of
 from syncd.stages.recognise import frequencies_among, person_of
 from syncd.store import handoff, pairings
+from syncd.store.tables import entity
 
 
 def answered_labels(connection: Connection, mappings: Mappings, about: EntityKind) -> list[Label]:
@@ -28,6 +30,16 @@ def answered_labels(connection: Connection, mappings: Mappings, about: EntityKin
         _label(mappings, views[row.entity], known, row.candidate, near.get(row.entity, ()), about, bool(row.same))
         for row in said
         if row.entity in views and row.candidate in known
+    ]
+
+
+def all_candidates(connection: Connection, mappings: Mappings, about: EntityKind) -> list[Party]:
+    """Return all that answers about this kind of candidate could have been about."""
+    query = select(entity.c.id, entity.c["values"]).where(entity.c.kind == about.value)
+    blank = mappings.definition.placeholders
+    return [
+        person_of(values, one, blank) if about is EntityKind.LEAD else candidate_of(values, one)
+        for one, values in connection.execute(query)
     ]
 
 

@@ -167,6 +167,11 @@ def as_compared(
     return *parties, Frequencies.shortlisted(form_of(_party(one.values, one.values.get("name"))) for one in others)
 
 
+def candidate_of(values: Mapping[str, Any], id: str) -> Party:
+    """Return how an account or branch is compared as one that somebody may belong to."""
+    return _party(values, values.get("name"), id)
+
+
 def kept_keys(kind: EntityKind, values: Mapping[str, Any]) -> list[str]:
     """Return the keys under which an account or branch is kept, so that what resembles it finds it."""
     if kind is EntityKind.ACCOUNT:

@@ -19,6 +19,10 @@ from syncd.matching.tuning import FEWEST, PRECISION, Label, NothingToPropose, tu
 
 @pytest.fixture(scope="module")
 def labels() -> list[Label]:
+    return plant_labels()
+
+
+def plant_labels() -> list[Label]:
     """Plants as somebody else typed them: beside themselves, and beside another plant of their town."""
     data, rng = plants_retyped(), random.Random(3)
     held = {plant.id: plant for plant in data.against}
