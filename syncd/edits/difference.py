@@ -246,9 +246,10 @@ def _definition(running: Mappings, edited: Mappings) -> Edit:
     lines += [at((name,), f"definition {name}", "changed") for name in dict.fromkeys(everyone + asked_for)]
     if old.version != new.version or old.agreed != new.agreed:
         lines.append(at(("version",), "definition version", "changed"))
-    placed = dict(old.matching) != dict(new.matching)
-    if placed:
+    matched = dict(old.matching) != dict(new.matching)
+    if matched:
         lines.append(at(("matching",), "definition matching", "changed"))
+    placed = matched or "placeholders" in asked_for
     return Edit(lines=tuple(lines), golden=golden, leads=bool(everyone), placed=placed, gate=gate or bool(asked_for))
 
 

@@ -25,12 +25,6 @@ _LEGAL_TAIL = frozenset({
     "inc", "incorporated", "corp", "corporation", "co", "company", "llc", "lp", "llp", "ltd", "limited", "plc", "gmbh",
     "ag", "kg", "sa", "sas", "srl", "bv", "nv", "ab", "as", "oy",
 })  # fmt: skip
-# Mail hosts that say nothing about where somebody works.
-FREE_MAIL = frozenset({
-    "gmail.com", "googlemail.com", "yahoo.com", "hotmail.com", "outlook.com", "live.com", "aol.com", "icloud.com",
-    "me.com", "gmx.de", "gmx.net", "web.de", "mail.ru", "yandex.ru", "qq.com", "163.com", "proton.me", "protonmail.com",
-    "msn.com", "comcast.net", "freemail.example",
-})  # fmt: skip
 
 
 def site_key(street: str | None, postcode: str | None) -> str | None:
@@ -65,14 +59,6 @@ def branch_numbers(customer: str | None, ship_to: str | None) -> tuple[str, ...]
     if not customers or not ship_tos:
         return ()
     return tuple(dict.fromkeys((f"{customer}|{ship_to}", f"{customers[-1]}|{ship_tos[-1]}")))
-
-
-def mail_domain(email: str | None) -> str | None:
-    """Return the domain of an address if it can say which company somebody belongs to."""
-    if not email or "@" not in email:
-        return None
-    domain = email.rpartition("@")[2].lower()
-    return None if domain in FREE_MAIL else domain
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -250,6 +250,12 @@ class Definition:
         """Return the fields of each kind that are taken together."""
         return {kind: _together(fields) for kind, fields in self.fields.items()}
 
+    def is_placeholder(self, text: object) -> bool:
+        """Whether this is a text that people type to get past a form."""
+        if not isinstance(text, str):
+            return False
+        return text.strip().casefold() in self.placeholders or not any(ch.isalnum() for ch in text)
+
     def stage_order(self, name: str) -> int:
         """Return a stage's place on the ladder, from 0; -1 for the two places off it (recycled, disqualified)."""
         for place, stage in enumerate(self.stages):

@@ -10,6 +10,7 @@ from syncd.matching.index import MOST_PER_KEY, Candidate, Found, Index, break_ti
 from syncd.matching.keys import block_keys
 from syncd.matching.party import Form, Party, form_of, party_of
 from syncd.matching.person import Named, named, person_keys
+from syncd.matching.reach import is_for_anybody, mail_domain
 
 __all__ = [
     "COMPANY",
@@ -35,6 +36,8 @@ __all__ = [
     "choose",
     "compare",
     "form_of",
+    "is_for_anybody",
+    "mail_domain",
     "named",
     "party_of",
     "person_keys",

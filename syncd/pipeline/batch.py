@@ -12,11 +12,11 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from syncd.lead.branch import mail_domain, name_key, number_keys, site_key
+from syncd.lead.branch import name_key, number_keys, site_key
 from syncd.lead.decision import EntityView, Related, Waiver
 from syncd.lead.definition import EntityKind
 from syncd.mapping.model import Mappings
-from syncd.matching import Rules
+from syncd.matching import Rules, mail_domain
 from syncd.pipeline.doubles import People, look_for_people
 from syncd.pipeline.kin import PARENT, Tree, read_tree
 from syncd.pipeline.namesakes import identifying_keys

@@ -8,12 +8,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from syncd.lead.branch import mail_domain, name_key, number_keys, site_key
+from syncd.lead.branch import name_key, number_keys, site_key
 from syncd.lead.decision import EntityView, Origin, Question, Related
 from syncd.lead.definition import EntityKind
 from syncd.mapping.model import KindMap, Method
+from syncd.matching import mail_domain
 from syncd.pipeline.batch import Batch
 from syncd.stages.enrich import AccountFound, account_of_branch, find_account, find_branch
+
+_NAMES = ("company", "name", "customer_name")
 
 
 def place_lead(
@@ -21,11 +24,12 @@ def place_lead(
 ) -> tuple[tuple[Related, str] | None, Question | None]:
     """Add the account and the branch; return (the branch and why, what a person must say about either)."""
     whose = None
+    told = _told(batch, values)
     if values.get("account") is None:
         found = batch.said(view, EntityKind.ACCOUNT) or find_account(
-            values,
-            batch.possible(view, batch.find(EntityKind.ACCOUNT, "domain", mail_domain(values.get("email")))),
-            batch.possible(view, batch.find(EntityKind.ACCOUNT, "name", name_key(values.get("company")))),
+            told,
+            batch.possible(view, batch.find(EntityKind.ACCOUNT, "domain", mail_domain(told.get("email")))),
+            batch.possible(view, batch.find(EntityKind.ACCOUNT, "name", name_key(told.get("company")))),
             batch.alike(view, EntityKind.ACCOUNT),
             batch.rules[EntityKind.ACCOUNT],
         )
@@ -33,7 +37,7 @@ def place_lead(
     account = batch.related.get(values.get("account") or "")
     if values.get("branch") is not None and values["branch"] in batch.related:
         return (batch.related[values["branch"]], "stated"), whose
-    branch, where = _find_branch(batch, view, values, account)
+    branch, where = _find_branch(batch, view, told, account)
     if branch is not None:
         _add_found(view, values, provenance, "branch", (branch[0].id, branch[1]), batch.now)
         if account is None and branch[0].values.get("account"):
@@ -71,10 +75,11 @@ def place_branch(batch: Batch, view: EntityView, values: dict[str, Any], provena
     """Add the account of a branch; return what a person must say about it."""
     if values.get("account") is not None:
         return None
+    told = _told(batch, values)
     found = batch.said(view, EntityKind.ACCOUNT) or account_of_branch(
-        values,
-        batch.possible(view, _of_number(batch, values.get("customer"))),
-        batch.possible(view, batch.find(EntityKind.ACCOUNT, "name", name_key(values.get("customer_name")))),
+        told,
+        batch.possible(view, _of_number(batch, told.get("customer"))),
+        batch.possible(view, batch.find(EntityKind.ACCOUNT, "name", name_key(told.get("customer_name")))),
         batch.alike(view, EntityKind.ACCOUNT),
         batch.rules[EntityKind.ACCOUNT],
     )
@@ -82,6 +87,12 @@ def place_branch(batch: Batch, view: EntityView, values: dict[str, Any], provena
 
 
 # ---------------------------------------------------------------------------------------------------------------------
+
+
+def _told(batch: Batch, values: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Leave out names that are placeholders: two of whom nobody knows are not one."""
+    blank = {name for name in _NAMES if batch.mappings.definition.is_placeholder(values.get(name))}
+    return {name: None if name in blank else value for name, value in values.items()} if blank else values
 
 
 def _of_parent(batch: Batch, view: EntityView, values: Mapping[str, Any]) -> tuple[str, str] | None:

@@ -11,10 +11,10 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from syncd.lead.branch import mail_domain, name_key, number_keys
+from syncd.lead.branch import name_key, number_keys
 from syncd.lead.decision import Decision, EntityView
 from syncd.lead.definition import EntityKind
-from syncd.matching import MOST_PER_KEY, Purpose, shortlist
+from syncd.matching import MOST_PER_KEY, Purpose, mail_domain, shortlist
 from syncd.stages.enrich import kept_keys, sought_keys
 from syncd.stages.match import Key
 from syncd.store import likeness, pairings

@@ -11,10 +11,10 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from syncd.lead.branch import mail_domain
 from syncd.lead.decision import Decision, Likely, Merge, Question
 from syncd.lead.definition import EntityKind
 from syncd.mapping.model import Mappings
+from syncd.matching import mail_domain
 from syncd.pipeline.asking import merge_key, who_is_it
 from syncd.pipeline.deciding import decide_batch
 from syncd.pipeline.succession import RANK

@@ -10,7 +10,7 @@ from dataclasses import replace
 from math import inf
 from typing import Any, TypeAlias
 
-from syncd.lead.branch import mail_domain, name_key, number_keys, site_key
+from syncd.lead.branch import name_key, number_keys, site_key
 from syncd.lead.decision import Likely, Question, Related
 from syncd.lead.definition import Definition, EntityKind, Matching
 from syncd.matching import (
@@ -31,6 +31,7 @@ from syncd.matching import (
     choose,
     compare,
     form_of,
+    mail_domain,
     party_of,
 )
 from syncd.matching.site import is_stated

@@ -101,4 +101,4 @@ def _is_placeholder(definition: Definition, field: SharedField, value: Any) -> b
         return False
     if field.type is FieldType.PHONE:
         return len(set(text[-7:])) == 1  # 000-0000 and its like
-    return text in definition.placeholders or not any(ch.isalnum() for ch in text)
+    return definition.is_placeholder(text)

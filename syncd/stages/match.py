@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
-from syncd.lead.branch import LONGEST_KEY, branch_numbers, mail_domain, name_key, number_keys, person_key, site_key
-from syncd.lead.definition import Definition, EntityKind
-from syncd.matching import Form, Named, Party, form_of, named
+from syncd.lead.branch import LONGEST_KEY, branch_numbers, name_key, number_keys, person_key, site_key
+from syncd.lead.definition import Definition, EntityKind, FieldType
+from syncd.matching import Form, Named, Party, form_of, is_for_anybody, mail_domain, named
 
 Key: TypeAlias = tuple[str, str]  # (kind of key, canonical value)
 
@@ -57,6 +57,8 @@ Match: TypeAlias = Linked | Unknown | Several
 
 def keys_of(definition: Definition, kind: EntityKind, values: Mapping[str, Any]) -> list[Key]:
     """Return the keys under which an entity with these values is found, the most certain first."""
+    if kind is EntityKind.ACCOUNT:
+        values = _own(definition, values)
     keys: list[Key] = [
         (name, key[:LONGEST_KEY]) for name in definition.identifying[kind] for key in number_keys(values.get(name))
     ]
@@ -138,6 +140,18 @@ def match_record(
 
 
 # ---------------------------------------------------------------------------------------------------------------------
+
+
+def _own(definition: Definition, values: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Leave out a name that is a placeholder, and domains at which whoever likes has a page or mail."""
+    name = None if definition.is_placeholder(values.get("name")) else values.get("name")
+    fields = definition.fields[EntityKind.ACCOUNT]
+    hosts = {
+        one
+        for one, value in values.items()
+        if value and one in fields and fields[one].type is FieldType.DOMAIN and is_for_anybody(str(value), name)
+    }
+    return {one: None if one in hosts else value for one, value in values.items()} | {"name": name}
 
 
 def _only(found: Sequence[str], rule: str, taken: Mapping[str, str], record_id: str) -> Match:

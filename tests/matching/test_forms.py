@@ -119,6 +119,8 @@ def test_a_number_that_names_no_line_is_none(phone: str | None) -> None:
         ("jo@mail.acme.com", "acme.com"),
         ("ACME.com", "acme.com"),
         ("someone@gmail.com", ""),
+        ("someone@orange.fr", ""),
+        ("orange.com", "orange.com"),
         ("yahoo.co.uk", ""),
         ("facebook.com/acme", ""),
         ("co.uk", ""),

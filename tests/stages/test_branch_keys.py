@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from syncd.lead.branch import LONGEST_KEY, mail_domain, name_key, person_key, site_key
+from syncd.lead.branch import LONGEST_KEY, name_key, person_key, site_key
+from syncd.matching import mail_domain
 
 ONE_PLACE = "12345|400 n industrial rd"
 
@@ -110,6 +111,10 @@ def test_a_person_is_a_number_and_a_last_name() -> None:
     ("ann@Plant.Example.com", "plant.example.com"),
     ('"a@b"@c.example', "c.example"),
     ("ann@gmail.com", None),
+    ("ann@mail.yahoo.co.uk", None),
+    ("ann@verizon.net", None),
+    ("ann@verizon.com", "verizon.com"),
+    ("ann@amazon.com", "amazon.com"),
     ("no address", None),
     ("", None),
     (None, None),

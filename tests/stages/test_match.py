@@ -36,6 +36,13 @@ def test_an_account_is_found_by_its_domain_and_its_name() -> None:
     assert keys(EntityKind.ACCOUNT, domain="plant.example", name="Plant, Inc.") == named + nowhere
 
 
+@pytest.mark.parametrize("host", ["facebook.com", "ymail.com", "orange.fr"])
+def test_an_account_is_not_found_by_what_whoever_likes_has(host: str) -> None:
+    """A page or a mailbox at a host of everybody's, and a name that names nobody; the host itself has its domain."""
+    assert keys(EntityKind.ACCOUNT, domain=host, name="N/A") == []
+    assert keys(EntityKind.ACCOUNT, domain="amazon.com", name="Amazon.com LLC")[0] == ("domain", "amazon.com")
+
+
 def test_a_branch_is_identified_by_its_own_key_and_only_related_by_customer_and_place() -> None:
     found = keys(EntityKind.BRANCH, branch_key="S1|7|2", customer="7", street="4 Elm St", postcode="12345", account="A")
     assert found == [("branch_key", "S1|7|2"), ("account", "A"), ("customer", "7"), ("site", "12345|4 elm st")]

@@ -181,3 +181,21 @@ def test_a_tie_breaker_stated_while_it_runs_answers_what_was_asked(tmp_path: Pat
         made.settle()
         assert values_of(made, "C9/S1")["account"] == entity_of(made, plants[1])
         assert (questions(made), made.problems()) == ([], [])
+
+
+def test_a_name_that_becomes_a_placeholder_while_it_runs_places_nobody_any_more(
+    tmp_path: Path, sqlite_url: str
+) -> None:
+    """Also of those whom the gate let pass before."""
+    with world(tmp_path, sqlite_url) as made:
+        account = seed_account(made, "Voltaform Castings Inc")
+        contact = made.contact(company="Voltaform Castings")
+        made.settle()
+        assert values_of(made, contact)["account"] == entity_of(made, account)
+        assert made.told(contact)["syncd_handoff_status"] == "handed over"
+        file = made.folder / "mappings" / "definition.yaml"
+        text = file.read_text(encoding="utf-8")
+        assert "placeholders: [" in text
+        file.write_text(text.replace("placeholders: [", "placeholders: [voltaform castings, "), encoding="utf-8")
+        made.settle()
+        assert not values_of(made, contact).get("account")
