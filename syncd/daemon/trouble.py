@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Mapping
+from datetime import timedelta
 
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
@@ -19,10 +21,12 @@ from connectors.errors import (
 from syncd.health import Health
 from syncd.log import logger
 from syncd.pipeline.acting import LONG_REST, PutOff
+from syncd.pipeline.doors import TRIED
 from syncd.store import doubts, inbox, systems
 from syncd.store.database import from_ms, now_ms
 
-# A system in trouble is asked again after these seconds, the last for as long as it lasts.
+# A system in trouble is asked again after these seconds, the last for as long as it lasts. One that merely does not
+# answer is asked every other poll at the least: what is over is seen then.
 PAUSES = (5.0, 15.0, 60.0, 300.0)
 # A pause that a system asks for is kept to, also by sends, and told to a person when it is as long as LONG_REST.
 LONGEST_PAUSE = 86_400.0
@@ -37,8 +41,8 @@ class Paused(Unavailable):
 class Troubles:
     """The systems that are in trouble; safe to use from any thread."""
 
-    def __init__(self, engine: Engine, health: Health) -> None:
-        self._engine, self._health = engine, health
+    def __init__(self, engine: Engine, health: Health, polls: Mapping[str, timedelta]) -> None:
+        self._engine, self._health, self._polls = engine, health, polls
         self._lock = threading.Lock()
         self._met: dict[str, tuple[int, float]] = {}  # system -> (times in a row, not before, monotonic)
         self._closed: dict[str, float] = {}  # system -> until when it asked to be left alone (monotonic)
@@ -71,7 +75,7 @@ class Troubles:
         rests = isinstance(error, ReadingRests)
         with self._lock:
             times = self._met.get(system, (0, 0.0))[0]
-            pause = REST if rests else max(PAUSES[min(times, len(PAUSES) - 1)], min(told, LONGEST_PAUSE))
+            pause = REST if rests else max(self._pause(system, error, times), min(told, LONGEST_PAUSE))
             self._met[system] = (times + 1, time.monotonic() + pause)
             if pause >= LONG_REST:
                 self._closed[system] = time.monotonic() + pause
@@ -126,6 +130,18 @@ class Troubles:
             words = f"{system} takes no writes: {reason}. What is to be written waits, nothing is lost; it goes on by"
             self._ask(system, "system", f"{words} itself once this is mended", key=f"writing|{system}")
 
+    def let_go_on(self, system: str, *, was_away: bool, blind: bool) -> None:
+        """Let be due, after a poll, what was put off because a system could not be used; a few try where it was read.
+
+        `was_away`: the poll before failed. `blind`: creates wait because nobody could look who is there.
+        """
+        if system in self._met:
+            return
+        whys = [systems.took_nothing(system), *([systems.UNSEEN] if was_away or blind else [])]
+        most = TRIED if system in self._unwritten and not was_away else None
+        with self._engine.begin() as connection:
+            systems.wake_put_off(connection, whys, now_ms(), most)
+
     def wrote(self, system: str) -> None:
         """Note that a system took a write up; what waited for that is tried at once."""
         with self._lock:
@@ -134,6 +150,8 @@ class Troubles:
             return
         if system not in self._met:
             self._health.recovered(system)
+        with self._engine.begin() as connection:
+            systems.wake_put_off(connection, [systems.took_nothing(system)], now_ms())
         if told:
             logger().info("a system takes writes again", action="resume", system=system)
             with self._engine.begin() as connection:
@@ -200,6 +218,12 @@ class Troubles:
                 for key in keys:
                     inbox.close_problems(connection, key=key)
                 systems.wake_waiting(connection, now_ms())
+
+    def _pause(self, system: str, error: ConnectorError, times: int) -> float:
+        pause = PAUSES[min(times, len(PAUSES) - 1)]
+        if not isinstance(error, Unavailable) or system not in self._polls:
+            return pause
+        return min(pause, max(PAUSES[0], 2 * self._polls[system].total_seconds()))
 
     def _ask(self, system: str, kind: str, message: str, *, key: str = "") -> None:
         with self._engine.begin() as connection:

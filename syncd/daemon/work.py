@@ -85,7 +85,7 @@ class Work:
 
     def __post_init__(self) -> None:
         self.health.expect(self.polls)
-        self.troubles = Troubles(self.engine, self.health)
+        self.troubles = Troubles(self.engine, self.health, self.polls)
         self.drift = Drift(self.engine, self.running, self.sources)
         self.staff = Staff(self.engine, self.running, self.sources)
         self.looks = Looks(self.engine, self.polls)
@@ -173,8 +173,11 @@ class Work:
         if self.troubles.rests(system, even_if_paused=even_if_paused):
             return 0
         self._unwritable.pop(system, None)
+        was_away = self.troubles.are_of(system)
         news = self.reader.poll(system, whole=whole)
         self.looks.note(system)
+        if system in self.destinations:
+            self.troubles.let_go_on(system, was_away=was_away, blind=bool(self._blind))
         return news
 
     def sweep(self, system: str, *, even_if_fresh: bool = False) -> dict[str, int]:

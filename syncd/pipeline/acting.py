@@ -28,7 +28,7 @@ from syncd.pipeline.kin import PARENT, read_tree
 from syncd.pipeline.resembling import keep_keys
 from syncd.pipeline.succession import RANK
 from syncd.pipeline.writes import only_opt_outs
-from syncd.store import handoff, inbox, intake
+from syncd.store import handoff, inbox, intake, systems
 from syncd.store.database import new_id, now_ms, serialise_intake
 from syncd.store.doubts import settle_doubts
 from syncd.store.held import use_up
@@ -243,7 +243,7 @@ def _store(
     later = (waiting | turned_away.keys()) - next_turn
     done = {one: since for one, since in looked_at.items() if one not in later and one not in next_turn}
     handoff.forget_due(connection, done)
-    handoff.put_off(connection, sorted(later - turned_away.keys()), now + RETRY_MS)
+    handoff.put_off(connection, sorted(later - turned_away.keys()), now + RETRY_MS, systems.UNSEEN)
     for until in set(turned_away.values()):
         handoff.put_off(connection, sorted(one for one, at in turned_away.items() if at == until), until)
     return fates

@@ -15,7 +15,7 @@ from syncd.lead.definition import EntityKind
 from syncd.mapping.model import BESIDE
 from syncd.pipeline.doors import REST_MS, Door, door_of, open_again, shut
 from syncd.pipeline.succession import RANK
-from syncd.store import handoff, inbox, intake, sent
+from syncd.store import handoff, inbox, intake, sent, systems
 from syncd.store.database import new_id, to_ms
 from syncd.store.succession import RecordKey
 
@@ -26,6 +26,7 @@ _WAITS_MS = (RETRY_MS, 120_000, 600_000, LONGEST_RETRY_MS)
 _STUCK_WAITS_MS = (900_000, 1_800_000, LONGEST_RETRY_MS)
 _PARTLY_MS = 600_000  # at most, where the system takes other writes meanwhile
 _TOLD_AFTER = 5
+_WITH_THE_OTHERS = 2  # tries; who is put off more often while the system takes other writes waits by himself
 FLIP_WINDOW_MS = 86_400_000
 _MOST_LEFT_OUT = 6  # fields that one record may be written without; each costs a further call
 
@@ -119,7 +120,7 @@ def _remember_put_off(
     connection: Connection, put_off: Sequence[tuple[Any, Deferred, int]], through: Collection[Door], now: int
 ) -> None:
     sent.drop_repeated(connection, [row for row, _, _ in put_off])
-    soonest: dict[str, tuple[int, int]] = {}
+    soonest: dict[str, tuple[int, int, str]] = {}
     shut_now: dict[Door, str] = {}
     for row, result, tries in put_off:
         wait = min(_wait_of(result, tries), LONGEST_RETRY_MS)
@@ -129,7 +130,12 @@ def _remember_put_off(
         if alike:
             shut_now[door_of(row)] = result.reason
             wait = REST_MS
-        soonest[row.entity] = min((wait, RANK[EntityKind(row.request["of"])]), soonest.get(row.entity, (wait, 99)))
+        why = "a system could not take it"
+        if result.at_large and not result.retry_after and not alike and tries <= _WITH_THE_OTHERS:
+            why = systems.took_nothing(row.system)
+        soonest[row.entity] = min(
+            (wait, RANK[EntityKind(row.request["of"])], why), soonest.get(row.entity, (wait, 99, why))
+        )
         if told and not alike:
             name = f"{row.system} {row.kind} {row.record_id or '(new)'}"
             inbox.open_problem(
@@ -146,8 +152,8 @@ def _remember_put_off(
     shut(connection, shut_now, now)
     for entity in handoff.due_among(connection, soonest, now):  # something of it changed while it was sent
         del soonest[entity]
-    for entity, (wait, rank) in soonest.items():
-        intake.mark_due(connection, {entity: rank}, now, "a system could not take it", now + wait)
+    for entity, (wait, rank, why) in soonest.items():
+        intake.mark_due(connection, {entity: rank}, now, why, now + wait)
 
 
 def _is_its_own(row: Any, result: Deferred, through: Collection[Door]) -> bool:

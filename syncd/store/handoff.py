@@ -251,12 +251,12 @@ def save_agreed(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> No
     upsert(connection, agreed, rows)
 
 
-def put_off(connection: Connection, entities: Sequence[str], until: int) -> None:
-    """Leave entities on the list, to be looked at again from `until` (ms)."""
+def put_off(connection: Connection, entities: Sequence[str], until: int, why: str = "") -> None:
+    """Leave entities on the list, to be looked at again from `until` (ms). `why`: empty, as it was."""
+    told = {due.c.why: why} if why else {}
     for part in chunks(entities):
-        connection.execute(
-            update(due).where(due.c.entity.in_(part)).values(not_before=until, attempts=due.c.attempts + 1)
-        )
+        values = {due.c.not_before: until, due.c.attempts: due.c.attempts + 1, **told}
+        connection.execute(update(due).where(due.c.entity.in_(part)).values(values))
 
 
 def attempts_of(connection: Connection, entities: Sequence[str]) -> dict[str, int]:

@@ -124,6 +124,9 @@ def entities_of_kind(connection: Connection, system: str, kind: str) -> list[str
     return list(connection.execute(query).scalars())
 
 
+UNSEEN = "nobody could look who is there"  # why a create is put off
+
+
 def waiting(connection: Connection, now: int) -> list[str]:
     """Return the entities that wait for a later try."""
     return list(connection.execute(select(due.c.entity).where(due.c.not_before > now)).scalars())
@@ -132,6 +135,19 @@ def waiting(connection: Connection, now: int) -> list[str]:
 def wake_waiting(connection: Connection, now: int) -> None:
     """Let handoff look at once at everything that waits for a later try."""
     connection.execute(update(due).where(due.c.not_before > now).values(not_before=now))
+
+
+def took_nothing(system: str) -> str:
+    """Return why that is put off which a system could not take, as it could nothing."""
+    return f"{system} could not be used"[:64]
+
+
+def wake_put_off(connection: Connection, whys: Collection[str], now: int, most: int | None = None) -> None:
+    """Let be due now what was put off for one of these reasons, the longest on the list first."""
+    waits = due.c.why.in_(whys) & (due.c.not_before > now)
+    if most is not None:
+        waits &= due.c.entity.in_(select(due.c.entity).where(waits).order_by(due.c.since, due.c.entity).limit(most))
+    connection.execute(update(due).where(waits).values(not_before=now))
 
 
 # --- accounts

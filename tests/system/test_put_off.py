@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,7 @@ import sqlalchemy as sa
 from support.commands import say
 from support.world import COMPLETE, World, world
 
-from connectors.errors import ConfigProblem
+from connectors.errors import AuthExpired, ConfigProblem, Unavailable
 from sandbox.wire import Fault, Request, Response
 from syncd.store.tables import due, entity, intent
 
@@ -243,6 +245,43 @@ def test_an_outage_lets_nobody_wait_longer_than_itself(made: World) -> None:
         assert intents(made) == 1  # what may have been done is known once, however long it lasts
     made.settle()
     assert (len(made.leads()), made.problems()) == (1, [])
+
+
+def test_what_an_outage_put_off_goes_on_with_the_first_poll_after_it(made: World) -> None:
+    """Nobody waits out a time of his own: a few try at each poll, and once these go through all the others follow."""
+    with refusing(made, "SERVER_UNAVAILABLE") as calls:
+        crowd(made, 30)
+        for _ in range(3):
+            made.cycle()
+        assert calls == [30] * 3 + [10] * 6  # three tries each
+    made.cycle()
+    assert len(made.leads()) == 30
+
+
+def test_what_waited_for_a_look_at_the_crm_goes_on_with_the_first_poll_after_it(made: World) -> None:
+    fault = Fault("status", "POST composite", times=999, status=503, body={})
+    made.servers["salesforce"].board.add(fault)
+    made.work.poll("salesforce", even_if_paused=True)
+    crowd(made, 3)
+    made.cycle()
+    with made.app.engine.connect() as connection:
+        assert all(row.not_before > row.since for row in connection.execute(sa.select(due)))
+    fault.times = fault.fired
+    made.cycle()
+    assert len(made.leads()) == 3
+
+
+def test_a_system_that_does_not_answer_is_asked_every_other_poll(made: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A long outage makes no long pause; who is not let in is asked ever less often, for a person must act."""
+    troubles = made.work.troubles
+    now = time.monotonic()
+    for every, last in ((2, 5.0), (60, 120.0), (900, 300.0)):
+        monkeypatch.setattr(troubles, "_polls", {"salesforce": timedelta(seconds=every)})
+        for error, pause in ((Unavailable("503"), last), (AuthExpired("401"), 300.0)):
+            troubles.forget()
+            for _ in range(6):
+                troubles.met("salesforce", error)
+            assert round(troubles._met["salesforce"][1] - now, -1) == pytest.approx(pause, abs=5)
 
 
 def test_a_system_that_is_read_well_and_takes_no_write_is_told_until_one_goes_through(made: World) -> None:
