@@ -384,16 +384,19 @@ class Work:
         return self.destinations[system]
 
     def _running_brake(self, connection: Connection) -> Brake:
-        if self._brake is None:
-            brakes = self.brakes
-            self._brake = Brake(creates=brakes.creates, clears=brakes.clears, owners=brakes.owners)
-            if brakes.overwrites is not None:
-                known = handoff.count_records(connection, list(self.destinations))
-                self._brake.overwrites = max(FEWEST_OF_A_SHARE, int(brakes.overwrites * known))
-            if brakes.stages is not None:
-                self._brake.stages = max(FEWEST_OF_A_SHARE, int(brakes.stages * handoff.count_leads(connection)))
-            settle_brakes(connection, self._brake, now_ms())
-        return self._brake
+        """Return the brake of this run; a handoff taken up at the start may begin its own meanwhile."""
+        if (running := self._brake) is not None:
+            return running
+        brakes = self.brakes
+        brake = Brake(creates=brakes.creates, clears=brakes.clears, owners=brakes.owners)
+        if brakes.overwrites is not None:
+            known = handoff.count_records(connection, list(self.destinations))
+            brake.overwrites = max(FEWEST_OF_A_SHARE, int(brakes.overwrites * known))
+        if brakes.stages is not None:
+            brake.stages = max(FEWEST_OF_A_SHARE, int(brakes.stages * handoff.count_leads(connection)))
+        settle_brakes(connection, brake, now_ms())
+        self._brake = brake
+        return brake
 
     @contextmanager
     def watching_the_store(self) -> Iterator[None]:

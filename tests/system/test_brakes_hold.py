@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.commands import say
 from support.world import COMPLETE, World, laid_out
+
+from syncd.store import handoff
 
 pytestmark = pytest.mark.usefixtures("process_as_before")
 LOOSE = {"creates: 20000": "creates: 1", "creates: 0": "creates: null", "flips: 0": "flips: null"}
@@ -47,6 +50,24 @@ def test_a_brake_holds_over_runs_and_restarts_until_a_person_says_so(
     again = say(capsys, "approve", *config)
     assert (again.code, "no brake holds anything" in again.err) == (2, True)
     assert "2 that the brake on creates held by " in say(capsys, "status", *config).out
+
+
+def test_a_handoff_that_begins_while_a_start_is_settled_stops_nobody(
+    made: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The engine takes up at once what a kill cut off, in a thread of its own."""
+    count = handoff.count_records
+
+    def begins(*args: Any) -> int:
+        with monkeypatch.context() as patch:
+            patch.setattr(made.work, "settle", lambda: 0)
+            made.work.start_handoff()
+        return count(*args)
+
+    monkeypatch.setattr(handoff, "count_records", begins)
+    with made.running():
+        made.work.start_handoff()
+        assert made.work.settle() == 0
 
 
 def test_a_bad_edit_that_is_taken_back_opens_the_brake_by_itself(made: World) -> None:
