@@ -116,6 +116,8 @@ def _connect_args(driver: str) -> dict[str, Any]:
             return {"connect_timeout": CONNECT_TIMEOUT, "conv": _mysql_values()}
         case "pyodbc":
             return {"timeout": CONNECT_TIMEOUT}
+        case "oracledb":
+            return {"tcp_connect_timeout": float(CONNECT_TIMEOUT)}
     return {}
 
 
@@ -169,4 +171,29 @@ def _lock_mysql(timeout: float) -> Any:
     return lock
 
 
-_LOCKS = {"postgresql": _lock_postgresql, "mysql": _lock_mysql, "mariadb": _lock_mysql}
+def _limit_mssql(timeout: float) -> Any:
+    def limit(connection: Any, record: Any) -> None:
+        del record
+        connection.timeout = max(1, round(timeout))  # seconds, of each query
+
+    return limit
+
+
+def _limit_oracle(timeout: float) -> Any:
+    def limit(connection: Any, record: Any) -> None:
+        del record
+        connection.call_timeout = int(timeout * 1000)
+        with connection.cursor() as cursor:
+            # A TIMESTAMP WITH LOCAL TIME ZONE comes in the session's zone.
+            cursor.execute("ALTER SESSION SET TIME_ZONE = '+00:00'")
+
+    return limit
+
+
+_LOCKS = {
+    "postgresql": _lock_postgresql,
+    "mysql": _lock_mysql,
+    "mariadb": _lock_mysql,
+    "mssql": _limit_mssql,
+    "oracle": _limit_oracle,
+}

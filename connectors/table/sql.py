@@ -17,6 +17,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from sqlalchemy.dialects import mssql
 
 from connectors.contract import Capabilities, FieldInfo, FieldType, Page, Readiness, Reading, Record, Roll, Seen
 from connectors.errors import ConfigProblem, ConnectorError, joined, unexpected
@@ -42,6 +43,9 @@ from connectors.table.unfit import MOST, Unfits
 
 _FETCH = 200  # ids in one query: some databases take no more than 999 parameters
 _SAMPLE = 100
+_ID = sa.Unicode(1000)  # Oracle casts to no text without a length
+_ZONED = mssql.DATETIMEOFFSET()  # type: ignore[no-untyped-call]
+_MILLISECONDS = mssql.DATETIME2(3)  # type: ignore[no-untyped-call]
 _OFFSET = re.compile(r"\d\d:\d\d.*[+-](?!00:?00$)\d\d:?\d\d$")
 
 
@@ -184,6 +188,17 @@ class SqlSource:
     def _base(self, kind: TableKind) -> sa.Subquery:
         return _text(kind.source).columns(*(sa.column(name) for name in self._present(kind))).subquery("q")
 
+    def _time_of(self, column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+        """Return what rows are sorted by: a time in UTC that its driver hands back exactly as the database compares it.
+
+        SQL Server keeps thirds of hundredths, or tenths of microseconds, and pyodbc reads and binds neither: a page
+        that is to begin beyond a time would begin with the same rows again.
+        """
+        if self._engine.dialect.name != "mssql":
+            return column
+        zoned = sa.cast(column, _ZONED)  # what has no zone is UTC
+        return sa.cast(sa.func.switchoffset(zoned, sa.literal_column("'+00:00'")), _MILLISECONDS)
+
     def _names(self, statement: sa.Select[Any], kind: TableKind) -> tuple[str, ...]:
         with in_words(self.name, kind.kind), self._engine.connect() as connection:
             return tuple(connection.execute(statement).keys())
@@ -232,7 +247,7 @@ class _Scan:
         self._columns = pick_columns(source.name, kind.kind, list(wanted), present)
         self._fields = tuple(dict.fromkeys(fields))
         self._ids = [self._base.c[self._columns[name]] for name in kind.ids]
-        self._time = self._base.c[self._columns[kind.modified]] if kind.modified else None
+        self._time = source._time_of(self._base.c[self._columns[kind.modified]]) if kind.modified else None
         self.unfit = Unfits(source.name, f"{source.name}, kind {kind.kind}: ")
 
     def all(self) -> Iterator[Row]:
@@ -314,7 +329,7 @@ class _Scan:
 
     def by_ids(self, wanted: Sequence[Sequence[str]]) -> list[Record]:
         # Ids are compared as text, so that one form fits numbers and texts on every database.
-        texts = [sa.func.trim(sa.cast(column, sa.String)) for column in self._ids]
+        texts = [sa.func.trim(sa.cast(column, _ID)) for column in self._ids]
         if len(texts) == 1:
             condition: sa.ColumnElement[bool] = texts[0].in_([parts[0] for parts in wanted])
         else:
@@ -344,7 +359,13 @@ class _Scan:
         return [row._asdict() for row in self._source._run(statement, self._kind)]
 
     def _select(self) -> sa.Select[Any]:
-        return sa.select(*(self._base.c[name] for name in dict.fromkeys(self._columns.values())))
+        modified = self._columns[self._kind.modified] if self._kind.modified else None
+        return sa.select(
+            *(
+                self._base.c[name] if name != modified or self._time is None else self._time.label(name)
+                for name in dict.fromkeys(self._columns.values())
+            )
+        )
 
     def _column(self, name: str) -> str:
         return self._columns[name]

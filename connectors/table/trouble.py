@@ -42,6 +42,7 @@ _STATES = {
     2003: "08001", 2006: "08006", 2013: "08006", 1292: "22007", 1366: "22000", 1690: "22003",
     "ORA-01017": "28000", "ORA-28000": "28000", "ORA-28001": "28000", "ORA-01456": "25006", "ORA-00942": "42P01",
     "ORA-00904": "42703", "ORA-00918": "42702", "ORA-01013": "57014", "ORA-01031": "42501", "ORA-12514": "3D000",
+    "DPY-4024": "57014",
 }  # fmt: skip
 # Sentences of databases that can hold nothing but names.
 _NAMING = (
@@ -98,6 +99,8 @@ def _said(cause: BaseException | None) -> tuple[str, str]:
     state = _STATES.get(code) or getattr(cause, "sqlstate", None)
     if not state and isinstance(first, str) and len(first) == 5 and first.isalnum():
         state = first  # pyodbc
+    if state == "HYT00":
+        state = "08001" if "ogin timeout" in str(text) else "57014"
     return str(text).split("\n")[0].strip(), str(state or "")
 
 
