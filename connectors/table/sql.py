@@ -17,7 +17,6 @@ from typing import Any
 
 import sqlalchemy as sa
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
-from sqlalchemy.dialects import mssql
 
 from connectors.contract import Capabilities, FieldInfo, FieldType, Page, Readiness, Reading, Record, Roll, Seen
 from connectors.errors import ConfigProblem, ConnectorError, joined, unexpected
@@ -38,14 +37,13 @@ from connectors.table.rows import (
     split_id,
     table_kind,
 )
+from connectors.table.times import as_read, as_sorted, described
 from connectors.table.trouble import in_words
 from connectors.table.unfit import MOST, Unfits
 
 _FETCH = 200  # ids in one query: some databases take no more than 999 parameters
 _SAMPLE = 100
 _ID = sa.Unicode(1000)  # Oracle casts to no text without a length
-_ZONED = mssql.DATETIMEOFFSET()  # type: ignore[no-untyped-call]
-_MILLISECONDS = mssql.DATETIME2(3)  # type: ignore[no-untyped-call]
 _OFFSET = re.compile(r"\d\d:\d\d.*[+-](?!00:?00$)\d\d:?\d\d$")
 
 
@@ -81,7 +79,7 @@ class SqlSource:
         self.settings = settings
         self._engine = open_read_only(name, settings.url.get_secret_value(), settings.statement_timeout)
         self._kinds: dict[str, TableKind] = {}
-        self._columns: dict[str, tuple[str, ...]] = {}
+        self._columns: dict[str, dict[str, str]] = {}  # of each kind, with their types
 
     def define(self, kind: str, table: Mapping[str, Any]) -> None:
         """Say what `kind` is: {query, id: column or columns, modified, group}; raise ConfigProblem."""
@@ -169,11 +167,12 @@ class SqlSource:
             )
         return self._kinds[kind]
 
-    def _present(self, kind: TableKind) -> tuple[str, ...]:
-        """Return the columns of the kind's query, asked for once."""
+    def _present(self, kind: TableKind) -> Mapping[str, str]:
+        """Return the columns of the kind's query and the types that the driver names, asked for once."""
         if kind.kind not in self._columns:
             whole = _text(kind.source).columns().subquery("q")
-            names = self._names(sa.select(sa.literal_column("*")).select_from(whole).where(sa.literal(1) == 0), kind)
+            nothing: sa.Select[Any] = sa.select(sa.literal_column("*")).select_from(whole).where(sa.literal(1) == 0)
+            names, types = self._described(nothing, kind)
             twice = sorted({n for n in names if names.count(n) > 1})
             if twice:
                 raise ConfigProblem(
@@ -182,26 +181,16 @@ class SqlSource:
                     system=self.name,
                 )
             pick_columns(self.name, kind.kind, [*kind.ids, *([kind.modified] if kind.modified else [])], names)
-            self._columns[kind.kind] = names
+            self._columns[kind.kind] = {name: types.get(name, "") for name in names}
         return self._columns[kind.kind]
 
     def _base(self, kind: TableKind) -> sa.Subquery:
         return _text(kind.source).columns(*(sa.column(name) for name in self._present(kind))).subquery("q")
 
-    def _time_of(self, column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
-        """Return what rows are sorted by: a time in UTC that its driver hands back exactly as the database compares it.
-
-        SQL Server keeps thirds of hundredths, or tenths of microseconds, and pyodbc reads and binds neither: a page
-        that is to begin beyond a time would begin with the same rows again.
-        """
-        if self._engine.dialect.name != "mssql":
-            return column
-        zoned = sa.cast(column, _ZONED)  # what has no zone is UTC
-        return sa.cast(sa.func.switchoffset(zoned, sa.literal_column("'+00:00'")), _MILLISECONDS)
-
-    def _names(self, statement: sa.Select[Any], kind: TableKind) -> tuple[str, ...]:
+    def _described(self, statement: sa.Select[Any], kind: TableKind) -> tuple[tuple[str, ...], dict[str, str]]:
         with in_words(self.name, kind.kind), self._engine.connect() as connection:
-            return tuple(connection.execute(statement).keys())
+            result = connection.execute(statement)
+            return tuple(result.keys()), described(result)
 
     def _run(self, statement: sa.Select[Any], kind: TableKind) -> Sequence[sa.Row[Any]]:
         try:
@@ -214,7 +203,7 @@ class SqlSource:
     def _check_ids(self, kind: TableKind) -> None:
         """Raise ConfigProblem when a row has no id, or two rows that are not grouped have one."""
         base = self._base(kind)
-        columns = [base.c[c] for c in pick_columns(self.name, kind.kind, kind.ids, self._present(kind)).values()]
+        columns = [base.c[c] for c in pick_columns(self.name, kind.kind, kind.ids, tuple(self._present(kind))).values()]
         empty = sa.select(sa.func.count()).select_from(base).where(sa.or_(*(c.is_(None) for c in columns)))
         double = sa.select(sa.func.count()).group_by(*columns).having(sa.func.count() > 1).select_from(base).limit(1)
         named = ", ".join(kind.ids)
@@ -244,10 +233,12 @@ class _Scan:
         self._base = source._base(kind)
         present = source._present(kind)
         wanted = dict.fromkeys([*fields, *kind.ids, *([kind.modified] if kind.modified else [])])
-        self._columns = pick_columns(source.name, kind.kind, list(wanted), present)
+        self._columns = pick_columns(source.name, kind.kind, list(wanted), tuple(present))
         self._fields = tuple(dict.fromkeys(fields))
-        self._ids = [self._base.c[self._columns[name]] for name in kind.ids]
-        self._time = source._time_of(self._base.c[self._columns[kind.modified]]) if kind.modified else None
+        self._dialect, self._types = source._engine.dialect.name, present
+        self._ids = [self._read(self._columns[name]) for name in kind.ids]
+        self._time_name = name = self._columns[kind.modified] if kind.modified else ""
+        self._time = as_sorted(self._base.c[name], self._dialect, present[name]) if name else None
         self.unfit = Unfits(source.name, f"{source.name}, kind {kind.kind}: ")
 
     def all(self) -> Iterator[Row]:
@@ -359,13 +350,14 @@ class _Scan:
         return [row._asdict() for row in self._source._run(statement, self._kind)]
 
     def _select(self) -> sa.Select[Any]:
-        modified = self._columns[self._kind.modified] if self._kind.modified else None
-        return sa.select(
-            *(
-                self._base.c[name] if name != modified or self._time is None else self._time.label(name)
-                for name in dict.fromkeys(self._columns.values())
-            )
-        )
+        return sa.select(*(self._shown(name) for name in dict.fromkeys(self._columns.values())))
+
+    def _shown(self, name: str) -> sa.ColumnElement[Any]:
+        read = self._time if name == self._time_name and self._time is not None else self._read(name)
+        return read if read is self._base.c[name] else read.label(name)
+
+    def _read(self, name: str) -> sa.ColumnElement[Any]:
+        return as_read(self._base.c[name], self._dialect, self._types[name])
 
     def _column(self, name: str) -> str:
         return self._columns[name]

@@ -25,6 +25,7 @@ from connectors.contract import Reading
 from connectors.table import database
 from connectors.table.query import single_select
 from connectors.table.sql import Settings, SqlSource
+from connectors.table.times import described
 
 EXAMPLES = Path(__file__).parents[2] / "connectors" / "table" / "examples"
 DIALECTS: dict[str, Callable[[], sa.Dialect]] = {"mssql": mssql.dialect, "oracle": oracle.dialect}
@@ -42,6 +43,8 @@ class Asked:
     """A source whose database is one table of two rows; every statement is noted in its dialect's words."""
 
     dialect: str
+    time_type: str = ""
+    times: set[str] = field(default_factory=set)  # as what kinds of values times are bound
     statements: list[str] = field(default_factory=list)
     pages: Counter[str] = field(default_factory=Counter)
 
@@ -49,14 +52,14 @@ class Asked:
         made = SqlSource("erp", Settings(url="sqlite:///none.db", page=2))  # type: ignore[arg-type]
         made._engine = cast(sa.Engine, SimpleNamespace(dialect=DIALECTS[self.dialect]()))
         made._run = self._run  # type: ignore[method-assign]
-        made._names = self._names  # type: ignore[method-assign]
+        made._described = self._described  # type: ignore[method-assign]
         for kind, table in KINDS.items():
             made.define(kind, table)
         return made
 
-    def _names(self, statement: sa.Select[Any], kind: Any) -> tuple[str, ...]:
+    def _described(self, statement: sa.Select[Any], kind: Any) -> tuple[tuple[str, ...], dict[str, str]]:
         self._note(statement)
-        return COLUMNS[kind.kind]
+        return COLUMNS[kind.kind], {"changed": self.time_type}
 
     def _run(self, statement: sa.Select[Any], kind: Any) -> Sequence[Any]:
         text = self._note(statement)
@@ -74,12 +77,16 @@ class Asked:
         said = statement.compile(dialect=DIALECTS[self.dialect](), compile_kwargs={"render_postcompile": True})
         text = str(said)
         self.statements.append(text)
+        self.times |= {type(one.type).__name__ for one in said.binds.values() if isinstance(one.value, datetime)}
         return text
 
 
 @pytest.fixture(params=sorted(DIALECTS))
 def asked(request: pytest.FixtureRequest) -> Asked:
-    made = Asked(request.param)
+    return read_all(Asked(request.param))
+
+
+def read_all(made: Asked) -> Asked:
     source, seen = made.source(), SimpleNamespace()
     for kind in KINDS:
         list(source.changes([Reading(kind=kind, fields=["name"], after=None)], seen))  # type: ignore[arg-type]
@@ -126,6 +133,34 @@ def test_a_time_is_sorted_compared_and_read_in_one_form(asked: Asked) -> None:
         if asked.dialect == "mssql":
             assert f"{exact} AS changed" in text
             assert f"ORDER BY CASE WHEN ({exact} IS NULL)" in text
+
+
+@pytest.mark.parametrize("time_type", ["DB_TYPE_TIMESTAMP", "DB_TYPE_TIMESTAMP_TZ", "DB_TYPE_TIMESTAMP_LTZ"])
+def test_oracle_is_given_and_gives_a_timestamp_as_it_sorts_it(time_type: str) -> None:
+    """Its driver binds a time in whole seconds unless told, and hands one over without its zone."""
+    asked = read_all(Asked("oracle", time_type))
+    exact = "sys_extract_utc(CAST(q.changed AS TIMESTAMP WITH TIME ZONE))"
+    timed = [text for text in asked.statements if "ORDER BY" in text and "CASE WHEN" in text]
+    assert timed
+    for text in timed:
+        assert text.count("q.changed") == text.count(exact)
+        assert f"{exact} AS changed" in text
+        assert f"ORDER BY CASE WHEN ({exact} IS NULL)" in text
+        assert isinstance(sqlglot.parse_one(text, read="oracle"), exp.Select)
+    assert asked.times == {"TIMESTAMP"}
+
+
+@pytest.mark.parametrize("time_type", ["DB_TYPE_DATE", "DB_TYPE_VARCHAR"])
+def test_oracle_compares_a_date_and_a_text_as_they_are(time_type: str) -> None:
+    """A DATE holds whole seconds, and its index serves; a text is no TIMESTAMP in every session."""
+    asked = read_all(Asked("oracle", time_type))
+    assert not any("CAST(q.changed" in text for text in asked.statements)
+
+
+def test_what_the_driver_calls_a_type_is_told_by_column() -> None:
+    told = [("CHANGED", SimpleNamespace(name="DB_TYPE_TIMESTAMP_TZ")), ("NO", 3), ("NAME", None)]
+    result = SimpleNamespace(keys=lambda: ["changed", "no", "name"], cursor=SimpleNamespace(description=told))
+    assert described(cast(Any, result)) == {"changed": "DB_TYPE_TIMESTAMP_TZ", "no": "", "name": ""}
 
 
 @pytest.mark.parametrize("name", sorted(one.stem for one in EXAMPLES.glob("*.yaml") if one.stem != "firmographics"))
