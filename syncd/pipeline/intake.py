@@ -96,7 +96,7 @@ def _link(
     `before`: the records as they were stored until now.
     """
     system, kind = kind_map.system, kind_map.kind
-    followed = follow_merges(connection, mappings, kind_map, news, now)
+    followed = follow_merges(connection, mappings, kind_map, news, before, now)
     links = intake.links_of(connection, system, kind, [one.record.id for one in news])
     buried = {one.record.id for one in news if _was_ours(kind_map, one)}
     known = [one for one in news if not one.record.deleted or one.record.id in buried]
@@ -143,6 +143,7 @@ def _place(
     links: dict[str, str] = {}
     entities: list[dict[str, Any]] = []
     made: list[dict[str, Any]] = []
+    crowded: set[str] = set()
     for one in fresh:
         record = one.record.id
         entity, rule = _whose(one, keys[record], holders, taken, own, once.get(record, {}))
@@ -154,8 +155,8 @@ def _place(
             entity, rule = new_id(), "new"
             entities.append(_new_entity(entity, kind_map.entity, now))
         links[record] = entity
-        if not one.record.deleted:
-            taken[entity] = record
+        if not one.record.deleted and taken.setdefault(entity, record) != record:
+            crowded.add(entity)  # creates of two that were joined since
         for key in keys[record]:
             held = holders.setdefault(key, [])
             if entity not in held:
@@ -166,6 +167,7 @@ def _place(
             intake.mark_due(connection, dict.fromkeys(waited, RANK[kind_map.entity]), now, "its twin found a place")
     intake.save_entities(connection, entities)
     intake.save_links(connection, made)
+    tell_twins(connection, kind_map, crowded, now)
     return links
 
 
@@ -278,8 +280,8 @@ def _own_keys(connection: Connection, kind_map: KindMap, fresh: Sequence[News]) 
     if kind_map.key is None:
         return {}
     carried = {one.record.id: one.fields.get(kind_map.key) for one in fresh}
-    known = intake.existing_entities(connection, {str(key) for key in carried.values() if key})
-    return {record: str(key) for record, key in carried.items() if key and str(key) in known}
+    known = succession.bearers_of(connection, {str(key) for key in carried.values() if key})
+    return {record: known[str(key)] for record, key in carried.items() if key and str(key) in known}
 
 
 def _whose(

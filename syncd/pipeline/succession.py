@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 from syncd.lead.decision import LeadState
 from syncd.lead.definition import EntityKind
 from syncd.mapping.model import KindMap, Mappings
-from syncd.stages.map import map_keys
+from syncd.stages.map import map_fields, map_keys
 from syncd.stages.match import Key, keys_of
 from syncd.stages.poll import News
 from syncd.store import handoff, inbox, intake, succession
@@ -33,9 +33,17 @@ class Followed:
 
 
 def follow_merges(
-    connection: Connection, mappings: Mappings, kind_map: KindMap, news: Sequence[News], now: int
+    connection: Connection,
+    mappings: Mappings,
+    kind_map: KindMap,
+    news: Sequence[News],
+    before: Mapping[str, intake.StoredRecord],
+    now: int,
 ) -> Followed:
-    """Link every survivor of a merge to the entity of those merged into it; join entities that became one."""
+    """Link every survivor of a merge to the entity of those merged into it; join entities that became one.
+
+    `before`: the records of this page as they were stored until now.
+    """
     claims: dict[str, set[str]] = {}
     for one in news:
         if one.record.merged:
@@ -60,6 +68,7 @@ def follow_merges(
         if keeper is not None:
             links.update({one: keeper for one in (*merged, survivor) if one in links or one == survivor})
             _hand_down(connection, kind_map, survivor, sorted(merged), raw.get(survivor, {}))
+            _keep_noes(connection, mappings, kind_map, keeper, sorted(merged - {survivor}), before)
     return followed
 
 
@@ -313,6 +322,28 @@ def _hand_down(
     if taken:
         row = {"system": kind_map.system, "kind": kind_map.kind, "record_id": survivor, "values": taken}
         handoff.save_agreed(connection, [row])
+
+
+def _keep_noes(
+    connection: Connection,
+    mappings: Mappings,
+    kind_map: KindMap,
+    keeper: str,
+    losers: Sequence[str],
+    before: Mapping[str, intake.StoredRecord],
+) -> None:
+    """Let the keeper bear an opt-out that one of these records said until now; perhaps nobody was decided by it yet."""
+    noes = [name for name in mappings.definition.noes[kind_map.entity] if name in kind_map.fields]
+    if not noes:
+        return
+    stored = intake.stored_records(connection, kind_map.system, kind_map.kind, losers)
+    for loser in losers:
+        former = before.get(loser, stored.get(loser))
+        if former is None or former.deleted or former.survivor is not None:
+            continue  # it said nothing of late: who took that back since did so on another record
+        values, _ = map_fields(kind_map, stored[loser].fields, noes)
+        if said := [name for name in noes if values.get(name) is True]:
+            succession.bear_noes(connection, keeper, said, (kind_map.system, kind_map.kind, loser), former.modified)
 
 
 def _ask(

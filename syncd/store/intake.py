@@ -193,13 +193,6 @@ def keys_held(connection: Connection, entities: Iterable[str], kinds: Iterable[s
     return found
 
 
-def existing_entities(connection: Connection, ids: Iterable[str]) -> set[str]:
-    found: set[str] = set()
-    for part in chunks(ids):
-        found.update(connection.execute(select(entity.c.id).where(entity.c.id.in_(part))).scalars())
-    return found
-
-
 def save_records(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
     upsert(connection, record, rows, keep=("first_modified",))
 

@@ -29,6 +29,7 @@ from syncd.store.tables import (
 )
 
 RecordKey = tuple[str, str, str]  # (system, kind, id)
+WAS = "was"  # -> the id, and so our key in the CRM, of an entity that was joined with this one
 _NAMING_AN_ENTITY = ("account", "parent", "asked", "double")  # keys whose value is an entity's id
 
 
@@ -94,6 +95,12 @@ def join_entities(
     connection.execute(delete(touch).where(touch.c.lead.in_(others)))
     keys = connection.execute(select(match_key).where(match_key.c.entity.in_(others))).all()
     insert_missing(connection, match_key, [{**row._mapping, "entity": keeper} for row in keys])
+    kind = connection.execute(select(entity.c.kind).where(entity.c.id == keeper)).scalar_one()
+    insert_missing(
+        connection,
+        match_key,
+        [{"entity_kind": kind, "key": WAS, "value": one, "entity": keeper, "stated": True} for one in others],
+    )
     save_keys(connection, [{**_key_of(row), "entity": keeper} for row in keys if row.stated])
     connection.execute(delete(match_key).where(match_key.c.entity.in_(others)))
     hand_on(connection, keeper, others)
@@ -109,11 +116,33 @@ def join_entities(
     connection.execute(update(entity).where(entity.c.id == keeper).values(state=dict(state), updated_at=now, **kept))
 
 
+def bear_noes(connection: Connection, one: str, names: Sequence[str], said_by: RecordKey, at: int) -> None:
+    """Let an entity bear the yes of a record to these fields. `at`: when that was said, in ms."""
+    row = connection.execute(select(entity.c["values"], entity.c.provenance).where(entity.c.id == one)).one()
+    missing = [name for name in names if row[0].get(name) is not True]
+    if missing:
+        values = {**row[0], **dict.fromkeys(missing, True)}
+        provenance = {**row[1], **{name: [*said_by, at, "any", 0, False] for name in missing}}
+        connection.execute(update(entity).where(entity.c.id == one).values(values=values, provenance=provenance))
+
+
 def members_of(connection: Connection, account: str) -> list[tuple[str, str]]:
     """Return (kind, entity) of those that belong to an account, or of which a person is asked whether they do."""
     query = select(match_key.c.entity_kind, match_key.c.entity).distinct()
     found = connection.execute(query.where(match_key.c.key.in_(_NAMING_AN_ENTITY), match_key.c.value == account))
     return [(kind, one) for kind, one in found]
+
+
+def bearers_of(connection: Connection, ids: Iterable[str]) -> dict[str, str]:
+    """Return id -> the entity that bears it, or bears it since another one was joined with it."""
+    found: dict[str, str] = {}
+    for part in chunks(ids):
+        found.update(
+            (one, one) for one in connection.execute(select(entity.c.id).where(entity.c.id.in_(part))).scalars()
+        )
+        query = select(match_key.c.value, match_key.c.entity).where(match_key.c.key == WAS, match_key.c.value.in_(part))
+        found.update((row[0], row[1]) for row in connection.execute(query))
+    return found
 
 
 def set_link(connection: Connection, row: Mapping[str, Any]) -> None:

@@ -114,3 +114,44 @@ def test_an_opt_out_outlives_the_lead_that_is_joined_with_another(made: World, h
     made.salesforce.edit("Lead", left["Id"], {"HasOptedOutOfEmail": False})
     made.settle()
     assert made.leads()[0]["HasOptedOutOfEmail"] is False
+
+
+@pytest.mark.parametrize("order", ["winner first", "loser first"])
+@pytest.mark.parametrize("handed_over", [True, False])
+def test_an_opt_out_outlives_a_contact_that_was_read_and_merged_away_before_it_was_decided(
+    made: World, order: str, handed_over: bool
+) -> None:
+    """The contact that lives on says no such thing. Whoever takes it back afterwards is heard."""
+    lives_on = made.contact(hs_email_optout="false")
+    if handed_over:
+        made.settle()
+    said_no = made.contact(
+        email="a@home.example", firstname="Ann", hs_email_optout="true", mobilephone="(312) 555-0199"
+    )
+    made.work.poll("hubspot", even_if_paused=True)
+    both = (lives_on, said_no)
+    merged = made.hubspot.merge("contacts", *(both if order == "winner first" else reversed(both)))
+    made.hubspot.edit("contacts", merged, {"hs_email_optout": "false"})
+    made.settle()
+    (lead,) = made.leads()
+    assert lead["HasOptedOutOfEmail"] is True
+    made.salesforce.edit("Lead", lead["Id"], {"HasOptedOutOfEmail": False})
+    made.settle()
+    made.hubspot.edit("contacts", merged, {"jobtitle": "Buyer"})
+    made.settle()
+    (lead,) = made.leads()
+    assert (lead["HasOptedOutOfEmail"], lead["Title"]) == (False, "Buyer")
+
+
+def test_an_opt_out_outlives_a_reps_lead_that_lost_a_merge_before_it_was_decided(made: World) -> None:
+    contact = made.contact()
+    made.settle()
+    (ours,) = made.leads()
+    rep = {"FirstName": "Bob", "LastName": "Lee", "Email": "b@home.example", "Company": "Works"}
+    (lead,) = made.salesforce.seed("Lead", [{**rep, "HasOptedOutOfEmail": True}])
+    made.work.poll("salesforce", even_if_paused=True)
+    made.salesforce.merge("Lead", ours["Id"], lead)
+    made.settle()
+    (left,) = made.leads()
+    assert left["HasOptedOutOfEmail"] is True
+    assert made.told(contact)["syncd_opted_out"] == "true"
