@@ -47,12 +47,7 @@ def open_read_only(system: str, url: str, statement_timeout: float) -> sa.Engine
             address, poolclass=NullPool, hide_parameters=True, connect_args=_connect_args(address.get_driver_name())
         )
     except ImportError as error:
-        extra = _DRIVERS.get(backend, ("", ""))[1]
-        remedy = f'pip install "syncd[{extra}]"' if extra else "install it beside syncd"
-        raise ConfigProblem(
-            f"{system}: the driver {error.name or address.get_driver_name()} for {backend} is not installed; {remedy}",
-            system=system,
-        ) from error
+        raise ConfigProblem(_missing(system, address, error), system=system) from error
     lock = _LOCKS.get(backend)
     if lock is not None:
         sa.event.listen(engine, "connect", lock(statement_timeout))
@@ -86,6 +81,15 @@ def _address(system: str, url: str) -> sa.URL:
             system=system,
         ) from error
     return address
+
+
+def _missing(system: str, address: sa.URL, error: ImportError) -> str:
+    backend, driver = address.get_backend_name(), address.get_driver_name()
+    if not isinstance(error, ModuleNotFoundError):  # it is there, and a library of the machine is not
+        return f"{system}: the driver {driver} for {backend} does not load ({error}); install what it names"
+    usual, extra = _DRIVERS.get(backend, ("", ""))
+    remedy = f'pip install "syncd[{extra}]"' if extra and driver == usual else "install it beside syncd"
+    return f"{system}: the driver {error.name or driver} for {backend} is not installed; {remedy}"
 
 
 def _sqlite_path(system: str, address: sa.URL) -> Path:

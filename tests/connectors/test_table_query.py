@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
+from typing import NoReturn
 
 import pytest
+import sqlalchemy as sa
 from sqlalchemy import exc
 
 from connectors.errors import AuthExpired, ConfigProblem, ConnectorError, Unavailable
@@ -126,3 +128,41 @@ def test_what_sql_server_and_oracle_answer_is_put_in_words(
     with pytest.raises(kind, match=word) as caught, in_words("erp", "ship_to"):
         raise exc.DatabaseError("select 'secret'", {}, cause)
     assert "secret" not in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("url", "error", "said"),
+    [
+        (
+            "mssql://u:p@h/d",
+            ModuleNotFoundError("No module named 'pyodbc'", name="pyodbc"),
+            'the driver pyodbc for mssql is not installed; pip install "syncd[mssql]"',
+        ),
+        (
+            "oracle://u:p@h/?service_name=x",
+            ModuleNotFoundError("No module named 'oracledb'", name="oracledb"),
+            'the driver oracledb for oracle is not installed; pip install "syncd[oracle]"',
+        ),
+        (
+            "mssql+pymssql://u:p@h/d",
+            ModuleNotFoundError("No module named 'pymssql'", name="pymssql"),
+            "the driver pymssql for mssql is not installed; install it beside syncd",
+        ),
+        (
+            "mssql://u:p@h/d",
+            ImportError("libodbc.so.2: cannot open shared object file", name="pyodbc"),
+            "the driver pyodbc for mssql does not load (libodbc.so.2: cannot open shared object file); install what it "
+            "names",
+        ),
+    ],
+)
+def test_a_driver_that_is_missing_is_told_with_what_brings_it(
+    url: str, error: ImportError, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> NoReturn:
+        raise error
+
+    monkeypatch.setattr(sa, "create_engine", refuse)
+    with pytest.raises(ConfigProblem) as told:
+        open_read_only("erp", url, 60.0)
+    assert told.value.message == f"erp: {said}"
