@@ -6,7 +6,7 @@ says next. Which writes are in doubt, and for how long, is syncd.store.doubts'.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -44,8 +44,20 @@ def _concerns(doubt: Doubt, record: SourceRecord) -> bool:
     return same and doubt.record_id in (None, record.id)
 
 
+def _made(doubt: Doubt, record: SourceRecord) -> bool:
+    return doubt.record_id is None and doubt.key is not None and record.fields.get(doubt.key[0]) == doubt.key[1]
+
+
+def _is_new(kind_map: KindMap, name: str, agreed: Mapping[str, Any]) -> bool:
+    line = kind_map.writers.get(name)
+    return name not in agreed and line is not None and line.read_back is not None
+
+
 def _owned(kind_map: KindMap, record: SourceRecord, doubts: Sequence[Doubt]) -> SourceRecord:
     agreed: dict[str, Any] = dict(record.agreed)
+    made = [one for one in doubts if _made(one, record)]
+    if len(made) == 1:  # it began with all that was sent: what differs by now is somebody's change
+        agreed |= {name: [value, "w"] for name, value in made[0].agrees.items() if _is_new(kind_map, name, agreed)}
     for doubt in doubts:
         for name, value in doubt.agrees.items():
             line = kind_map.writers.get(name)

@@ -16,12 +16,16 @@ IN_DOUBT = ("lapsed", "deferred")
 
 @dataclass(frozen=True, slots=True)
 class Doubt:
-    """A write that may have been applied. `record_id`: None for a create; `agrees`: their field -> canonical value."""
+    """A write that may have been applied. `record_id`: None for a create; `agrees`: their field -> canonical value.
+
+    `key`: their field and its value, by which nobody but us makes a record.
+    """
 
     system: str
     kind: str
     record_id: str | None
     agrees: Mapping[str, Any]
+    key: tuple[str, str] | None = None
 
 
 def load_doubts(connection: Connection, entities: Iterable[str]) -> dict[str, list[Doubt]]:
@@ -32,7 +36,8 @@ def load_doubts(connection: Connection, entities: Iterable[str]) -> dict[str, li
     for part in chunks(list(entities)):
         query = select(intent).where(intent.c.entity.in_(part), intent.c.state.in_(IN_DOUBT)).order_by(intent.c.id)
         for row in connection.execute(query):
-            doubt = Doubt(row.system, row.kind, row.record_id, row.request["agrees"])
+            key = row.request["key"]
+            doubt = Doubt(row.system, row.kind, row.record_id, row.request["agrees"], tuple(key) if key else None)
             found.setdefault(row.entity, []).append(doubt)
     return found
 

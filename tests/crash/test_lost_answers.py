@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -83,3 +84,15 @@ def test_what_a_rep_changed_after_an_unanswered_write_stays(tmp_path: Path, sqli
         made.hubspot.edit("contacts", contact, {"jobtitle": "VP Works"})
         made.settle()
         assert made.leads()[0]["Title"] == "VP Plants"
+
+
+def test_what_a_rep_enters_in_a_lead_that_was_made_unanswered_is_told(tmp_path: Path, sqlite_url: str) -> None:
+    """Both sides held what the create sent; so hers is the later word, though marketing's clock runs ahead of hers."""
+    with world(tmp_path, sqlite_url) as made:
+        made.hubspot.portal.clock = lambda: time.time() + 3 * 3600
+        contact = made.contact()
+        lose_the_next_write(made, reads=2)
+        made.salesforce.edit("Lead", made.leads()[0]["Id"], {"Budget__c": "77000"})
+        made.settle()
+        assert made.leads()[0]["Budget__c"] == "77000"
+        assert made.hubspot.get("contacts", contact)["budget_amount"] == "77000"
