@@ -254,7 +254,8 @@ def _place(left: Place, right: Place, tally: Tally) -> None:
     tally.elsewhere = tally.elsewhere or _contradict(street, house, zone, city, tally.rules)
     here = (street > 0) + (house > 0 or bool(left.box and left.box == right.box)) + (zone > 0 or city > 0)
     of_a_town = tally.conflict and here < 2 and zone <= 0  # Ford's Bakery and Ford's Garage
-    enough = (tally.rules.purpose is Purpose.COMPANY and not of_a_town) or (
+    namesake = street <= 0 and zone < 0 and (tally.said(Sign.STATE_OTHER) or tally.said(Sign.CITY_CLOSE))
+    enough = (tally.rules.purpose is Purpose.COMPANY and not of_a_town and not namesake) or (
         tally.rules.town_suffices
         and not (left.naming and right.naming)
         and (zone > tally.rules.postcode[0] or (zone >= 0 and city > 0))

@@ -51,6 +51,17 @@ def test_the_same_street_in_two_cities_is_never_linked() -> None:
     assert found.hold is Hold.OTHER_PLACE
 
 
+@pytest.mark.parametrize(("city", "state", "linked"), [
+    ("Springfield", "IL", True), ("Springfield", "MO", False), ("Springfeld", "IL", False),
+])  # fmt: skip
+def test_a_town_of_that_name_elsewhere_does_not_make_two_companies_one(city: str, state: str, linked: bool) -> None:
+    """Another street and postcode, and another state or but nearly its name: only the company's name agrees."""
+    mine = Party(name="Voltaform Castings", street="9 Oak St", city="Springfield", state="IL", postcode="62701")
+    theirs = replace(mine, street="400 Birch Rd", city=city, state=state, postcode="65801")
+    found = compare(mine, theirs, COMPANY)
+    assert (found.band is Band.LINK, found.hold is Hold.ONE_KIND) == (linked, not linked)
+
+
 def test_another_firm_at_the_same_address_is_not_linked() -> None:
     """Tenants share a building."""
     assert compare(ACME, replace(ACME, name="Brightwater Dental Group")).band is not Band.LINK
