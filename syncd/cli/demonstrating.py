@@ -175,12 +175,14 @@ class _Story:
     prospects: int
 
     def lines(self, config: Path) -> list[str]:
-        told = ["", click.style("A rep's lead list, with the branch and its last shipment", bold=True)]
+        told = ["", click.style("A rep's lead list: who sits where we ship to already", bold=True)]
+        told.append(f"  {_cut('company')}  {_cut('its branch')}  {_cut('town', 18)}  last shipment")
         told += [
             f"  {_cut(one.company)}  {_cut(one.branch)}  {_cut(one.city, 18)}  {one.last_shipment or '-'}"
             for one in self.leads
         ]
-        told += ["", click.style("Branches that buy and where nobody is known", bold=True)]
+        told += ["", click.style("Whom to win next: branches that are shipped to and where nobody is known", bold=True)]
+        told.append(f"  {_cut('account')}  {_cut('its branch')}  {_cut('town', 18)}  last shipment")
         told += [
             f"  {_cut(one.account_name)}  {_cut(one.name)}  {_cut(one.city, 18)}  {one.last_shipment}"
             for one in self.branches

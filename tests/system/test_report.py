@@ -75,9 +75,14 @@ class TestReport:
 def test_the_demo_tells_of_leads_at_branches_and_of_branches_where_nobody_is_known(made: World) -> None:
     """The lead with its branch and last shipment; the branches, the latest first, and how many more there are."""
     story = _read_story(made.app.engine)
-    title, *leads, blank, heading, first, second, more = (one.split("  ") for one in story.lines(made.config)[1:])
-    assert [[part.strip() for part in one if part.strip()] for one in leads] == [
-        ["Works Inc.", "Works Chicago", "Chicago", LATELY]
+    title, *leads, blank, heading, named, first, second, more = (
+        one.split("  ") for one in story.lines(made.config)[1:]
+    )
+    columns = ["its branch", "town", "last shipment"]
+    assert [[part.strip() for part in one if part.strip()] for one in (*leads, named)] == [
+        ["company", *columns],
+        ["Works Inc.", "Works Chicago", "Chicago", LATELY],
+        ["account", *columns],
     ]
     assert "lead list" in title[0]
     assert blank == [""]
