@@ -42,7 +42,7 @@ def tune_model(labels: Sequence[Label], others: Sequence[Party], model: object) 
     learned_on, told_of = halves(weighed)
     before = score(told_of, rules)
     met = Counter(sign for said, same in learned_on if same for sign, _ in said.signs)
-    found: list[tuple[float, Model, Tuned]] = []
+    found: list[tuple[float, Model, Rules, list[Weighed], list[Weighed]]] = []
     why = NothingToPropose("")
     for seen in (Counter(), met):
         changed = tuned(model, seen, rules)
@@ -51,15 +51,14 @@ def tune_model(labels: Sequence[Label], others: Sequence[Party], model: object) 
         half, other = (learned_on, told_of) if not seen else halves(pairs.weighed(changed))
         try:
             limits = choose(half, rules)
-            proposal = proposed(limits, before, half, other)
         except NothingToPropose as error:
             why = error
             continue
-        found.append((score(half, limits).recall, tuned(model, seen, limits), proposal))
+        found.append((score(half, limits).recall, tuned(model, seen, limits), limits, half, other))
     if not found:
         raise why
-    _, best, proposal = max(found, key=lambda one: one[0])
-    return best, proposal
+    _, best, limits, half, other = max(found, key=lambda one: one[0])
+    return best, proposed(limits, before, half, other)
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from copy import deepcopy
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from matching.test_tuning import look_alikes, plant_labels, write_pairs
@@ -17,12 +18,12 @@ from support.commands import say
 from support.world import World, laid_out
 
 from benchmarks.labelled import febrl_within, plants_retyped
-from syncd.matching import PERSON, SITE, Sign
+from syncd.matching import PERSON, SITE, Rules, Sign, splink_tuning
 from syncd.matching.splink_bulk import Splink
 from syncd.matching.splink_model import ForeignModel, Model, check, names_of, rules_in, worth
 from syncd.matching.splink_tuning import tune_model
 from syncd.matching.table import FIELDS
-from syncd.matching.tuning import FEWEST, PRECISION, Label, NothingToPropose
+from syncd.matching.tuning import FEWEST, PRECISION, Label, NothingToPropose, Score
 
 pytestmark = pytest.mark.slow
 
@@ -67,6 +68,21 @@ def test_weights_are_learned_from_the_answers(labels: list[Label], model: Model)
     assert after[Sign.PHONE_OTHER] > -1
     assert after[Sign.PHONE_SAME] < before[Sign.PHONE_SAME] - 0.5
     assert tuned.after.recall > tuned.before.recall + 0.1
+
+
+def test_the_half_that_is_told_of_chooses_between_no_weights(
+    labels: list[Label], model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[Score] = []
+
+    def refuse(limits: Rules, before: Score, *_: object) -> NoReturn:
+        told.append(before)
+        raise NothingToPropose("the other half says no")
+
+    monkeypatch.setattr(splink_tuning, "proposed", refuse)
+    with pytest.raises(NothingToPropose, match="the other half says no"):
+        tune_model(labels, [], model)
+    assert len(told) == 1
 
 
 def test_a_model_of_one_table_is_tuned_by_pairs_of_it() -> None:
