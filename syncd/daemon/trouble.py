@@ -80,6 +80,9 @@ class Troubles:
             if pause >= LONG_REST:
                 self._closed[system] = time.monotonic() + pause
         self._well.discard(system)
+        if isinstance(error, AuthExpired) and self._unwritten.pop(system, (0, False))[1]:  # it is one question
+            with self._engine.begin() as connection:
+                inbox.close_problems(connection, key=f"writing|{system}")
         reason = error.message.removeprefix(f"{system}: ")
         if self._health.troubled(system, type(error).__name__, reason):
             logger().warning(
@@ -106,7 +109,7 @@ class Troubles:
         Reading goes on meanwhile, but for a pause that the system asks for.
         """
         long = (error.retry_after or 0.0) >= LONG_REST
-        if long or isinstance(error, AuthExpired) or system in self._met:  # that is not about writes alone
+        if long or system in self._met:  # that is not about writes alone; a token that is dead, the next poll meets too
             self.met(system, error)
             return
         with self._lock:

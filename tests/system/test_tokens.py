@@ -138,20 +138,28 @@ def test_a_log_in_refused_for_good_pauses_salesforce_alone(tmp_path: Path, sqlit
 
 
 def test_a_token_refused_while_writing_is_one_question_that_closes(made: World) -> None:
-    """HubSpot's token is taken away between the poll and the feedback: one problem, of that system, that closes."""
-    handle, refused = made.hubspot.handle, [True]
+    """HubSpot's token is taken away between the poll and the feedback: one problem, of that system, that closes.
+
+    One that reads and may not write is one question as well, however often it is polled meanwhile.
+    """
+    handle, refused = made.hubspot.handle, ["/batch/update"]
 
     def no_writes(request: Request) -> Response:
-        if refused[0] and request.path.endswith("/batch/update"):
+        if any(request.path.endswith(path) for path in refused):
             return Response(401, {"status": "error", "category": "INVALID_AUTHENTICATION", "message": "no"})
         return handle(request)
 
     made.hubspot.handle = no_writes  # type: ignore[method-assign]
     contact = made.contact()
-    assert set(made.cycle().troubles) == {"hubspot"}
+    for _ in range(3):
+        assert set(made.cycle().troubles) == {"hubspot"}
+        (problem,) = made.problems()
+        assert problem.startswith("hubspot takes no writes: the token was refused")
+    refused.append("/search")
+    made.cycle()
     (problem,) = made.problems()
     assert problem.startswith("hubspot cannot be used: the token was refused")
-    refused[0] = False
+    refused.clear()
     made.settle()
     assert made.problems() == []
     assert made.told(contact)["syncd_handoff_status"] == "handed over"
