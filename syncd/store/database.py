@@ -22,6 +22,8 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
 
 BUSY_SECONDS = 60
+# Of each connection to SQLite. What a batch changes must fit: a page that does not is written more than once.
+CACHE_KIB = 16_000
 # Any number will do, as long as every worker on this database uses the same one.
 INTAKE_LOCK = 7_203_101
 READ_ONLY_TRANSACTION = "25006"  # SQLSTATE
@@ -164,6 +166,7 @@ def _open_sqlite(url: str, path: str) -> Engine:
         # FULL: an intent must be on the disk before its call is made, also when the power fails.
         for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "temp_store=MEMORY"):
             connection.execute(f"PRAGMA {pragma}")
+        connection.execute(f"PRAGMA cache_size=-{CACHE_KIB}")
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
