@@ -159,6 +159,7 @@ class Capabilities:
     writes: bool = False
     erases: bool = False  # what is listed neither as alive nor as deleted was erased for good, for privacy's sake
     write_batch: int = 0  # rows that one call takes
+    spares_changed: bool = False  # may leave alone what was changed since it was read; see WriteRequest
     free_account: bool = False  # whose account it is can be asked without a call
 
 
@@ -176,6 +177,10 @@ class WriteRequest:
     `token` is the caller's name for this request, unique in one `write` call and stable over retries. For CREATE `key`
     is (external-id field, value); for UPDATE `id` is set. `fields` holds only what is to change; None clears. A field
     `associations.<kind>` is a link kept beside the record: [id to link, id to unlink], each may be None.
+
+    An UPDATE rests on a reading that began at `read_at` by our clock; the record was `modified` last as far as that
+    told, by the system's. Where the system can tell at no further call that somebody changed the record since, it is
+    not written.
     """
 
     token: str
@@ -184,6 +189,8 @@ class WriteRequest:
     fields: Mapping[str, RawValue]
     id: str | None = None
     key: tuple[str, str] | None = None
+    read_at: datetime | None = None
+    modified: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,7 +219,8 @@ class Deferred:
 
     0: the system named no time. `at_large`: the system could not be used, whatever the record. `stuck`: a person must
     mend over there first what `reason` names, a right for instance. `alike`: any other request of its kind and policy
-    would fare the same, so trying a few of them is enough.
+    would fare the same, so trying a few of them is enough. `changed`: somebody changed the record since it was read;
+    it is to be read and decided again.
     """
 
     reason: str
@@ -220,6 +228,7 @@ class Deferred:
     at_large: bool = False
     stuck: bool = False
     alike: bool = False
+    changed: bool = False
 
 
 WriteResult: TypeAlias = Written | Rejected | Deferred

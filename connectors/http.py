@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any, BinaryIO, Protocol
 from urllib.parse import urlsplit
@@ -162,6 +162,7 @@ class Session(requests.Session):
         self.used_today = 0  # by all processes on one state, as far as `count_all` was told
         self.allowance: Callable[[], Allowance | None] = lambda: None
         self.server_time: datetime | None = None  # the Date header of the latest answer
+        self.clock_ahead: timedelta | None = None  # of that before our own clock, when it came
         self._origins = {origin(url) for url in origins}
         for url in self._origins:
             refuse_plain_http(url, settings)
@@ -354,8 +355,9 @@ class Session(requests.Session):
             if stamp:
                 try:
                     self.server_time = parsedate_to_datetime(stamp)
-                except ValueError:
-                    self.server_time = None
+                    self.clock_ahead = self.server_time - datetime.now(UTC)
+                except (TypeError, ValueError):  # no date; one without a zone
+                    self.server_time = self.clock_ahead = None
 
     def _take_turn(self, lane: str | None) -> None:
         """Count the call against the day and wait for a place under the burst limits."""

@@ -55,7 +55,7 @@ def connect(
 class SalesforceConnector:
     """A contract.Destination over one org."""
 
-    capabilities = Capabilities(writes=True, write_batch=CALL_ROWS, free_account=True)
+    capabilities = Capabilities(writes=True, write_batch=CALL_ROWS, free_account=True, spares_changed=True)
 
     def __init__(self, name: str, settings: SalesforceSettings, sleep: Callable[[float], None]) -> None:
         self.name = name

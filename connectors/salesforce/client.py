@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from email.utils import format_datetime
 from typing import Any, BinaryIO
 
 import orjson
@@ -22,6 +23,7 @@ from connectors.errors import AuthExpired, ConnectorError, ReadingRests, Unavail
 from connectors.http import HttpSettings, Session, read_json
 from connectors.salesforce import soql
 from connectors.salesforce.auth import ClientCredentials, GivenSession, Identity
+from connectors.salesforce.guard import Guard
 from connectors.salesforce.judge import DAILY_WAIT, judge, refused_call
 from connectors.salesforce.settings import SalesforceSettings
 
@@ -38,13 +40,15 @@ _SLACK = timedelta(
 class Part:
     """One call inside a composite call; `path` is relative to the version's root.
 
-    `past_alerts`: duplicate rules that only alert do not stop it; those that block do.
+    `past_alerts`: duplicate rules that only alert do not stop it; those that block do. `since`: it is answered 412
+    where the record was changed after that.
     """
 
     method: str
     path: str
     body: Any = None
     past_alerts: bool = False
+    since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +84,7 @@ class Client:
             else ClientCredentials(self.session, settings)
         )
         self.session.credential = self.credential
+        self.guard = Guard(self.session)
         self.meter = Meter(self.session, settings)
         self.session.hooks["response"].append(self.meter.read)
         self._library = Salesforce(
@@ -126,7 +131,7 @@ class Client:
         return self.session.request(method, self._url(path), data=data, headers=headers, into=into)
 
     def composite(self, parts: Sequence[Part]) -> list[Answer]:
-        """Send up to LISTS queries or collections, or ROWS single rows, in one call; return an answer for each.
+        """Send up to ROWS parts in one call, LISTS of them queries or collections; return an answer for each.
 
         A part that Salesforce left without an answer gets status 0. A part whose text could be taken for a reference to
         another one's answer goes in a call of its own.
@@ -215,8 +220,12 @@ class Client:
                     return  # the others would hardly fare better
 
     def _headers(self, part: Part) -> dict[str, str]:
-        alerts = {"Sforce-Duplicate-Rule-Header": "allowSave=true"} if part.past_alerts else {}
-        return {"Sforce-Auto-Assign": self._assign, **alerts}
+        headers = {"Sforce-Auto-Assign": self._assign}
+        if part.past_alerts:
+            headers["Sforce-Duplicate-Rule-Header"] = "allowSave=true"
+        if part.since is not None:
+            headers["If-Unmodified-Since"] = format_datetime(part.since, usegmt=True)
+        return headers
 
 
 class Meter:

@@ -1,6 +1,8 @@
 """Writes records: up to 1,000 rows in one call, and one answer for each row whatever happens to the others.
 
-What is worth writing was decided before; nothing here compares values. Many rows of one object are ingest.py's.
+A few updates go row by row in that call, so that none is written over what somebody changed since it was read; more
+go as collections, which know no such condition (contract, section 11). What is worth writing was decided before;
+nothing here compares values. Many rows of one object are ingest.py's.
 """
 
 from __future__ import annotations
@@ -32,6 +34,8 @@ from connectors.salesforce.rows import Row, prepare_row
 
 COLLECTION = 200  # the collections limit
 CALL_ROWS = COLLECTION * LISTS
+GUARDED = ROWS - LISTS  # updates in a `write` at the most that are refused where somebody changed the record meanwhile
+_CHANGED = 412  # the status where the condition of a call is not met
 _TYPES_IN_ONE = 10  # the most runs of different objects that one collection takes
 _TRIES = 3
 
@@ -68,11 +72,13 @@ class Writer:
             if attempt:
                 # spread, so that workers that blocked each other do not meet again
                 self._sleep(2.0**attempt * random.uniform(0.5, 1.0))  # noqa: S311 - no secret
-            queue = deque(_collections(rows, self._at_most))
+            alone, others = self._guarded(rows)
+            queue = deque(_collections(others, self._at_most))
             left = _Left()
-            while queue:
-                for batch, answer in self._call(queue):
+            while queue or alone:
+                for batch, answer in self._call(queue, alone):
                     queue.extend(_settle(batch, answer, work, left))
+                alone = []
             if attempt:
                 for batch in left.broken:
                     self._isolate(batch, work, left)
@@ -86,12 +92,34 @@ class Writer:
             words = f"{row.transient}; not written after {_TRIES} tries"
             work.answers[row.index] = Deferred(words) if row.blamed else Deferred(words, at_large=True)
 
-    def _call(self, queue: deque[_Batch]) -> list[tuple[_Batch, Answer]]:
-        """Send as much of the queue as one call takes."""
-        batches = [queue.popleft() for _ in range(min(LISTS, len(queue)))]
+    def _guarded(self, rows: Sequence[Row]) -> tuple[list[_Batch], Sequence[Row]]:
+        """Return the updates that go by themselves, under a condition, and the rows that go as collections."""
+        if sum(bool(row.id) for row in rows) > GUARDED:
+            return [], rows
+        for row in rows:
+            row.since = self._client.guard.since(row.asked)
+        alone = [_Batch(path, [row]) for row in rows if row.since is not None and (path := row.alone_path())]
+        return alone, [row for row in rows if row.since is None]
+
+    def _call(self, queue: deque[_Batch], alone: Sequence[_Batch] = ()) -> list[tuple[_Batch, Answer]]:
+        """Send as much of the queue as one call takes, and up to GUARDED single rows beside it."""
+        batches = [*(queue.popleft() for _ in range(min(LISTS, len(queue)))), *alone]
         parts = [batch.part(past_alerts=self._passes_alerts(batch.rows[0])) for batch in batches]
         with self._client.session.writing():
-            return list(zip(batches, self._client.composite(parts), strict=True))
+            answers = self._client.composite(parts)
+        return [(batch, self._noted(batch, answer)) for batch, answer in zip(batches, answers, strict=True)]
+
+    def _noted(self, batch: _Batch, answer: Answer) -> Answer:
+        """Return the answer in the form of a collection's; keep in mind which records our own write moved."""
+        row, guard = batch.rows[0], self._client.guard
+        if row.since is not None:
+            answer = _as_of_collection(row, answer)
+            if answer.status == _CHANGED:
+                guard.met(row.id, row.since)
+        for told in answer.body if answer.ok and isinstance(answer.body, list) else ():
+            if isinstance(told, dict) and told.get("success") and told.get("id"):
+                guard.wrote(str(told["id"]))
+        return answer
 
     def _doubt(self, left: _Left) -> None:
         """Let what had no usable answer go in smaller parts the next time, lest one row should hold up 199 for ever.
@@ -136,7 +164,7 @@ class Writer:
 
     def _ask_duplicates(self, work: Work) -> None:
         """Send rows that a duplicate rule stopped once more by themselves: only then are the matches named."""
-        rows = [row for row in work.duplicates if row.alone_path() is not None]
+        rows = [row for row in work.duplicates if row.since is None and row.alone_path() is not None]
         for start in range(0, len(rows), ROWS):
             now = rows[start : start + ROWS]
             try:
@@ -165,6 +193,8 @@ class _Batch:
     rows: Sequence[Row]
 
     def part(self, *, past_alerts: bool) -> Part:
+        if self.rows[0].since is not None:
+            return self.rows[0].alone(past_alerts=past_alerts)
         return Part("PATCH", self.path, {"allOrNone": False, "records": [row.json for row in self.rows]}, past_alerts)
 
     def split(self) -> Iterator[_Batch]:
@@ -242,6 +272,14 @@ def _settle(batch: _Batch, answer: Answer, work: Work, left: _Left) -> list[_Bat
     without a usable answer may have been carried out, and somebody may have changed the same since: its rows wait.
     """
     work.answered = True
+    row = batch.rows[0]
+    if row.since is not None and answer.status == _CHANGED:
+        work.answers[row.index] = Deferred("somebody changed the record since it was read", changed=True)
+        left.told.append(row)
+        return []
+    if row.since is not None and answer.status == 404:  # a record that is lost, or a right: a collection tells
+        row.since = None
+        return [_Batch(row.path, [row])]
     rows_told = answer.body if isinstance(answer.body, list) else []
     if answer.ok and len(rows_told) == len(batch.rows) and all(isinstance(told, dict) for told in rows_told):
         for row, told in zip(batch.rows, answer.body, strict=True):
@@ -271,6 +309,16 @@ def _settle(batch: _Batch, answer: Answer, work: Work, left: _Left) -> list[_Bat
             left.again.extend(batch.rows)
         return []
     return _split_refused(batch, found or [Trouble(f"HTTP_{answer.status}")], work)
+
+
+def _as_of_collection(row: Row, answer: Answer) -> Answer:
+    """Return what a row was answered that went by itself as a collection of it alone would have been."""
+    if answer.ok:
+        return Answer(200, [{"id": row.id, "success": True}])
+    found = troubles(answer.body)
+    if not found or is_passing(answer.status) or answer.status == _CHANGED or found[0].code == "NOT_FOUND":
+        return answer
+    return Answer(200, [{"success": False, "errors": answer.body}])
 
 
 def _split_refused(batch: _Batch, found: Sequence[Trouble], work: Work) -> list[_Batch]:

@@ -191,6 +191,7 @@ class Poller:
         lane.more = is_full(answer, lane.limit) and bool(rows)
         if not rows:
             return None
+        self._client.guard.saw(records[-1].modified)
         lane.rows += len(rows)
         lane.began = lane.began or settled
         lane.move(Position(records[-1].modified, records[-1].id), settled)

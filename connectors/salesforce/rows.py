@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from urllib.parse import quote as percent
 
@@ -28,7 +29,9 @@ class Row:
     target: tuple[str, ...]
     json: orjson.Fragment
     fields: Mapping[str, Any]
+    asked: WriteRequest
     id: str = ""
+    since: datetime | None = None  # where somebody changed the record after that, it is not written
     key_field: str = ""
     key_value: str = ""
     transient: str = ""  # why it was put off last
@@ -53,7 +56,7 @@ class Row:
         """Return the call that writes this row by itself."""
         path = self.alone_path()
         assert path is not None
-        return Part("PATCH", path, _nested(self.fields), past_alerts)
+        return Part("PATCH", path, _nested(self.fields), past_alerts, self.since)
 
 
 def prepare_row(index: int, request: WriteRequest) -> Row | Rejected:
@@ -88,7 +91,7 @@ def prepare_row(index: int, request: WriteRequest) -> Row | Rejected:
         name = next((name for name, value in fields.items() if not _fits(value)), key_field)
         return _unfit(kind, "UNSENDABLE_VALUE", "a value cannot be sent as JSON; correct it at its source", name)
     return Row(
-        index=index, kind=kind, path=path, target=target, json=json, fields=fields, id=id,
+        index=index, kind=kind, path=path, target=target, json=json, fields=fields, asked=request, id=id,
         key_field=key_field, key_value=key_value,
     )  # fmt: skip
 

@@ -49,7 +49,7 @@ from syncd.pipeline import (
     store_decisions,
 )
 from syncd.pipeline.succession import RANK
-from syncd.store import handoff, inbox, sent, systems, workers
+from syncd.store import handoff, inbox, intake, sent, systems, workers
 from syncd.store.database import new_id, now_ms
 
 # A share of a small CRM would stop ordinary work.
@@ -234,6 +234,8 @@ class Work:
         if not looked_at:
             return {"batch": None, "fates": {}}
         mappings = known_owners(connection, self.drift.mappings())
+        spares = [name for name, one in self.destinations.items() if one.capabilities.spares_changed]
+        read_at = intake.last_readings(connection, spares)
         fresh = self.creating.allowed(connection, now)
         known = self.creating.allowed(connection, now, however_old=True)
         seen = self.creating.last_looks(fresh) | {self.creating.entity(key): 0 for key in known.keys() - fresh.keys()}
@@ -246,7 +248,7 @@ class Work:
         decisions = [one for part in parts for one in part]
         set_aside(connection, failed, now)
         batch, fates = store_decisions(
-            connection, self.mappings, decisions, looked_at, now, self._running_brake(connection)
+            connection, self.mappings, decisions, looked_at, now, self._running_brake(connection), read_at
         )
         fates += Counter({Fate.DEFERRED.value: dark + len(failed)})
         waits = sum(one.looks_first for one in decisions)

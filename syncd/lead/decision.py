@@ -243,6 +243,7 @@ class Write:
     noes: tuple[str, ...] = ()  # fields by which somebody says no: carried though all else is refused
     groups: tuple[tuple[str, ...], ...] = ()  # fields of which none is written without the others, as of an address
     moves_owner: bool = False  # takes the record from whom it belongs to
+    modified: int | None = None  # when the record was modified last, by its system's clock, in ms
 
     @property
     def creates(self) -> bool:

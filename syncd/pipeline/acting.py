@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import Connection, Engine
@@ -29,7 +30,7 @@ from syncd.pipeline.resembling import keep_keys
 from syncd.pipeline.succession import RANK
 from syncd.pipeline.writes import only_opt_outs
 from syncd.store import handoff, inbox, intake, systems
-from syncd.store.database import new_id, now_ms, serialise_intake
+from syncd.store.database import from_ms, new_id, now_ms, serialise_intake
 from syncd.store.doubts import settle_doubts
 from syncd.store.held import use_up
 
@@ -46,10 +47,12 @@ def store_decisions(
     looked_at: Mapping[str, int],
     now: int,
     brake: Brake,
+    read_at: Mapping[tuple[str, str], int] = MappingProxyType({}),
 ) -> tuple[str, Counter[str]]:
     """Commit what was decided, before any of it is sent; return (the batch's id, counts by fate).
 
-    What our own code fails on is set aside.
+    `read_at`: (system, kind) -> when the reading began on which the decisions rest, in ms, where that is of use to
+    whoever writes there. What our own code fails on is set aside.
     """
     batch = new_id(now)
 
@@ -57,7 +60,7 @@ def store_decisions(
         spent = brake.spent()
         try:
             since = {one.entity: looked_at[one.entity] for one in some}
-            return _store(connection, mappings, batch, some, since, now, brake)
+            return _store(connection, mappings, batch, some, since, now, brake, read_at)
         except Exception:
             brake.take_back(spent)
             raise
@@ -68,7 +71,13 @@ def store_decisions(
 
 
 def planned_intent(
-    batch: str, entity: str, of: EntityKind, write: Write, now: int, fate: Fate | None = None
+    batch: str,
+    entity: str,
+    of: EntityKind,
+    write: Write,
+    now: int,
+    fate: Fate | None = None,
+    read_at: int | None = None,
 ) -> dict[str, Any]:
     """Return the row of a write that is to be sent. `fate`: what the entity's decision says of it."""
     return {
@@ -84,6 +93,7 @@ def planned_intent(
             **({"was": dict(write.was)} if write.was else {}),
             **({"noes": list(write.noes)} if write.noes else {}),
             **({"groups": [list(one) for one in write.groups]} if write.groups else {}),
+            **({"seen": [read_at, write.modified]} if read_at is not None and not write.creates else {}),
             "key": list(write.key) if write.key else None,
             "of": of.value,
             "fate": fate.value if fate is not None and hangs_on(write, fate) else None,
@@ -156,8 +166,11 @@ def send_rows(
             fields=row.request["fields"],
             id=row.record_id,
             key=tuple(row.request["key"]) if row.request["key"] else None,
+            read_at=from_ms(seen[0]) if seen else None,
+            modified=from_ms(seen[1]) if seen and seen[1] is not None else None,
         )
         for row in rows
+        for seen in (row.request.get("seen"),)
     ]
     try:
         results = _write_each(destination, requests)
@@ -204,6 +217,7 @@ def _store(
     looked_at: Mapping[str, int],
     now: int,
     brake: Brake,
+    read_at: Mapping[tuple[str, str], int],
 ) -> Counter[str]:
     fates: Counter[str] = Counter()
     held = hold_back(connection, brake, decisions, now)
@@ -215,7 +229,10 @@ def _store(
         if not decision.looks_first:  # it has its fate after the look
             fates[fate.value] += 1
         intents += [
-            planned_intent(batch, decision.entity, decision.kind, write, now, fate) for write in decision.writes
+            planned_intent(
+                batch, decision.entity, decision.kind, write, now, fate, read_at.get((write.system, write.kind))
+            )
+            for write in decision.writes
         ]
     kept = [decision for decision in decisions if decision.entity not in held]
     handoff.save_decisions(

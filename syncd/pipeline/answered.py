@@ -55,7 +55,7 @@ def settle_answers(
             outcomes["gone" if result.gone else "rejected"] += 1
         else:
             state, answer = "deferred", {"reason": result.reason}
-            tries = before.get(_target(row), 0) + _is_its_own(row, result, through)
+            tries = before.get(_target(row), 0) + (not result.changed and _is_its_own(row, result, through))
             answer |= {"tries": tries} if tries else {}
             put_off.append((row, result, tries))
             outcomes["deferred"] += 1
@@ -131,7 +131,7 @@ def _remember_put_off(
             shut_now[door_of(row)] = result.reason
             wait = REST_MS
         why = "a system could not take it"
-        if result.at_large and not result.retry_after and not alike and tries <= _WITH_THE_OTHERS:
+        if result.changed or (result.at_large and not result.retry_after and not alike and tries <= _WITH_THE_OTHERS):
             why = systems.took_nothing(row.system)
         soonest[row.entity] = min(
             (wait, RANK[EntityKind(row.request["of"])], why), soonest.get(row.entity, (wait, 99, why))

@@ -98,6 +98,7 @@ def plan_update(
             agrees=agrees,
             was=was,
             moves_owner=moves_owner,
+            modified=record.modified or None,
         ),
         equal,
         asks,

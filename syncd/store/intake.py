@@ -70,6 +70,15 @@ def read_cursors(connection: Connection, system: str) -> dict[str, tuple[Any, li
     return {row.kind: (row.position, row.fields, row.polled_at, row.complete) for row in rows}
 
 
+def last_readings(connection: Connection, systems: Sequence[str]) -> dict[tuple[str, str], int]:
+    """Return (system, kind) -> when its latest reading that came to an end began, in ms."""
+    columns = cursor.c
+    query = select(columns.system, columns.kind, columns.polled_at).where(
+        columns.system.in_(systems), columns.complete.is_(True)
+    )
+    return {(row.system, row.kind): row.polled_at for row in connection.execute(query)}
+
+
 def save_cursor(
     connection: Connection, system: str, kind: str, position: Any, fields: Sequence[str], polled_at: int, complete: bool
 ) -> None:

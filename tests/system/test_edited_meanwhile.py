@@ -39,9 +39,9 @@ def lose_the_answer(simulator: Any, path: str, meanwhile: Callable[[], None]) ->
     return calls
 
 
-def a_second_later(system: Any, correct: Callable[[], None]) -> None:
+def a_second_later(system: Any, correct: Callable[[], None], seconds: float = 1) -> None:
     """Somebody corrects what the other side entered: within one second the CRM would be right."""
-    now, system.clock = system.clock, lambda: time.time() + 1
+    now, system.clock = system.clock, lambda: time.time() + seconds
     correct()
     system.clock = now
 
@@ -140,6 +140,31 @@ def test_what_a_rep_entered_since_the_crm_was_read_stays(made: World, monkeypatc
     assert made.leads()[0]["Budget__c"] == "77000"
     made.settle()
     assert made.hubspot.get("contacts", contact)["budget_amount"] == "77000"
+
+
+def test_what_a_rep_entered_after_the_crm_was_read_stays(made: World) -> None:
+    """Between the reading and the write: Salesforce is asked to write only what nobody changed since."""
+    contact = made.contact()
+    made.settle()
+    (lead,) = made.leads()
+    real, writes = made.salesforce.handle, []
+
+    def handle(request: Request) -> Response:
+        if request.path.endswith("/composite") and b"PATCH" in request.body:
+            writes.append(request.path)
+            if len(writes) == 1:
+                edits = partial(made.salesforce.edit, "Lead", lead["Id"], {"Budget__c": "77000"})
+                a_second_later(made.salesforce.org, edits, seconds=5)
+        return real(request)
+
+    made.salesforce.handle = handle  # type: ignore[method-assign]
+    made.hubspot.edit("contacts", contact, {"budget_amount": "60000"})
+    made.cycle()
+    assert made.leads()[0]["Budget__c"] == "77000"
+    made.settle()
+    assert made.leads()[0]["Budget__c"] == "77000"
+    assert made.hubspot.get("contacts", contact)["budget_amount"] == "77000"
+    assert not made.problems()
 
 
 def test_nothing_is_read_anew_that_was_read_just_now_or_cannot_be(made: World, monkeypatch: pytest.MonkeyPatch) -> None:
