@@ -115,7 +115,7 @@ class Writer:
         if row.since is not None:
             answer = _as_of_collection(row, answer)
             if answer.status == _CHANGED:
-                guard.met(row.id, row.since)
+                guard.met(row.asked)
         for told in answer.body if answer.ok and isinstance(answer.body, list) else ():
             if isinstance(told, dict) and told.get("success") and told.get("id"):
                 guard.wrote(str(told["id"]))
@@ -314,7 +314,7 @@ def _settle(batch: _Batch, answer: Answer, work: Work, left: _Left) -> list[_Bat
 def _as_of_collection(row: Row, answer: Answer) -> Answer:
     """Return what a row was answered that went by itself as a collection of it alone would have been."""
     if answer.ok:
-        return Answer(200, [{"id": row.id, "success": True}])
+        return answer if isinstance(answer.body, list) else Answer(200, [{"id": row.id, "success": True}])
     found = troubles(answer.body)
     if not found or is_passing(answer.status) or answer.status == _CHANGED or found[0].code == "NOT_FOUND":
         return answer

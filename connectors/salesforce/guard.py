@@ -22,7 +22,7 @@ class Guard:
         self._session = session
         self._ahead = timedelta(0)  # of the stamps that records bear before the clock that answers bear
         self._wrote: dict[str, datetime] = {}
-        self._met: dict[str, tuple[datetime, int]] = {}  # id -> (the time that was refused last, how many were)
+        self._met: dict[str, tuple[datetime, int]] = {}  # id -> (the reading that was no help last, how many)
 
     def saw(self, stamp: datetime) -> None:
         """Note the stamp of a record that the latest answer brought."""
@@ -39,10 +39,12 @@ class Guard:
         if len(self._wrote) > _KEPT:
             del self._wrote[next(iter(self._wrote))]
 
-    def met(self, id: str, since: datetime) -> None:
-        """Note that a record was changed since that time."""
-        last, times = self._met.get(id, (since, 0))
-        self._met[id] = since, times + (last != since or not times)
+    def met(self, request: WriteRequest) -> None:
+        """Note that the latest answer told of a change by somebody else."""
+        assert request.id is not None
+        assert request.read_at is not None
+        last, times = self._met.get(request.id, (None, 0))
+        self._met[request.id] = request.read_at, times + (last != request.read_at)
 
     def since(self, request: WriteRequest) -> datetime | None:
         """Return the time after which nobody may have changed the record; None where that cannot be told.
@@ -54,6 +56,7 @@ class Guard:
             return None
         read = request.read_at + ahead + self._ahead - _SLACK
         known = (read, request.modified or read, self._wrote.get(request.id, read))
-        since = max(known).astimezone(UTC).replace(microsecond=0)
-        last, times = self._met.get(request.id, (since, 0))
-        return None if times > 1 and last != since else since
+        last, times = self._met.get(request.id, (None, 0))
+        if times > 1 and last != request.read_at:
+            return None
+        return max(known).astimezone(UTC).replace(microsecond=0)

@@ -165,7 +165,13 @@ def test_only_what_differs_is_sent() -> None:
     record = stored({"company": "A", "phone": "+1"}, agreed={"phone": ["+1", "w"]})
     write, equal, _ = plan_update(mapped, record, values, {}, no_translation)
     assert write == Write(
-        system="crm", kind="Lead", record_id="1", fields={"phone": "+2"}, agrees={"phone": "+2"}, was={"phone": "+1"}
+        system="crm",
+        kind="Lead",
+        record_id="1",
+        fields={"phone": "+2"},
+        agrees={"phone": "+2"},
+        was={"phone": "+1"},
+        modified=record.modified,
     )
     assert equal == {"company": "A"}
 

@@ -35,19 +35,21 @@ def made(tmp_path: Path, sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> It
 def refusing(made: World, code: str, text: str = "") -> Iterator[list[int]]:
     """Refuse every row that is written to Salesforce; yields a list with one number for each call: its rows."""
     real, calls = made.salesforce.handle, []
+    told_alone = [{"errorCode": code, "message": text, "fields": []}]
     error = {"success": False, "errors": [{"statusCode": code, "message": text, "fields": []}]}
 
     def handle(request: Request) -> Response:
         parts = request.json()["compositeRequest"] if request.path.endswith("/composite") else []
         if not any(part["method"] == "PATCH" for part in parts):
             return real(request)
-        rows = [len(part["body"]["records"]) for part in parts]
-        calls.append(sum(rows))
+        rows = [len(part["body"]["records"]) if "records" in part["body"] else None for part in parts]
+        calls.append(sum(count or 1 for count in rows))
         told = [
-            {"referenceId": part["referenceId"], "httpStatusCode": 200, "body": [error] * count}
-            for part, count in zip(parts, rows, strict=True)
+            {"httpStatusCode": 200, "body": [error] * count} if count else {"httpStatusCode": 400, "body": told_alone}
+            for count in rows
         ]
-        return Response(200, {"compositeResponse": told})
+        named = [one | {"referenceId": part["referenceId"]} for part, one in zip(parts, told, strict=True)]
+        return Response(200, {"compositeResponse": named})
 
     made.salesforce.handle = handle  # type: ignore[method-assign]
     try:
