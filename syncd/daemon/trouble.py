@@ -20,8 +20,8 @@ from connectors.errors import (
 )
 from syncd.health import Health
 from syncd.log import logger
-from syncd.pipeline.acting import LONG_REST, PutOff
 from syncd.pipeline.doors import TRIED
+from syncd.pipeline.sending import LONG_REST, PutOff
 from syncd.store import doubts, inbox, systems
 from syncd.store.database import from_ms, now_ms
 

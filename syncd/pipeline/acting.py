@@ -1,4 +1,4 @@
-"""Handoff, second half: decisions and intents are committed, then sent, then their answers are committed.
+"""Handoff, second half: decisions and intents are committed; then they are sent (sending.py).
 
 A process that dies between any two of these lines leaves intents that `settle_leftovers` turns into new decisions:
 every request is idempotent, an update names its record and a create our own key.
@@ -11,17 +11,14 @@ from collections.abc import Collection, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection
 
-from connectors.contract import Deferred, Destination, Policy, WriteRequest, WriteResult
-from connectors.errors import ConnectorError, Unavailable
 from syncd.lead.branch import site_key
 from syncd.lead.decision import Decision, Fate, LackingFact, Write
 from syncd.lead.definition import EntityKind
-from syncd.log import logger
 from syncd.mapping.model import Mappings
-from syncd.pipeline.answered import RETRY_MS, settle_answers, wake_leads
-from syncd.pipeline.apart import KIND, defect_words, each_apart, in_savepoint, say_set_aside, set_aside
+from syncd.pipeline.answered import RETRY_MS, wake_leads
+from syncd.pipeline.apart import KIND, each_apart, in_savepoint, set_aside
 from syncd.pipeline.asking import tell_doubles, tell_questions
 from syncd.pipeline.braking import Brake, hold_back
 from syncd.pipeline.doors import Doors, hangs_on
@@ -30,14 +27,11 @@ from syncd.pipeline.resembling import keep_keys
 from syncd.pipeline.succession import RANK
 from syncd.pipeline.writes import only_opt_outs
 from syncd.store import handoff, inbox, intake, systems
-from syncd.store.database import from_ms, new_id, now_ms, serialise_intake
+from syncd.store.database import new_id
 from syncd.store.doubts import settle_doubts
-from syncd.store.held import use_up
 
 _ENDS = {"refused": Fate.REJECTED, "gone": Fate.GONE}  # state of an intent -> fate; any other is tried again
 _LONGEST_REASON = 64  # characters of a code; a mapping may take it from what people write as they like
-FAILURES_IN_A_ROW = 30  # to find one record among ten thousand takes 14
-LONG_REST = 600.0  # seconds; a system that asks for so much is in trouble, a shorter one may be over by the next poll
 
 
 def store_decisions(
@@ -103,86 +97,6 @@ def planned_intent(
         "at": now,
         "answered_at": None,
     }
-
-
-class PutOff(Unavailable):
-    """A system put off all that was sent at once, for a reason that is no single record's."""
-
-
-def send_batch(
-    engine: Engine, destinations: Mapping[str, Destination], batch: str
-) -> tuple[Counter[str], list[ConnectorError], set[str]]:
-    """Send a batch's intents and commit each system's answers.
-
-    Returns (counts by outcome, systems in trouble, systems that took up at least one write).
-
-    May run again after a crash at any point: what was answered is not sent again.
-    """
-    with engine.begin() as connection:
-        planned = handoff.planned_intents(connection, batch)
-    outcomes: Counter[str] = Counter()
-    troubles: list[ConnectorError] = []
-    taken: set[str] = set()
-    by_target: dict[tuple[str, str], list[Any]] = {}
-    for row in planned:
-        by_target.setdefault((row.system, row.kind), []).append(row)
-    by_system: dict[str, list[Any]] = {}
-    for (system, _), rows in sorted(by_target.items()):
-        by_system.setdefault(system, []).extend(rows)
-    for system, rows in by_system.items():
-        while rows:
-            results, trouble = send_rows(destinations.get(system), system, rows)
-            if trouble is not None:
-                troubles.append(trouble)
-            else:
-                _say_put_off(system, results)
-                refusal = _none_taken(results) if system in destinations else None
-                if refusal is not None:
-                    troubles.append(PutOff(refusal.reason, system=system))
-                else:
-                    taken.add(system)
-            with engine.begin() as connection:
-                serialise_intake(connection)
-                outcomes += _settle_each(connection, handoff.as_they_stand(connection, rows), results, now_ms())
-                # Of what was refused, the part that may go without the rest is planned now.
-                left = handoff.planned_intents(connection, batch)
-                rows = [row for row in left if row.system == system]
-    with engine.begin() as connection:
-        use_up(connection)
-    return outcomes, troubles, taken
-
-
-def send_rows(
-    destination: Destination | None, system: str, rows: Sequence[Any]
-) -> tuple[Sequence[WriteResult], ConnectorError | None]:
-    """Send the writes of one system; return (an answer for each, the trouble that met them all, if any)."""
-    if destination is None:
-        return [Deferred(f"{system} is not configured", at_large=True)] * len(rows), None
-    requests = [
-        WriteRequest(
-            token=row.id,
-            kind=row.kind,
-            policy=Policy.UPDATE if row.record_id else Policy.CREATE,
-            fields=row.request["fields"],
-            id=row.record_id,
-            key=tuple(row.request["key"]) if row.request["key"] else None,
-            read_at=from_ms(seen[0]) if seen else None,
-            modified=from_ms(seen[1]) if seen and seen[1] is not None else None,
-        )
-        for row in rows
-        for seen in (row.request.get("seen"),)
-    ]
-    try:
-        results = _write_each(destination, requests)
-    except ConnectorError as error:
-        error.system = error.system or system
-        wait = error.retry_after or 0.0
-        return [Deferred(error.message, wait, at_large=True)] * len(rows), error
-    long = (one for one in results if isinstance(one, Deferred) and one.at_large and one.retry_after >= LONG_REST)
-    put_off = next(long, None)
-    if put_off is None:
-        return results, None
-    return results, Unavailable(put_off.reason, system=system, retry_after=put_off.retry_after)
 
 
 def amend_fates(connection: Connection, batches: Sequence[str], decided: Mapping[str, int]) -> dict[str, int]:
@@ -264,47 +178,6 @@ def _store(
     for until in set(turned_away.values()):
         handoff.put_off(connection, sorted(one for one, at in turned_away.items() if at == until), until)
     return fates
-
-
-def _write_each(destination: Destination, requests: Sequence[WriteRequest]) -> list[WriteResult]:
-    """Write; what our own code fails on is put off alone. To send the others once more changes nothing over there.
-
-    Where try upon try fails it is no single record's: what fails then is put off whole, and not tried in parts.
-    """
-    in_a_row = 0
-
-    def write(some: Sequence[WriteRequest]) -> dict[str, WriteResult]:
-        nonlocal in_a_row
-        try:
-            answers = {one.token: result for one, result in zip(some, destination.write(some), strict=True)}
-        except ConnectorError:
-            raise
-        except Exception as error:
-            in_a_row += 1
-            if in_a_row <= FAILURES_IN_A_ROW:
-                raise
-            return {one.token: Deferred(defect_words(error), stuck=True) for one in some}
-        in_a_row = 0
-        return answers
-
-    done, failed = each_apart(requests, write, but=ConnectorError)
-    answers: dict[str, WriteResult] = {token: one for part in done for token, one in part.items()}
-    answers |= {one.token: Deferred(defect_words(error), stuck=True) for one, error in failed}
-    say_set_aside("some could not be written; the others go on", [(one.token, error) for one, error in failed])
-    return [answers[one.token] for one in requests]
-
-
-def _settle_each(connection: Connection, rows: Sequence[Any], results: Sequence[WriteResult], now: int) -> Counter[str]:
-    """Commit the answers; one that our own code fails on is as if it had not come, and what it was is found out."""
-
-    def settle(some: Sequence[tuple[Any, WriteResult]]) -> Counter[str]:
-        return settle_answers(connection, [row for row, _ in some], [result for _, result in some], now)
-
-    done, failed = each_apart(list(zip(rows, results, strict=True)), in_savepoint(connection, settle))
-    for (row, _), error in failed:
-        done.append(settle_answers(connection, [row], [Deferred(defect_words(error), stuck=True)], now))
-    say_set_aside("some answers could not be kept; the others are", [(row.id, error) for (row, _), error in failed])
-    return sum(done, Counter())
 
 
 def _admitted(connection: Connection, decisions: Sequence[Decision], now: int) -> tuple[list[Decision], dict[str, int]]:
@@ -432,15 +305,3 @@ def _tell(
                 message=ask.message,
                 now=now,
             )
-
-
-def _none_taken(results: Sequence[WriteResult]) -> Deferred | None:
-    """Return the first answer where each says that the system takes nothing now, else None."""
-    first = results[0] if results else None
-    whole = all(isinstance(one, Deferred) and one.at_large for one in results)
-    return first if whole and isinstance(first, Deferred) else None
-
-
-def _say_put_off(system: str, results: Sequence[WriteResult]) -> None:
-    for reason, count in Counter(one.reason for one in results if isinstance(one, Deferred)).most_common():
-        logger().warning("writes were put off", action="retry", system=system, writes=count, reason=reason)

@@ -18,7 +18,8 @@ from connectors.errors import ConnectorError
 from syncd.lead.decision import Write
 from syncd.lead.definition import EntityKind
 from syncd.mapping.model import Conflict, FieldMap, Mappings
-from syncd.pipeline.acting import planned_intent, send_rows
+from syncd.pipeline.acting import planned_intent
+from syncd.pipeline.sending import send_rows
 from syncd.store import handoff, replaced, sent
 from syncd.store.database import new_id, now_ms
 from syncd.store.replaced import Replaced

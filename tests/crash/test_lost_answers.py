@@ -10,7 +10,7 @@ from sqlalchemy.exc import OperationalError
 from support.world import World, world
 
 from sandbox.wire import Fault
-from syncd.pipeline import acting
+from syncd.pipeline import sending
 
 
 def lose_the_next_write(made: World, *, reads: int = 1) -> None:
@@ -43,7 +43,7 @@ def test_a_value_whose_answer_was_not_kept_is_not_taken_for_the_reps(
         made.settle()
         made.hubspot.edit("contacts", contact, {"problem": "Scrap on line 4"})
         with monkeypatch.context() as broken:
-            broken.setattr(acting, "settle_answers", locked)
+            broken.setattr(sending, "settle_answers", locked)
             with pytest.raises(OperationalError):
                 made.cycle()
         assert made.leads()[0]["Problem__c"] == "Scrap on line 4"

@@ -91,7 +91,7 @@ class Front:
         label = str(self.simulator.label(request))
         if label != "POST composite":
             return label
-        return "POST composite write" if b'"records"' in request.body else "POST composite read"
+        return "POST composite write" if b'"method":"PATCH"' in request.body else "POST composite read"
 
     def handle(self, request: Request) -> Response:
         if self.label(request) == "POST composite write" and self.locks_rows():
@@ -324,9 +324,12 @@ class _Log:
 
 
 def _locked(part: Mapping[str, Any]) -> dict[str, Any]:
-    error = {"statusCode": "UNABLE_TO_LOCK_ROW", "message": "unable to obtain exclusive access", "fields": []}
-    rows = [{"success": False, "errors": [error]} for _ in part["body"]["records"]]
-    return {"referenceId": part["referenceId"], "httpStatusCode": 200, "httpHeaders": {}, "body": rows}
+    code, error = "UNABLE_TO_LOCK_ROW", {"message": "unable to obtain exclusive access", "fields": []}
+    told = {"referenceId": part["referenceId"], "httpHeaders": {}}
+    if "records" not in part["body"]:
+        return {**told, "httpStatusCode": 400, "body": [{"errorCode": code, **error}]}
+    rows = [{"success": False, "errors": [{"statusCode": code, **error}]} for _ in part["body"]["records"]]
+    return {**told, "httpStatusCode": 200, "body": rows}
 
 
 def _make_email_optional(definition: Path) -> None:

@@ -15,7 +15,7 @@ from support.world import World
 from connectors.contract import Deferred, WriteRequest
 from syncd.config.settings import Brakes
 from syncd.log import set_up
-from syncd.pipeline import acting, each_apart, intake, judging
+from syncd.pipeline import each_apart, intake, judging, sending
 from syncd.store.database import new_id, now_ms
 from syncd.store.intake import mark_due
 from syncd.store.tables import due, intent, run
@@ -150,7 +150,7 @@ def test_where_every_write_fails_not_each_is_tried_alone(made: World, monkeypatc
         raise IndexError
 
     monkeypatch.setattr(made.work.destinations["salesforce"], "write", fails)
-    monkeypatch.setattr(acting, "FAILURES_IN_A_ROW", 4)
+    monkeypatch.setattr(sending, "FAILURES_IN_A_ROW", 4)
     crowd(made)
     made.cycle()
     assert asked == [5, 2, 1, 1, 3]
@@ -174,7 +174,7 @@ def test_many_that_fail_side_by_side_hold_up_none_behind_them(made: World, monke
         return real(requests)
 
     monkeypatch.setattr(crm, "write", fails)
-    monkeypatch.setattr(acting, "FAILURES_IN_A_ROW", 2)
+    monkeypatch.setattr(sending, "FAILURES_IN_A_ROW", 2)
     crowd(made)
     made.cycle()
     assert len(made.leads()) == 3
@@ -185,7 +185,7 @@ def test_a_handoff_that_the_database_fails_while_answers_are_kept_is_taken_up_by
     made: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nobody is due and nobody starts anew: what was planned and never answered makes the next handoff by itself."""
-    real, failed = acting.settle_answers, []
+    real, failed = sending.settle_answers, []
 
     def fails(*told: Any) -> Any:
         if not failed:
@@ -194,7 +194,7 @@ def test_a_handoff_that_the_database_fails_while_answers_are_kept_is_taken_up_by
         return real(*told)
 
     made.contact()
-    monkeypatch.setattr(acting, "settle_answers", fails)
+    monkeypatch.setattr(sending, "settle_answers", fails)
     with pytest.raises(OperationalError):
         made.cycle()
     assert made.work.due() == 1

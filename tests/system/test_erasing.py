@@ -14,7 +14,7 @@ from support.commands import Said, say
 from support.world import World, world
 
 from sandbox.wire import Fault
-from syncd.pipeline.acting import send_rows
+from syncd.pipeline.sending import send_rows
 from syncd.store.tables import intent
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("process_as_before")]
