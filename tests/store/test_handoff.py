@@ -17,7 +17,7 @@ from support.processes import wait_for
 from connectors.contract import Deferred, Policy, Rejected, WriteRequest, WriteResult, Written
 from connectors.errors import Unavailable
 from syncd.lead.decision import Fate
-from syncd.pipeline import Brake, acting, decide_batch, store_decisions
+from syncd.pipeline import Brake, decide_batch, sending, store_decisions
 from syncd.pipeline.undoing import find_replaced
 from syncd.store import handoff, inbox, intake, replaced, sent, sweep
 from syncd.store.tables import due, entity, ledger, problem, run, stage_event, verdict
@@ -329,7 +329,7 @@ def test_why_rows_were_put_off_is_said_once(seam: Seam, monkeypatch: pytest.Monk
     """A count alone would not tell an operator what to look at."""
     said: list[tuple[Any, ...]] = []
     monkeypatch.setattr(
-        acting, "logger", lambda: SimpleNamespace(warning=lambda _, **of: said.append(tuple(of.values())))
+        sending, "logger", lambda: SimpleNamespace(warning=lambda _, **of: said.append(tuple(of.values())))
     )
     seam.crm.answer = lambda _: Deferred("row lock")
     seam.contact("51")
