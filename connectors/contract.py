@@ -179,8 +179,8 @@ class WriteRequest:
     `associations.<kind>` is a link kept beside the record: [id to link, id to unlink], each may be None.
 
     An UPDATE rests on a reading that began at `read_at` by our clock; the record was `modified` last as far as that
-    told, by the system's. Where the system can tell at no further call that somebody changed the record since, it is
-    not written.
+    told, by the system's, and held the values that it `replaces`. Where it is cheap to tell that somebody changed
+    these since, the record is not written.
     """
 
     token: str
@@ -191,6 +191,7 @@ class WriteRequest:
     key: tuple[str, str] | None = None
     read_at: datetime | None = None
     modified: datetime | None = None
+    replaces: Mapping[str, RawValue] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,7 +58,7 @@ def connect(name: str, settings: HubSpotSettings, *, sleep: Callable[[float], No
 class HubSpotConnector:
     """connectors.contract.Destination for one HubSpot account."""
 
-    capabilities = Capabilities(writes=True, erases=True, write_batch=BATCH)
+    capabilities = Capabilities(writes=True, erases=True, write_batch=BATCH, spares_changed=True)
 
     def __init__(self, name: str, settings: HubSpotSettings, *, sleep: Callable[[float], None] = time.sleep) -> None:
         self.name = name

@@ -17,6 +17,7 @@ from connectors.hubspot.client import BATCH, Batch, HubSpotClient
 from connectors.hubspot.judge import CallRefused, Forbidden, Trouble
 from connectors.hubspot.links import PREFIX, Linker, links_in, put_off, without_links
 from connectors.hubspot.records import milliseconds, modified_property, time_of
+from connectors.hubspot.sparing import Looker
 
 SPLIT_CALLS = 30  # for one refused batch; what is undecided then is deferred
 STAGE = "lifecyclestage"
@@ -54,6 +55,7 @@ class HubSpotWriter:
     def __init__(self, client: HubSpotClient) -> None:
         self._client = client
         self._linker = Linker(client)
+        self._looker = Looker(client)
         self.moved = False  # branches are kept elsewhere than when they were last read
 
     def write(self, requests: Sequence[WriteRequest]) -> list[WriteResult]:
@@ -70,7 +72,11 @@ class HubSpotWriter:
                 answers[place] = Written(request.id)
             else:
                 lines.append(_Line(place, request))
-        batches = list(_batches(lines))
+        changed = self._looker.changed([line.request for line in lines])
+        for line in lines:
+            if line.request.token in changed:
+                answers[line.place] = Deferred("somebody changed the record since it was read", changed=True)
+        batches = list(_batches([line for line in lines if line.place not in answers]))
         forbidden: dict[tuple[str, Policy], Deferred] = {}
         for number, batch in enumerate(batches):
             call = (batch[0].request.kind, batch[0].request.policy)
@@ -94,6 +100,9 @@ class HubSpotWriter:
             if isinstance(answer := answers[place], Written) and links_in(request)
         ]
         answers |= self._linker.write(linked)
+        for answer in answers.values():
+            if isinstance(answer, Written):
+                self._looker.spared.forget(answer.id)
         return [answers[place] for place in range(len(requests))]
 
     def _write_batch(self, lines: Sequence[_Line]) -> Answers:

@@ -115,7 +115,7 @@ class Writer:
         if row.since is not None:
             answer = _as_of_collection(row, answer)
             if answer.status == _CHANGED:
-                guard.met(row.asked)
+                guard.spared.note(row.asked)
         for told in answer.body if answer.ok and isinstance(answer.body, list) else ():
             if isinstance(told, dict) and told.get("success") and told.get("id"):
                 guard.wrote(str(told["id"]))

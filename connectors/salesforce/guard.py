@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 from connectors.contract import WriteRequest
 from connectors.http import Session
+from connectors.sparing import Spared
 
 _SLACK = timedelta(seconds=2)  # what was saved in the second before a query may not have been visible to it
 _KEPT = 10_000  # records of which is remembered when we wrote them; a poll reads them long before that many more
@@ -22,7 +23,7 @@ class Guard:
         self._session = session
         self._ahead = timedelta(0)  # of the stamps that records bear before the clock that answers bear
         self._wrote: dict[str, datetime] = {}
-        self._met: dict[str, tuple[datetime, int]] = {}  # id -> (the reading that was no help last, how many)
+        self.spared = Spared()
 
     def saw(self, stamp: datetime) -> None:
         """Note the stamp of a record that the latest answer brought."""
@@ -32,31 +33,18 @@ class Guard:
 
     def wrote(self, id: str) -> None:
         """Note that the latest answer told of a write of ours: that change is known."""
-        self._met.pop(id, None)
+        self.spared.forget(id)
         self._wrote.pop(id, None)
         if self._session.server_time is not None:
             self._wrote[id] = self._session.server_time + self._ahead
         if len(self._wrote) > _KEPT:
             del self._wrote[next(iter(self._wrote))]
 
-    def met(self, request: WriteRequest) -> None:
-        """Note that the latest answer told of a change by somebody else."""
-        assert request.id is not None
-        assert request.read_at is not None
-        last, times = self._met.get(request.id, (None, 0))
-        self._met[request.id] = request.read_at, times + (last != request.read_at)
-
     def since(self, request: WriteRequest) -> datetime | None:
-        """Return the time after which nobody may have changed the record; None where that cannot be told.
-
-        Nor where two readings in a row were no help: clocks that stand wrong must not hold up a record for ever.
-        """
+        """Return the time after which nobody may have changed the record; None where that cannot be told."""
         ahead = self._session.clock_ahead
-        if request.id is None or request.read_at is None or ahead is None:
+        if request.id is None or request.read_at is None or ahead is None or not self.spared.may_be(request):
             return None
         read = request.read_at + ahead + self._ahead - _SLACK
         known = (read, request.modified or read, self._wrote.get(request.id, read))
-        last, times = self._met.get(request.id, (None, 0))
-        if times > 1 and last != request.read_at:
-            return None
         return max(known).astimezone(UTC).replace(microsecond=0)

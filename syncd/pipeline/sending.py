@@ -87,6 +87,7 @@ def send_rows(
             key=tuple(row.request["key"]) if row.request["key"] else None,
             read_at=from_ms(seen[0]) if seen else None,
             modified=from_ms(seen[1]) if seen and seen[1] is not None else None,
+            replaces=row.request.get("was", {}) if seen else {},
         )
         for row in rows
         for seen in (row.request.get("seen"),)

@@ -167,6 +167,32 @@ def test_what_a_rep_entered_after_the_crm_was_read_stays(made: World) -> None:
     assert not made.problems()
 
 
+def test_what_marketing_entered_after_it_was_read_stays(made: World) -> None:
+    """The same on the other side, where one call more asks for what is to be replaced."""
+    contact = made.contact()
+    made.settle()
+    (lead,) = made.leads()
+    real, calls = made.hubspot.handle, []
+
+    def handle(request: Request) -> Response:
+        if "/contacts/batch/" in request.path:
+            calls.append(request.path.rpartition("/")[2])
+            if len(calls) == 1:
+                corrects = partial(made.hubspot.edit, "contacts", contact, {"budget_amount": "77000"})
+                a_second_later(made.hubspot.portal, corrects, seconds=5)
+        return real(request)
+
+    made.hubspot.handle = handle  # type: ignore[method-assign]
+    made.salesforce.edit("Lead", lead["Id"], {"Budget__c": "60000"})
+    made.cycle()
+    assert calls == ["read"]
+    assert made.hubspot.get("contacts", contact)["budget_amount"] == "77000"
+    made.settle()
+    assert made.hubspot.get("contacts", contact)["budget_amount"] == "77000"
+    assert made.leads()[0]["Budget__c"] == "77000"
+    assert not made.problems()
+
+
 def test_nothing_is_read_anew_that_was_read_just_now_or_cannot_be(made: World, monkeypatch: pytest.MonkeyPatch) -> None:
     made.settle()
     made.calls()
