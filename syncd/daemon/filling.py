@@ -91,13 +91,14 @@ class Filler:
         with self._engine.begin() as connection:
             known = intake.stored_records(connection, system, kind, ids)
         wanted = [key for key, record in known.items() if one.again or not set(fields) <= set(record.fields)]
+        asked = now_ms()
         found = self._sources[system].fetch(kind, wanted, fields) if wanted else ()
         with self._engine.begin() as connection:
             serialise_intake(connection)
             stored = intake.stored_records(connection, system, kind, [record.id for record in found])
             records = [_filled(record, stored[record.id]) for record in found if _fits(record, stored.get(record.id))]
             page = Page(kind=kind, records=records, cursor={})
-            news = take_in_each(connection, self._running.mappings, system, page, now_ms(), in_part=True)
+            news = take_in_each(connection, self._running.mappings, system, page, now_ms(), asked=asked, in_part=True)
             if reached is not None:
                 filling.move_on(connection, system, kind, one, reached)
         return news

@@ -192,7 +192,7 @@ class Reader:
     def _store(self, system: str, page: Page, fields: Sequence[str], started: int) -> int:
         with self._engine.begin() as connection:
             page = self._drift.keep_known(connection, system, page)
-            news = take_in_each(connection, self._running.mappings, system, page, now_ms())
+            news = take_in_each(connection, self._running.mappings, system, page, now_ms(), asked=started)
             tell_unfit(connection, system, page, now_ms())
             complete = intake.is_complete(connection, system, page.kind)
             intake.save_cursor(connection, system, page.kind, page.cursor, fields, started, complete=complete)

@@ -157,10 +157,11 @@ class Sweeper:
         """Take these records in as they are now; return id -> modified (ms) of those that are somewhere."""
         found: dict[str, int] = {}
         for part in chunks(ids, STEP):
+            asked = now_ms()
             records = source.fetch(kind_map.kind, part, fields)
             page = Page(kind=kind_map.kind, records=records, cursor={})
             with self._engine.begin() as connection:
-                take_in_each(connection, self._mappings, kind_map.system, page, now_ms())
+                take_in_each(connection, self._mappings, kind_map.system, page, now_ms(), asked=asked)
             for one in records:
                 found.update(dict.fromkeys((one.id, *one.merged), to_ms(one.modified)))
         return found

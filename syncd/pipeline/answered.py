@@ -12,8 +12,8 @@ from sqlalchemy import Connection
 from connectors.contract import Deferred, Rejected, WriteResult, Written
 from syncd.lead.decision import LeadState, agreed_raw
 from syncd.lead.definition import EntityKind
-from syncd.mapping.model import BESIDE
 from syncd.pipeline.doors import REST_MS, Door, door_of, open_again, shut
+from syncd.pipeline.meanwhile import fields_once_answered
 from syncd.pipeline.succession import RANK
 from syncd.store import handoff, inbox, intake, sent, systems
 from syncd.store.database import new_id, to_ms
@@ -96,12 +96,6 @@ def agree_once_written(before: Mapping[str, Any], request: Mapping[str, Any], no
     return after
 
 
-def fields_once_written(request: Mapping[str, Any]) -> dict[str, Any]:
-    key = request["key"]
-    fields = {name: value for name, value in request["fields"].items() if not name.startswith(BESIDE)}
-    return {**fields, **({key[0]: key[1]} if key else {})}
-
-
 # ---------------------------------------------------------------------------------------------------------------------
 
 
@@ -181,7 +175,7 @@ def _remember_written(connection: Connection, written: Sequence[tuple[Any, Writt
         before = held.get(key, sent.NOTHING_HELD)
         agrees = agree_once_written(before.agreed, request, now)
         agreements.append({"system": key[0], "kind": key[1], "record_id": key[2], "values": agrees})
-        records[key] = ({**before.fields, **fields_once_written(request)}, max(before.modified, to_ms(at) if at else 0))
+        records[key] = (fields_once_answered(before, request), max(before.modified, to_ms(at) if at else 0))
     handoff.save_agreed(connection, agreements)
     sent.save_written(connection, records, held, now)
     created = [(row, result) for row, result in written if row.record_id is None]

@@ -83,15 +83,22 @@ def set_aside(connection: Connection, failed: Sequence[tuple[str, Exception]], n
 
 
 def take_in_each(
-    connection: Connection, mappings: Mappings, system: str, page: Page, now: int, *, in_part: bool = False
+    connection: Connection,
+    mappings: Mappings,
+    system: str,
+    page: Page,
+    now: int,
+    *,
+    asked: int | None = None,
+    in_part: bool = False,
 ) -> int:
     """Take a page in, without the records that our own code fails on; return how many entities became due.
 
-    `in_part`: single fields were read, and nothing of what could not be taken in before.
+    `asked`: as of `take_in`. `in_part`: single fields were read, and nothing of what could not be taken in before.
     """
 
     def take(records: Sequence[Record]) -> int:
-        return take_in(connection, mappings, system, replace(page, records=records), now)
+        return take_in(connection, mappings, system, replace(page, records=records), now, asked)
 
     if not page.records:
         return 0

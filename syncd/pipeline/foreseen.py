@@ -11,8 +11,9 @@ from typing import Any
 
 from syncd.lead.decision import Decision, EntityView, LeadState, SourceRecord, Write
 from syncd.lead.definition import EntityKind
-from syncd.pipeline.answered import agree_once_written, fields_once_written
+from syncd.pipeline.answered import agree_once_written
 from syncd.pipeline.deciding import Stored
+from syncd.pipeline.meanwhile import fields_once_written
 
 NEW = "(new)"
 

@@ -12,6 +12,7 @@ from connectors.contract import Page, Record
 from syncd.lead.definition import EntityKind
 from syncd.mapping.model import KindMap, Mappings
 from syncd.pipeline.keys import key_rows, keys_in, let_go, who_had
+from syncd.pipeline.meanwhile import without_the_past
 from syncd.pipeline.succession import RANK, follow_conversions, follow_keys, follow_losses, follow_merges, tell_twins
 from syncd.stages.match import LONE, RELATING, SHARED, Key, Linked, Several, match_record, nowhere
 from syncd.stages.poll import News, sift, survivor_of, touches_in
@@ -21,10 +22,12 @@ from syncd.store.figures import records_of
 from syncd.store.succession import RecordKey
 
 
-def take_in(connection: Connection, mappings: Mappings, system: str, page: Page, now: int) -> int:
+def take_in(
+    connection: Connection, mappings: Mappings, system: str, page: Page, now: int, asked: int | None = None
+) -> int:
     """Store what is new in a page: records, links, keys, touches, and mark their entities due; return how many.
 
-    Must run in one transaction with the page's cursor.
+    Must run in one transaction with the page's cursor. `asked`: since when (ms) its records may have been read.
     """
     kind_map = mappings.kind(system, page.kind)
     if kind_map is None or not page.records:
@@ -32,7 +35,8 @@ def take_in(connection: Connection, mappings: Mappings, system: str, page: Page,
     serialise_intake(connection)
     ids = [record.id for record in page.records]
     stored = intake.stored_records(connection, system, page.kind, ids)
-    news, rows, stamps = sift(system, page.kind, page.records, stored)  # poll
+    records = without_the_past(connection, kind_map, page.records, stored, now if asked is None else asked, now)
+    news, rows, stamps = sift(system, page.kind, records, stored)  # poll
     intake.save_records(connection, rows)
     intake.move_stamps(connection, stamps)
     if not news:

@@ -10,9 +10,11 @@ from sqlalchemy import Connection, bindparam, delete, func, select, update
 from syncd.store.handoff import agreed_with
 from syncd.store.rows import chunks, execute_many, insert_rows, one_of, upsert
 from syncd.store.succession import RecordKey
-from syncd.store.tables import agreed, intent, record
+from syncd.store.tables import agreed, intent, link, record
 
 Target: TypeAlias = tuple[str, str, str, str | None]  # entity, system, kind, record id (None: to be made)
+
+LONGEST_BATCH_MS = 3_600_000  # from when a write is decided to its answer
 
 
 class Held(NamedTuple):
@@ -85,6 +87,26 @@ def load_held(connection: Connection, keys: Iterable[RecordKey]) -> dict[RecordK
             )
             for one, fields, modified, values in connection.execute(query).all():
                 found[(system, kind, one)] = Held(fields, modified, values or {})
+    return found
+
+
+def written_since(
+    connection: Connection, system: str, kind: str, ids: Iterable[str], since: int, now: int
+) -> dict[str, list[Mapping[str, Any]]]:
+    """Return record id -> what was asked of it, where a write was taken between these times (ms)."""
+    found: dict[str, list[Mapping[str, Any]]] = {}
+    for part in chunks(list(ids)):
+        query = (
+            select(intent.c.record_id, intent.c.request)
+            .join(link, link.c.entity == intent.c.entity)
+            .where(link.c.system == system, link.c.kind == kind, one_of(connection, link.c.record_id, part))
+            .where(intent.c.system == system, intent.c.kind == kind, intent.c.record_id == link.c.record_id)
+            .where(intent.c.at >= since - LONGEST_BATCH_MS, intent.c.answered_at.between(since, now))
+            .where(intent.c.state == "done")
+            .order_by(intent.c.id)
+        )
+        for one, request in connection.execute(query).all():
+            found.setdefault(one, []).append(request)
     return found
 
 

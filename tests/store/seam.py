@@ -172,11 +172,10 @@ class Seam:
 
     # --- intake
 
-    def hears(self, kind: str, *records: Record, system: str = "hub") -> int:
+    def hears(self, kind: str, *records: Record, system: str = "hub", asked: int | None = None) -> int:
+        page = Page(kind=kind, records=records, cursor={"n": 1})
         with self.engine.begin() as connection:
-            return take_in(
-                connection, self.mappings, system, Page(kind=kind, records=records, cursor={"n": 1}), self.now
-            )
+            return take_in(connection, self.mappings, system, page, self.now, asked)
 
     def contact(self, one: str, fields: Mapping[str, Any] | None = None, **other: Any) -> int:
         """Poll a contact: as the test says now, else as it was."""

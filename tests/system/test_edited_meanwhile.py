@@ -211,3 +211,38 @@ def test_nothing_is_read_anew_that_was_read_just_now_or_cannot_be(made: World, m
     made.work.troubles._met["salesforce"] = (1, 0.0)  # the pause is over
     made.work.look_around("hubspot")
     assert not made.calls()["salesforce"]
+
+
+def test_rows_that_were_asked_for_before_a_write_do_not_undo_it(made: World) -> None:
+    """The poll's answer takes its time; in between a handoff writes another field of the same contact."""
+    contact = made.contact()
+    made.settle()
+    (lead,) = made.leads()
+    made.salesforce.edit("Lead", lead["Id"], {"Budget__c": "60000"})
+    made.work.poll("salesforce")
+    made.hubspot.edit("contacts", contact, {"decision_date": "2027-05-05"})
+    real, read = made.hubspot.handle, []
+
+    def handle(request: Request) -> Response:
+        answer: Response = real(request)
+        if not read and request.path.endswith("contacts/search"):
+            read.append(request.path)
+            _hand_over(made)
+        return answer
+
+    made.hubspot.handle = handle  # type: ignore[method-assign]
+    made.work.poll("hubspot")
+    assert made.hubspot.get("contacts", contact)["budget_amount"] == "60000"
+    _hand_over(made)
+    held = made.leads()[0]
+    assert (held["Budget__c"], held["Decision_Date__c"]) == ("60000", "2027-05-05")
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def _hand_over(made: World) -> None:
+    """Decide and send what is due, without reading anything before."""
+    with made.app.engine.begin() as connection:
+        batch = made.work.decide(connection)["batch"]
+    made.work.send(batch)
