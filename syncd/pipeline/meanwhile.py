@@ -64,11 +64,11 @@ def without_the_past(
 
 
 def _was_changed(held: sent.Held, request: Mapping[str, Any], name: str) -> bool:
-    """Where nothing was replaced it was empty, or said by us alone, as what was agreed before shows."""
+    """Where nothing was replaced it was empty, or what we said there before."""
     value, was, base = held.fields.get(name), request.get("was", {}), held.agreed.get(name)
     if name in was:
         return bool(value != was[name])
-    return not _is_blank(value) and (base is None or _is_blank(agreed_raw(base)))
+    return not _is_blank(value) and (base is None or value != agreed_raw(base))
 
 
 def _as_written(
