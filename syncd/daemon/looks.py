@@ -10,6 +10,8 @@ from datetime import timedelta
 
 from sqlalchemy import Engine
 
+from connectors.contract import Destination
+from syncd.mapping.model import Mappings
 from syncd.store import intake
 from syncd.store.database import now_ms
 
@@ -63,3 +65,17 @@ class Looks:
         latest = max((at for at, _ in read), default=0)
         whole = system in self._read and all(complete for at, complete in read if at == latest)
         return whole and 0 <= now_ms() - latest < seconds * 1000
+
+
+def kinds_to_spare(mappings: Mappings, destinations: Mapping[str, Destination]) -> set[tuple[str, str]]:
+    """Return the (system, kind) whose records are not written where somebody changed them since they were read.
+
+    What is read seldom nobody else writes: it is not worth a look before each write.
+    """
+    return {
+        (system, kind)
+        for system, one in destinations.items()
+        if one.capabilities.spares_changed and system in mappings.systems
+        for kind, kind_map in mappings.systems[system].kinds.items()
+        if kind_map.every is None
+    }

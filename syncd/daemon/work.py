@@ -23,7 +23,7 @@ from syncd.daemon.creating import Creating
 from syncd.daemon.drift import PATIENCE_MS, Drift
 from syncd.daemon.filling import Filler
 from syncd.daemon.live import Live
-from syncd.daemon.looks import Looks
+from syncd.daemon.looks import Looks, kinds_to_spare
 from syncd.daemon.people import Staff
 from syncd.daemon.reading import Reader, calls_of
 from syncd.daemon.sweep import Sweeper
@@ -234,8 +234,7 @@ class Work:
         if not looked_at:
             return {"batch": None, "fates": {}}
         mappings = known_owners(connection, self.drift.mappings())
-        spares = [name for name, one in self.destinations.items() if one.capabilities.spares_changed]
-        read_at = intake.last_readings(connection, spares)
+        read_at = intake.last_readings(connection, kinds_to_spare(mappings, self.destinations))
         fresh = self.creating.allowed(connection, now)
         known = self.creating.allowed(connection, now, however_old=True)
         seen = self.creating.last_looks(fresh) | {self.creating.entity(key): 0 for key in known.keys() - fresh.keys()}

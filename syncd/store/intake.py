@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
@@ -70,13 +70,12 @@ def read_cursors(connection: Connection, system: str) -> dict[str, tuple[Any, li
     return {row.kind: (row.position, row.fields, row.polled_at, row.complete) for row in rows}
 
 
-def last_readings(connection: Connection, systems: Sequence[str]) -> dict[tuple[str, str], int]:
-    """Return (system, kind) -> when its latest reading that came to an end began, in ms."""
+def last_readings(connection: Connection, kinds: Collection[tuple[str, str]]) -> dict[tuple[str, str], int]:
+    """Return (system, kind) -> when its latest reading that came to an end began, in ms, of these."""
     columns = cursor.c
-    query = select(columns.system, columns.kind, columns.polled_at).where(
-        columns.system.in_(systems), columns.complete.is_(True)
-    )
-    return {(row.system, row.kind): row.polled_at for row in connection.execute(query)}
+    query = select(columns.system, columns.kind, columns.polled_at).where(columns.complete.is_(True))
+    told = {(row.system, row.kind): row.polled_at for row in connection.execute(query)}
+    return {key: at for key, at in told.items() if key in kinds}
 
 
 def save_cursor(
