@@ -44,6 +44,30 @@ def kill_often(folder: Path, state: str, seed: int, kills: int) -> list[float]:
         return made.first_calls
 
 
+def stop_often(folder: Path, seed: int, stops: int) -> list[float]:
+    """Stop `stops` times while people edit, let the last start finish, check; return start -> first call in seconds."""
+    chance = random.Random(seed)
+    with crowd(folder, f"sqlite:///{folder}/state.db", seed) as made:
+        with made.people():
+            for _ in range(stops):
+                with made.daemon() as process:
+                    made.wait_for_a_call(process)
+                    time.sleep(chance.uniform(0.0, LONGEST_LIFE))
+                    process.send_signal(signal.SIGTERM)
+                    began = time.monotonic()
+                    try:
+                        code = process.wait(timeout=30)
+                    except subprocess.TimeoutExpired:
+                        code = None
+                    took = time.monotonic() - began
+                    assert (code, took <= MOST) == (0, True), f"exit {code} after {took:.1f} s"
+        with made.daemon() as process:
+            made.wait_for_a_call(process)
+            made.become_quiet()
+        made.verify()
+        return made.first_calls
+
+
 def rounds(name: str, kills: int, run: Callable[[int, int], list[float]]) -> None:
     """Run so many kills in rounds; a long run skips the rounds that an earlier one finished."""
     progress, first_calls = Progress(name), []
@@ -86,22 +110,10 @@ def test_random_kills_lose_and_double_nothing_on_postgresql(
 
 def test_sigterm_at_any_moment_ends_well_within_five_seconds(tmp_path: Path) -> None:
     """Asked to stop while it works, it exits 0 in time; what was under way is done, or taken up at the next start."""
-    chance = random.Random(SEED)
-    with crowd(tmp_path, f"sqlite:///{tmp_path}/state.db", SEED) as made:
-        with made.people():
-            for _ in range(times(3, 100)):
-                with made.daemon() as process:
-                    made.wait_for_a_call(process)
-                    time.sleep(chance.uniform(0.0, 3.0))
-                    process.send_signal(signal.SIGTERM)
-                    began = time.monotonic()
-                    try:
-                        code = process.wait(timeout=30)
-                    except subprocess.TimeoutExpired:
-                        code = None
-                    took = time.monotonic() - began
-                    assert (code, took <= MOST) == (0, True), f"exit {code} after {took:.1f} s"
-        with made.daemon() as process:
-            made.wait_for_a_call(process)
-            made.become_quiet()
-        made.verify()
+
+    def run(seed: int, stops: int) -> list[float]:
+        folder = tmp_path / str(seed)
+        folder.mkdir()
+        return stop_often(folder, seed, stops)
+
+    rounds("stops", times(3, 1000), run)
