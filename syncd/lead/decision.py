@@ -240,6 +240,7 @@ class Write:
     agrees: Mapping[str, Any]  # their field -> canonical value
     key: tuple[str, str] | None = None
     was: Mapping[str, Any] = field(default_factory=dict)  # field -> the raw value that is lost; own facts left out
+    fills: tuple[str, ...] = ()  # fields that were empty
     noes: tuple[str, ...] = ()  # fields by which somebody says no: carried though all else is refused
     groups: tuple[tuple[str, ...], ...] = ()  # fields of which none is written without the others, as of an address
     moves_owner: bool = False  # takes the record from whom it belongs to

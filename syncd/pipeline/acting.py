@@ -85,6 +85,7 @@ def planned_intent(
             "fields": dict(write.fields),
             "agrees": dict(write.agrees),
             **({"was": dict(write.was)} if write.was else {}),
+            **({"fills": list(write.fills)} if write.fills and not write.creates else {}),
             **({"noes": list(write.noes)} if write.noes else {}),
             **({"groups": [list(one) for one in write.groups]} if write.groups else {}),
             **({"seen": [read_at, write.modified]} if read_at is not None and not write.creates else {}),

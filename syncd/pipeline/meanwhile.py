@@ -13,8 +13,6 @@ from typing import Any
 from sqlalchemy import Connection
 
 from connectors.contract import Record
-from syncd.lead.decision import agreed_raw
-from syncd.lead.definition import SAID_BY_US
 from syncd.mapping.model import BESIDE, KindMap
 from syncd.store import sent
 from syncd.store.database import from_ms
@@ -55,41 +53,34 @@ def without_the_past(
     requests = sent.written_since(connection, kind_map.system, kind_map.kind, suspects, asked, now) if suspects else {}
     if not requests:
         return records
-    return [
-        _as_written(kind_map, one, stored[one.id], requests[one.id]) if one.id in requests else one for one in records
-    ]
+    return [_as_written(one, stored[one.id], requests[one.id]) if one.id in requests else one for one in records]
 
 
 # ---------------------------------------------------------------------------------------------------------------------
 
 
 def _was_changed(held: sent.Held, request: Mapping[str, Any], name: str) -> bool:
-    """Where nothing was replaced it was empty, or what we said there before."""
-    value, was, base = held.fields.get(name), request.get("was", {}), held.agreed.get(name)
-    if name in was:
-        return bool(value != was[name])
-    return not _is_blank(value) and (base is None or value != agreed_raw(base))
+    """What was neither replaced nor empty is said by us alone."""
+    value = held.fields.get(name)
+    if name in request.get("was", ()):
+        return bool(value != request["was"][name])
+    return name in request.get("fills", ()) and not _is_blank(value)
 
 
-def _as_written(
-    kind_map: KindMap, record: Record, stored: StoredRecord, requests: Iterable[Mapping[str, Any]]
-) -> Record:
+def _as_written(record: Record, stored: StoredRecord, requests: Iterable[Mapping[str, Any]]) -> Record:
     past = {
         name: stored.fields[name]
         for request in requests
         for name in request["fields"]
-        if name in record.fields
-        and name in stored.fields
-        and _stood_before(kind_map, request, name, record.fields[name])
+        if name in record.fields and name in stored.fields and _stood_before(request, name, record.fields[name])
     }
     return replace(record, fields={**record.fields, **past}, modified=from_ms(stored.modified)) if past else record
 
 
-def _stood_before(kind_map: KindMap, request: Mapping[str, Any], name: str, value: Any) -> bool:
+def _stood_before(request: Mapping[str, Any], name: str, value: Any) -> bool:
     if name in request.get("was", ()):
         return bool(value == request["was"][name])
-    line = kind_map.writers.get(name)
-    return _is_blank(value) or (line is not None and line.name in SAID_BY_US)
+    return name not in request.get("fills", ()) or _is_blank(value)
 
 
 def _is_blank(value: Any) -> bool:

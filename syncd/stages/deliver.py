@@ -34,6 +34,7 @@ def plan_update(
     agrees: dict[str, Any] = {}
     equal: dict[str, Any] = {}
     was: dict[str, Any] = {}
+    fills: list[str] = []
     asks: list[Ask] = []
     moves_owner = False
     held, agreed = record.fields, record.agreed
@@ -80,7 +81,9 @@ def plan_update(
             fields[field] = raw
             agrees[field] = ours
             moves_owner |= line.owner and theirs not in (None, "")
-            if theirs not in (None, "") and name not in SAID_BY_US and not _says_no(line, ours):
+            if theirs in (None, ""):
+                fills.append(field)
+            elif name not in SAID_BY_US and not _says_no(line, ours):
                 was[field] = held.get(field)
     for line in kind_map.linked:
         link = _link(line, values.get(line.name), agreed.get(str(line.writes)), translate)
@@ -97,6 +100,7 @@ def plan_update(
             fields=fields,
             agrees=agrees,
             was=was,
+            fills=tuple(fills),
             moves_owner=moves_owner,
             modified=record.modified or None,
         ),

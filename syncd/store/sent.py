@@ -101,7 +101,7 @@ def written_since(
             .join(link, link.c.entity == intent.c.entity)
             .where(link.c.system == system, link.c.kind == kind, one_of(connection, link.c.record_id, part))
             .where(intent.c.system == system, intent.c.kind == kind, intent.c.record_id == link.c.record_id)
-            .where(intent.c.at >= since - LONGEST_BATCH_MS, intent.c.answered_at.between(since, now))
+            .where(intent.c.at >= since - LONGEST_BATCH_MS, intent.c.answered_at > since, intent.c.answered_at <= now)
             .where(intent.c.state == "done")
             .order_by(intent.c.id)
         )
