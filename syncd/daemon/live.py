@@ -102,13 +102,13 @@ class Live:
 
     def _take(self, files: FileSet) -> bool:
         """Return whether all is done that can be until the files or the version in force change."""
+        running = self._running.mappings
         try:
-            edited = compile_files(files, self._folder.systems)
+            edited = running if files.says(running.files) else compile_files(files, self._folder.systems)
         except Problems as error:
             self._tell(error.problems)
             return True
         before, self._files, self._wrong = self._files, edited.digest, ()
-        running = self._running.mappings
         if edited.digest != before:
             self._apart = time.monotonic()
             self._close_apart()

@@ -44,6 +44,10 @@ class FileSet:
         kept = {name: raw for name, raw in self.files.items() if name in wanted or name.startswith(CASES)}
         return FileSet(folder=self.folder, files=kept)
 
+    def says(self, other: FileSet) -> bool:
+        """Return whether it would be compiled to the same as another that was kept by `only`."""
+        return not self.unread and self.only(other.files) == other
+
     def texts(self) -> dict[str, str]:
         return {name: raw.decode("utf-8-sig", "replace") for name, raw in sorted(self.files.items())}
 

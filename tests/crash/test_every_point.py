@@ -16,7 +16,7 @@ from crash.progress import Progress
 from support.long import times
 
 pytestmark = pytest.mark.slow
-PARTS = 2  # of the long run, for two processors
+PARTS = times(1, 2)  # of the long run, for two processors: each plays the whole scenario once
 DAY = int(os.environ.get("SYNCD_SEED", "1"))
 
 
