@@ -10,6 +10,7 @@ from collections.abc import Iterable
 
 import pytest
 from hypothesis import HealthCheck, settings
+from support import compiled  # noqa: F401 - listens
 from support.commands import process_as_before
 from support.databases import postgres_server, postgres_url, sqlite_url, state_url
 from support.long import LONG
