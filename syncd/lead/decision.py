@@ -1,6 +1,7 @@
 """What handoff knows of an entity, and everything a decision about it can be; values only.
 
-Working a decision out is syncd.pipeline's, carrying it out is syncd.stages.deliver's.
+Working a decision out is syncd.pipeline's, carrying it out is syncd.stages.deliver's. What every lead of a batch has is
+a named tuple: it is made and amended several times as fast as a dataclass that cannot be changed.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Any, NamedTuple, TypeAlias
 
 from syncd.lead.definition import EntityKind
@@ -91,8 +93,7 @@ class Verdict:
         return "; ".join(f"{fact.label} ({waiver.by}: {waiver.reason})" for fact, waiver in self.waived)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class SourceRecord:
+class SourceRecord(NamedTuple):
     """A linked record as stored, with what was last agreed with it.
 
     `agreed`: their field -> [our value, "w" or "r"], and of those that were written more than once or are held in
@@ -141,7 +142,12 @@ class Origin(NamedTuple):
     insists: bool = False  # changed over there, and the mapping lets that side win
 
     def words(self) -> str:
-        return f"{self.system} {self.kind} {self.id}".strip()
+        return source_words(self)
+
+
+def source_words(source: Sequence[Any]) -> str:
+    """Return which record an Origin names, be it as a list."""
+    return f"{source[0]} {source[1]} {source[2]}".strip()
 
 
 Provenance: TypeAlias = Mapping[str, Sequence[Any]]  # our field -> Origin, as a list
@@ -170,8 +176,7 @@ class Move:
 BY_CONVERSION = "by conversion"  # how an acceptance is told that a rep never entered
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class LeadState:
+class LeadState(NamedTuple):
     """The folded stage events and verdicts of a lead; ms for times."""
 
     stage: str | None = None
@@ -197,14 +202,13 @@ class LeadState:
         return LeadState(**known)
 
     def dump(self) -> dict[str, Any]:
-        return {name: value for name in self.__slots__ if (value := getattr(self, name)) is not None}
+        return {name: value for name, value in zip(self._fields, self, strict=True) if value is not None}
 
 
-_STATE = frozenset(LeadState.__slots__)
+_STATE = frozenset(LeadState._fields)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class EntityView:
+class EntityView(NamedTuple):
     """All that is stored about one entity, read for one decision."""
 
     id: str
@@ -229,8 +233,7 @@ class Related:
     provenance: Provenance = field(default_factory=dict)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Write:
+class Write(NamedTuple):
     """One record to write, in the system's own names, and what both sides will agree on once it is written."""
 
     system: str
@@ -239,7 +242,7 @@ class Write:
     fields: Mapping[str, Any]
     agrees: Mapping[str, Any]  # their field -> canonical value
     key: tuple[str, str] | None = None
-    was: Mapping[str, Any] = field(default_factory=dict)  # field -> the raw value that is lost; own facts left out
+    was: Mapping[str, Any] = MappingProxyType({})  # field -> the raw value that is lost; own facts left out
     fills: tuple[str, ...] = ()  # fields that were empty
     noes: tuple[str, ...] = ()  # fields by which somebody says no: carried though all else is refused
     groups: tuple[tuple[str, ...], ...] = ()  # fields of which none is written without the others, as of an address
@@ -259,8 +262,7 @@ class Write:
         return any(self.fields[name] in (None, "") for name in self.was)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Change:
+class Change(NamedTuple):
     """One field of the golden values, old -> new, and where the new one came from."""
 
     field: str
@@ -329,8 +331,7 @@ class Doubles:
     merges: tuple[Merge, ...] = ()
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Decision:
+class Decision(NamedTuple):
     """What every side should hold, why, and the writes that bring it about."""
 
     entity: str
@@ -343,12 +344,12 @@ class Decision:
     verdict: Verdict | None = None
     withdrawn: bool = False  # the refusal in force ends without another verdict: nobody is left to refuse
     writes: tuple[Write, ...] = ()
-    reads: Mapping[tuple[str, str, str], Mapping[str, Any]] = field(default_factory=dict)  # agreed by reading
+    reads: Mapping[tuple[str, str, str], Mapping[str, Any]] = MappingProxyType({})  # agreed by reading
     asks: tuple[Ask, ...] = ()
     question: Question | None = None
     doubles: Doubles | None = None  # None: nothing that tells who it is has changed
-    facts: Mapping[str, Any] = field(default_factory=dict)
-    bad: Mapping[str, str] = field(default_factory=dict)
+    facts: Mapping[str, Any] = MappingProxyType({})
+    bad: Mapping[str, str] = MappingProxyType({})
     fate: Fate = Fate.UNCHANGED
     stored: bool = True  # False: nothing of it differs from what is stored
     looks_first: bool = False  # a record is to be made, once the system was read again

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import Connection
@@ -211,7 +210,7 @@ def _hand_over(connection: Connection, leads: Mapping[str, int], now: int) -> No
     `leads`: id -> when the create was decided, in ms, which is the time that it told the rep.
     """
     states = handoff.load_states(connection, leads)
-    handed = {lead: replace(LeadState.load(state), handed_at=leads[lead]).dump() for lead, state in states.items()}
+    handed = {lead: LeadState.load(state)._replace(handed_at=leads[lead]).dump() for lead, state in states.items()}
     handoff.save_states(connection, handed, now)
     intake.mark_due(connection, dict.fromkeys(leads, RANK[EntityKind.LEAD]), now, "handed over")
 

@@ -30,7 +30,7 @@ def hear_conversion(
     if seen == state.seen_conversion:
         return state, sales, decided_at
     fresh = [one for one in converted if one.id not in (state.seen_conversion or "").split()]
-    state = replace(state, seen_conversion=seen)
+    state = state._replace(seen_conversion=seen)
     answers = [one for one in fresh if _answers(batch, one, state)]
     entry = entry_of(sales, decided_at)
     spoke = entry is not None and entry != state.seen_decision
@@ -53,7 +53,7 @@ def settle_conversion(
         else one
         for one in moves
     ]
-    return replace(state, seen_decision=before.seen_decision), told
+    return state._replace(seen_decision=before.seen_decision), told
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -93,7 +93,7 @@ def decide_stored(
 def _look_first(decision: Decision, unseen: Collection[str]) -> Decision:
     if decision.entity not in unseen or not any(write.creates for write in decision.writes):
         return decision
-    return replace(decision, writes=(), fate=Fate.DEFERRED, looks_first=True)
+    return decision._replace(writes=(), fate=Fate.DEFERRED, looks_first=True)
 
 
 def _one_of_each_address(batch: Batch, decisions: list[Decision]) -> list[Decision]:
@@ -104,7 +104,7 @@ def _one_of_each_address(batch: Batch, decisions: list[Decision]) -> list[Decisi
         if one.kind is EntityKind.LEAD and any(write.creates for write in one.writes):
             keys = contested.intersection(identifying_keys(batch.mappings, one.values))
             if keys & made:
-                decisions[place] = replace(one, writes=(), fate=Fate.DEFERRED)
+                decisions[place] = one._replace(writes=(), fate=Fate.DEFERRED)
             made |= keys
     return decisions
 

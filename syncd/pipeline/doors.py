@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from typing import Any, TypeAlias
 
 from sqlalchemy import Connection
@@ -55,7 +54,7 @@ class Doors:
             return decision, None
         fate = Fate.DEFERRED if any(hangs_on(write, decision.fate) for write, _ in turned_away) else decision.fate
         through = tuple(write for write, until in asked if until is None)
-        return replace(decision, writes=through, fate=fate), min(until for _, until in turned_away)
+        return decision._replace(writes=through, fate=fate), min(until for _, until in turned_away)
 
     def _until(self, door: Door) -> int | None:
         key = _key(door)

@@ -6,7 +6,6 @@ It says beforehand what syncd.pipeline.answered does with the answers; an id tha
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 from syncd.lead.decision import Decision, EntityView, LeadState, SourceRecord, Write
@@ -31,15 +30,14 @@ def once_made(stored: Stored, decisions: Sequence[Decision], now: int) -> Stored
 def _view(view: EntityView, decision: Decision, now: int) -> EntityView:
     records = {(one.system, one.kind, one.id): one for one in view.records}
     for key, agreed in decision.reads.items():
-        records[key] = replace(records[key], agreed=agreed)
+        records[key] = records[key]._replace(agreed=agreed)
     for write in decision.writes:
         key = (write.system, write.kind, write.record_id or NEW)
         records[key] = _written(records.get(key) or _record(write, now), write, now)
-    return replace(
-        view,
+    return view._replace(
         values=decision.values,
         provenance=decision.provenance,
-        state=replace(LeadState.load(decision.state), handed_at=now).dump(),
+        state=LeadState.load(decision.state)._replace(handed_at=now).dump(),
         records=list(records.values()),
         known=True,
     )
@@ -62,8 +60,7 @@ def _record(write: Write, now: int) -> SourceRecord:
 
 def _written(record: SourceRecord, write: Write, now: int) -> SourceRecord:
     request: dict[str, Any] = {"fields": write.fields, "agrees": write.agrees, "key": write.key}
-    return replace(
-        record,
+    return record._replace(
         fields={**record.fields, **fields_once_written(request)},
         agreed=agree_once_written(record.agreed, request, now),
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from itertools import starmap
 from typing import Any, NamedTuple
@@ -59,13 +58,13 @@ def decide_lead(
         unmade = why_not_made(batch, view, {**values, **facts})
     if unmade is not None:
         facts["handoff_status"] = f"complete; not made: {unmade}"
-    state = stand.state if stand.state.unmade == unmade else replace(stand.state, unmade=unmade)
+    state = stand.state if stand.state.unmade == unmade else stand.state._replace(unmade=unmade)
     doubles = find_doubles(batch, view)
     waits = None
     if passed and not batch.is_there(view):
         waits = ask_about_namesake(batch, view, values) or ask_before_creating(batch, view, doubles)
     if waits is not None:
-        view = replace(view, in_review=True)
+        view = view._replace(in_review=True)
     waiting = passed and state.handed_at is None and unmade is None
     held = {**values, **_unknown_owners(batch, bad), **facts, **dict.fromkeys(stand.left_over)}
     if waiting:
@@ -133,18 +132,18 @@ def _stand(
         verdict = judge()
         outcome = "passed" if verdict.passed else "refused"
         waived = verdict.waived_words() or None
-        state = replace(state, outcome=outcome, refused=verdict.words() or None, waived=waived)
+        state = state._replace(outcome=outcome, refused=verdict.words() or None, waived=waived)
     else:
         if not alone and _taken_up(batch, view, state, judge):
-            state = replace(state, handed_at=now, outcome="passed")
+            state = state._replace(handed_at=now, outcome="passed")
         said_last = None if alone and state.handed_at is None else state.outcome
         if (state.refused, state.outcome) != (None, said_last):
-            state = replace(state, refused=None, outcome=said_last)
+            state = state._replace(refused=None, outcome=said_last)
     if verdict is not None and verdict.passed and batch.is_there(view):
-        state, more = climb(definition, replace(state, handed_at=now), scope, now)
+        state, more = climb(definition, state._replace(handed_at=now), scope, now)
         moves += more
     if (until := due_by(definition, state)) != state.due_by:
-        state = replace(state, due_by=until)
+        state = state._replace(due_by=until)
     return _Stand(before, state, moves, verdict, scored, alone, left_over(state, sales, decided_at))
 
 

@@ -7,7 +7,6 @@ says next. Which writes are in doubt, and for how long, is syncd.store.doubts'.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from syncd.lead.decision import Decision, EntityView, SourceRecord
@@ -23,7 +22,7 @@ def own_up(mappings: Mappings, view: EntityView, doubts: Sequence[Doubt]) -> Ent
         else record
         for record in view.records
     ]
-    return replace(view, records=records)
+    return view._replace(records=records)
 
 
 def keep(decision: Decision, before: EntityView, after: EntityView) -> Decision:
@@ -33,7 +32,7 @@ def keep(decision: Decision, before: EntityView, after: EntityView) -> Decision:
         for old, new in zip(before.records, after.records, strict=True)
         if new.agreed != old.agreed
     }
-    return replace(decision, reads={**found, **decision.reads}) if found else decision
+    return decision._replace(reads={**found, **decision.reads}) if found else decision
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -67,4 +66,4 @@ def _owned(kind_map: KindMap, record: SourceRecord, doubts: Sequence[Doubt]) -> 
                 continue
             if name not in agreed or agreed[name][0] != value:
                 agreed[name] = [value, "w"]
-    return record if agreed == record.agreed else replace(record, agreed=agreed)
+    return record if agreed == record.agreed else record._replace(agreed=agreed)

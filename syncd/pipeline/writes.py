@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 from syncd.lead.decision import Ask, Decision, EntityView, Fate, Provenance, Write
@@ -124,7 +123,7 @@ def only_opt_outs(mappings: Mappings, decision: Decision) -> Decision:
         kind_map = mappings.kind(write.system, write.kind)
         left = _opt_outs(kind_map, write, noes) if kind_map is not None and not write.creates else None
         kept += [left] if left is not None else []
-    return replace(decision, writes=tuple(kept))
+    return decision._replace(writes=tuple(kept))
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -142,16 +141,17 @@ def _opt_outs(kind_map: KindMap, write: Write | None, noes: Collection[str]) -> 
     if write is None or not kept:
         return None
     was = {field: value for field, value in write.was.items() if field in kept}
-    return replace(write, fields=kept, agrees={field: write.agrees[field] for field in kept}, was=was)
+    return write._replace(fields=kept, agrees={field: write.agrees[field] for field in kept}, was=was)
 
 
 def _in_parts(kind_map: KindMap, write: Write, noes: Collection[str], together: Sequence[Together]) -> Write:
     """Return the write with what must be known to send a part of it, where another part is refused."""
-    names = {field: line.name for field, line in kind_map.writers.items() if field in write.fields}
+    writers = kind_map.writers
+    names = {field: writers[field].name for field in write.fields if field in writers}
     groups = [tuple(field for field, name in names.items() if name in one.names) for one in together]
     told = tuple(field for field, name in names.items() if name in noes)
     whole = tuple(one for one in groups if len(one) > 1)
-    return replace(write, noes=told, groups=whole) if told or whole else write
+    return write._replace(noes=told, groups=whole) if told or whole else write
 
 
 def _plan_creates(batch: Batch, view: EntityView, values: Mapping[str, Any]) -> tuple[list[Write], list[Ask]]:

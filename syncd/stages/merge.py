@@ -5,12 +5,12 @@ A pure function of the records: independent of the order in which they came, and
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
-from syncd.lead.decision import Change, EntityView, Origin, Provenance, SourceRecord
+from syncd.lead.decision import Change, EntityView, Provenance, SourceRecord, source_words
 from syncd.lead.definition import Definition, EntityKind, Merge, SharedField
 from syncd.lead.together import Together, agree
 from syncd.mapping.model import KindMap
@@ -27,7 +27,10 @@ class Said:
 
 
 class Candidate(NamedTuple):
-    """What one record says of one field; the best sorts first, and no two compare beyond their ids."""
+    """What one record says of one field; the best sorts first, and no two compare beyond their ids.
+
+    Most are told by one record alone and are never named: they stay plain tuples of this order, which are made faster.
+    """
 
     method: int
     follows: bool  # False: changed over there, and the mapping lets that side win
@@ -53,32 +56,21 @@ def merge_values(
     nothing changed.
     """
     fields = definition.fields[kind]
-    offers: dict[str, list[Candidate]] = {}
     bad: dict[str, str] = {}
+    told: list[dict[str, _Plain]] = []
     for one in said:
-        _collect(one, offers, before, held)
         bad.update(one.bad)
-    if len(said) > 1:
-        for together in definition.together[kind]:
-            if not _is_undisputed(together, offers):
-                _take_together(together, offers)
+        if candidates := _tell(one, before, held):
+            told.append(candidates)
+    groups = definition.together[kind] if len(said) > 1 else ()
+    if len(told) == 1 and all(_stands_alone(one, told[0]) for one in groups):
+        chosen = _take_all(fields, told[0])
+    else:
+        chosen = _choose_each(fields, _offers(told, groups))
     values: dict[str, Any] = {}
     provenance: dict[str, Sequence[Any]] = {}
-    for name, candidates in offers.items():
-        field = fields.get(name)
-        if field is None:
-            continue
-        if len(candidates) == 1 and field.merge is not Merge.ANY:
-            winner = candidates[0]
-            if winner.echo:
-                continue
-            values[name] = winner.value
-        else:
-            value, chosen = _choose(field, candidates)
-            if chosen is None:
-                continue
-            values[name], winner = value, chosen
-        method, follows, age, system, of_kind, id, _, rule, _ = winner
+    for name, value, (method, follows, age, system, of_kind, id, _, rule, _) in chosen:
+        values[name] = value
         origin = [system, of_kind, id, -age, rule, method, not follows]
         known = before.get(name)
         provenance[name] = known if known == origin else origin
@@ -134,13 +126,10 @@ def changes_between(before: Mapping[str, Any], after: Mapping[str, Any], provena
     if before == after:
         return ()
     changes = []
-    other = [name for name, value in before.items() if after.get(name) != value]
-    other += [name for name, value in after.items() if value is not None and name not in before]
-    for name in other:
+    for name in [name for name in {**before, **after} if before.get(name) != after.get(name)]:
         source = provenance.get(name)
-        origin = Origin(*source) if source is not None else None
-        said, rule = (origin.words(), origin.rule) if origin is not None else ("nobody says so any more", "")
-        changes.append(Change(field=name, old=before.get(name), new=after.get(name), source=said, rule=rule))
+        said, rule = ("nobody says so any more", "") if source is None else (source_words(source), source[4])
+        changes.append(Change(name, before.get(name), after.get(name), said, rule))
     return tuple(changes)
 
 
@@ -156,17 +145,16 @@ def _took_back(one: Said, name: str) -> bool:
     return base is not None and base[0] is True and one.values.get(name) is not True
 
 
-def _collect(
-    one: Said,
-    offers: dict[str, list[Candidate]],
-    before: Provenance,
-    held: Mapping[str, Any],
-    new: Any = tuple.__new__,
-) -> None:
-    """Add what one record says. `new` makes a Candidate without its constructor: a batch makes tens of thousands."""
+_Plain: TypeAlias = tuple[int, bool, int, str, str, str, Any, str, bool]  # a Candidate
+_ANY, _UNION = Merge.ANY, Merge.UNION  # members of an enum are slow to come by
+
+
+def _tell(one: Said, before: Provenance, held: Mapping[str, Any]) -> dict[str, _Plain]:
+    """Return what one record says."""
     record, voices = one.record, one.kind_map.voices
     system, kind, id, agreed = record.system, record.kind, record.id, record.agreed
     changed, first = record.changed, record.first_modified
+    told: dict[str, _Plain] = {}
     for name, value in one.values.items():
         if value is None:
             continue
@@ -186,11 +174,53 @@ def _collect(
         stood = before.get(name)
         if stood is not None and (at < stood[3] or (moved and at == stood[3])) and not echo:
             at = _not_before(stood, held.get(name), (system, kind, id), value, base if moved else None, at)
-        candidate = new(Candidate, (method, follows, -at, system, kind, id, value, rule, echo))
-        if name in offers:
-            offers[name].append(candidate)
-        else:
-            offers[name] = [candidate]
+        told[name] = (method, follows, -at, system, kind, id, value, rule, echo)
+    return told
+
+
+def _stands_alone(one: Together, told: Mapping[str, _Plain]) -> bool:
+    """Whether of one record's word on fields that are taken together all stands as it is."""
+    return all(told[name][1] and not told[name][8] for name in one.names if name in told)
+
+
+def _take_all(fields: Mapping[str, SharedField], told: Mapping[str, _Plain]) -> Iterator[tuple[str, Any, _Plain]]:
+    """Yield (field, value, whose it is) where only one record says anything."""
+    for name, one in told.items():
+        field = fields.get(name)
+        if field is None:
+            continue
+        if field.merge is _ANY:
+            yield name, one[6] is True, one
+        elif not one[8]:
+            yield name, one[6], one
+
+
+def _offers(told: Sequence[Mapping[str, _Plain]], groups: Sequence[Together]) -> dict[str, list[_Plain]]:
+    offers: dict[str, list[_Plain]] = {}
+    for candidates in told:
+        for name, one in candidates.items():
+            if name in offers:
+                offers[name].append(one)
+            else:
+                offers[name] = [one]
+    for together in groups:
+        if not _is_undisputed(together, offers):
+            _take_together(together, offers)
+    return offers
+
+
+def _choose_each(
+    fields: Mapping[str, SharedField], offers: Mapping[str, list[_Plain]]
+) -> Iterator[tuple[str, Any, _Plain]]:
+    for name, candidates in offers.items():
+        field = fields.get(name)
+        if field is None:
+            continue
+        told = candidates if field.merge is _ANY else [one for one in candidates if not one[8]]
+        if len(told) == 1 and field.merge is not _ANY and (field.merge is not _UNION or len(candidates) == 1):
+            yield name, told[0][6], told[0]
+        elif told:
+            yield name, *_choose(field, sorted(map(Candidate._make, told)))
 
 
 def _not_before(
@@ -213,17 +243,17 @@ def _outlasting(winner: Candidate, told: Iterable[Candidate]) -> Candidate:
     return winner._replace(age=min([winner.age, *(one.age - 1 for one in told if one is not winner)]))
 
 
-def _is_undisputed(one: Together, offers: Mapping[str, Sequence[Candidate]]) -> bool:
+def _is_undisputed(one: Together, offers: Mapping[str, Sequence[_Plain]]) -> bool:
     """Whether all that is offered is one record's, and all of it stands as it is."""
     told = [candidate for name in one.names for candidate in offers.get(name, ())]
-    return len({c[3:6] for c in told}) < 2 and all(c.follows and not c.echo for c in told)
+    return len({c[3:6] for c in told}) < 2 and all(c[1] and not c[8] for c in told)
 
 
-def _take_together(one: Together, offers: dict[str, list[Candidate]]) -> None:
+def _take_together(one: Together, offers: dict[str, list[_Plain]]) -> None:
     """Leave of what is offered only what the best record says, and what records add that mean the same thing."""
     records: dict[tuple[str, str, str], dict[str, Candidate]] = {}
     for name in one.names:
-        for candidate in offers.get(name, ()):
+        for candidate in map(Candidate._make, offers.get(name, ())):
             records.setdefault(candidate[3:6], {})[name] = candidate
     stand = {key: told for key, said in records.items() if (told := _standing(said))}
     ranks = {system: place for place, system in enumerate(one.ranks)}
@@ -258,15 +288,11 @@ def _adds(one: Together, held: Mapping[str, Any], said: Mapping[str, Candidate])
     return agree(tuple(held), held, told) is True and held.keys() <= told.keys()
 
 
-def _choose(field: SharedField, candidates: list[Candidate]) -> tuple[Any, Candidate | None]:
+def _choose(field: SharedField, told: list[Candidate]) -> tuple[Any, Candidate]:
+    """Return (the value, whose it is) of what is told, the best first: nobody's echo, unless any yes counts."""
     if field.merge is Merge.ANY:
         # An echo counts here: once opted out, opted out, until every side that says so takes it back.
-        told = sorted(candidates)
         return any(c.value is True for c in told), next((c for c in told if c.value is True), told[0])
-    told = [c for c in candidates if not c.echo]
-    if not told:
-        return None, None
-    told.sort()
     if field.merge is Merge.UNION:
         lists = [c for c in told if isinstance(c.value, list)]
         if not lists:  # everyone answered that there is none

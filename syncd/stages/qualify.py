@@ -6,7 +6,6 @@ The ladder is walked from stored events; what a vendor's stage field says is a p
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from syncd.lead.decision import LeadState, Move, Touch
@@ -54,7 +53,7 @@ def walk_ladder(
         renamed = (state.stage or "") in definition.stages[definition.stage_order(place)].was
         since = state.since if renamed else now
         state = _move(state, moves, place, state.cycle, f"definition {definition.version}", now)
-        state = replace(state, since=since)
+        state = state._replace(since=since)
     state = _hear_sales(definition, state, moves, sales, decided_at, now)
     if state.stage == RECYCLED:
         state = _try_again(definition, state, moves, scope, fresh_evidence, now)
@@ -120,7 +119,7 @@ def _move(
     moves.append(
         Move(from_stage=state.stage, to_stage=stage, cycle=cycle, by=by, reason=reason, reason_text=reason_text)
     )
-    return replace(state, stage=stage, cycle=cycle, since=now)
+    return state._replace(stage=stage, cycle=cycle, since=now)
 
 
 def _hear_sales(
@@ -134,8 +133,7 @@ def _hear_sales(
     decision, reason = sales.get("sales_decision"), sales.get("sales_reason")
     entry = entry_of(sales, decided_at)
     if entry is not None and entry != state.seen_decision:
-        state = replace(
-            state,
+        state = state._replace(
             seen_decision=entry,
             decision=decision,
             reason=reason,
@@ -161,7 +159,7 @@ def _send_back(definition: Definition, state: LeadState, moves: list[Move], deci
     if stage != state.stage:
         state = _move(state, moves, stage, state.cycle, "sales", now, state.reason, state.reason_text)
     wait = code.retry_after.total_seconds() * 1000 if code is not None and code.retry_after else 0
-    return replace(state, retry_from=int(now + wait))
+    return state._replace(retry_from=int(now + wait))
 
 
 def _try_again(
@@ -180,8 +178,7 @@ def _try_again(
     if condition is None or not condition.met(scope):
         return state
     state = _move(state, moves, definition.handoff_from, state.cycle + 1, "syncd", now)
-    return replace(
-        state,
+    return state._replace(
         handed_at=None,
         outcome=None,
         refused=None,
@@ -205,7 +202,7 @@ def _place_of(definition: Definition, state: LeadState, scope: Mapping[str, Any]
     here = next((one.name for one in definition.stages if stage == one.name or stage in one.was), None)
     if here is None:
         lowest = definition.stages[0].name if state.handed_at is None else definition.handoff_from
-        here = climb(definition, replace(state, stage=lowest), scope, now)[0].stage or lowest
+        here = climb(definition, state._replace(stage=lowest), scope, now)[0].stage or lowest
     gate = definition.stage_order(definition.handoff_from)
     by_sales = state.decision == "accepted" or definition.stage_order(said) > gate
     if definition.stage_order(here) > gate and state.handed_at is None and not by_sales:

@@ -167,5 +167,5 @@ def test_a_link_is_told_as_what_it_was_and_becomes(link: list[str | None], risk:
     mappings = compile_files(
         read_files(ROOT / "mappings"), {"hubspot": "hubspot", "salesforce": "salesforce", "erp": "sql"}
     )
-    (effect,) = effects_of(replace(before, writes=(write,)), before, {}, mappings, Edit())
+    (effect,) = effects_of(before._replace(writes=(write,)), before, {}, mappings, Edit())
     assert (effect.risk, f"{shown(effect.old)} -> {shown(effect.new)}") == (risk, said)

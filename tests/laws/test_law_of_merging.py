@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from itertools import combinations
 from typing import Any
 
@@ -19,9 +18,13 @@ from syncd.stages.deliver import plan_update
 from syncd.stages.merge import (
     Candidate,
     Said,
-    _collect,
+    _choose_each,
     _is_undisputed,
+    _offers,
+    _stands_alone,
+    _take_all,
     _take_together,
+    _tell,
     changes_between,
     merge_values,
 )
@@ -111,9 +114,7 @@ def merged(said: list[Said]) -> tuple[dict[str, Any], Any]:
 
 
 def offered_by(one: Said) -> dict[str, list[Candidate]]:
-    offers: dict[str, list[Candidate]] = {}
-    _collect(one, offers, {}, {})
-    return offers
+    return {name: [Candidate._make(told)] for name, told in _tell(one, {}, {}).items()}
 
 
 def offered(said: list[Said], name: str) -> list[Any]:
@@ -179,13 +180,19 @@ def test_an_address_begins_with_what_would_win_alone(said: list[Said]) -> None:
 @given(st.lists(ONE, max_size=2, unique_by=lambda one: (one.record.system, one.record.id)))
 def test_an_address_that_nobody_disputes_is_taken_as_it_is(said: list[Said]) -> None:
     (where,) = KNOWN.together[EntityKind.LEAD]
-    offers: dict[str, list[Candidate]] = {}
-    for one in said:
-        _collect(one, offers, {}, {})
+    offers = _offers([_tell(one, {}, {}) for one in said], ())
     if _is_undisputed(where, offers):
         taken = {name: list(candidates) for name, candidates in offers.items()}
         _take_together(where, taken)
         assert taken == offers
+
+
+@given(ONE)
+def test_a_record_that_speaks_alone_is_taken_as_one_among_silent_others_is(one: Said) -> None:
+    told, groups = _tell(one, {}, {}), KNOWN.together[EntityKind.LEAD]
+    if all(_stands_alone(where, told) for where in groups):
+        fields = KNOWN.fields[EntityKind.LEAD]
+        assert list(_take_all(fields, told)) == list(_choose_each(fields, _offers([told], groups)))
 
 
 @given(FIELDS, FIELDS)
@@ -202,7 +209,7 @@ def test_what_changed_is_what_differs(before: dict[str, Any], after: dict[str, A
 def test_what_won_still_wins_once_it_is_agreed_on(said: list[Said]) -> None:
     """Also where a side won because its line insists, over a value that is newer."""
     values, provenance = merged(said)
-    after = [says(replace(one.record, agreed=_agreed_by(one)), one.kind_map) for one in said]
+    after = [says(one.record._replace(agreed=_agreed_by(one)), one.kind_map) for one in said]
     again, _, _ = merge_values(KNOWN, EntityKind.LEAD, after, provenance, values)
     assert again == values
 
@@ -220,11 +227,11 @@ def written_to(one: Said, values: dict[str, Any], provenance: Any) -> Said:
     write, equal, _ = plan_update(mapped, record, values, provenance, lambda line, entity: None, where)
     agreed = {**record.agreed, **{name: [value, "r"] for name, value in equal.items()}}
     if write is None:
-        return says(replace(record, agreed=agreed), mapped)
+        return says(record._replace(agreed=agreed), mapped)
     fields = {**record.fields, **write.fields}
     agreed |= {name: [value, "w"] for name, value in write.agrees.items()}
     changed = {**record.changed, **dict.fromkeys(write.fields, NOW + 9)}
-    return says(replace(record, fields=fields, agreed=agreed, changed=changed), mapped)
+    return says(record._replace(fields=fields, agreed=agreed, changed=changed), mapped)
 
 
 @given(FIRSTS)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,7 +14,7 @@ from syncd.lead.definition import CONDITION_FACTS, HANDOFF_FACTS
 from syncd.stages.feedback import handoff_facts
 
 WAITING = LeadState(stage="mql", cycle=2, since=NOW)
-HANDED = replace(WAITING, handed_at=NOW)
+HANDED = WAITING._replace(handed_at=NOW)
 REFUSAL = Verdict(passed=False, lacking=(LackingFact("budget", "budget", Lack.MISSING, "marketing"),))
 PASSED = Verdict(passed=True)
 SCORED = {"score": 55, "score_why": "fit 30, engagement 25 from 5 touches", "market": "plants", "in_market": True}
@@ -32,13 +31,13 @@ def test_every_fact_that_a_mapping_or_condition_may_name_is_there() -> None:
 
 
 @pytest.mark.parametrize(("state", "verdict", "expected"), [
-    (replace(WAITING, stage="inquiry"), None, "not due"),
+    (WAITING._replace(stage="inquiry"), None, "not due"),
     (WAITING, REFUSAL, "refused"),
     (WAITING, PASSED, "handed over"),
     (HANDED, None, "handed over"),
-    (replace(HANDED, decision="accepted"), None, "accepted"),
-    (replace(HANDED, decision="rejected"), None, "rejected"),
-    (replace(HANDED, decision="disqualified"), None, "disqualified"),
+    (HANDED._replace(decision="accepted"), None, "accepted"),
+    (HANDED._replace(decision="rejected"), None, "rejected"),
+    (HANDED._replace(decision="disqualified"), None, "disqualified"),
 ])  # fmt: skip
 def test_the_status_is_where_the_lead_stands(state: LeadState, verdict: Verdict | None, expected: str) -> None:
     assert facts(state, verdict)["handoff_status"] == expected
@@ -51,21 +50,21 @@ def test_a_refusal_stands_in_words_and_is_gone_when_nothing_is_missing() -> None
 
 
 def test_a_rejection_is_told_with_its_code_its_label_and_the_reps_words() -> None:
-    found = facts(replace(HANDED, decision="rejected", reason="early", reason_text="call in May"))
+    found = facts(HANDED._replace(decision="rejected", reason="early", reason_text="call in May"))
     assert (found["rejection_reason"], found["rejection_text"]) == ("early", "not ready to talk: call in May")
-    unknown = facts(replace(HANDED, decision="rejected", reason="made up"))
+    unknown = facts(HANDED._replace(decision="rejected", reason="made up"))
     assert (unknown["rejection_reason"], unknown["rejection_text"]) == ("made up", None)
 
 
 def test_an_accepted_lead_has_no_rejection() -> None:
-    found = facts(replace(HANDED, decision="accepted", reason="early", reason_text="x"))
+    found = facts(HANDED._replace(decision="accepted", reason="early", reason_text="x"))
     assert (found["rejection_reason"], found["rejection_text"]) == (None, None)
 
 
 def test_progress_begins_with_the_handover() -> None:
     assert facts(WAITING, PASSED)["progress"] is None
     assert facts(HANDED)["progress"] == "mql (cycle 2), waiting for sales"
-    assert facts(replace(HANDED, stage="sql", decision="accepted"))["progress"] == "sql (cycle 2), sales accepted"
+    assert facts(HANDED._replace(stage="sql", decision="accepted"))["progress"] == "sql (cycle 2), sales accepted"
 
 
 def test_times_are_written_in_utc_to_the_second() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -77,7 +76,7 @@ def test_a_new_lead_enters_at_the_foot_in_its_first_cycle() -> None:
 
 
 def test_a_lead_climbs_as_far_as_the_conditions_reach_step_by_step() -> None:
-    state, moves = walk(replace(FRESH, decision="accepted"), {"score": 60, "budget": 1})
+    state, moves = walk(FRESH._replace(decision="accepted"), {"score": 60, "budget": 1})
     assert places(moves) == [("inquiry", "mql"), ("mql", "sal"), ("sal", "sql")]
     assert state.stage == "sql"
 
@@ -88,12 +87,12 @@ def test_no_step_is_skipped() -> None:
 
 
 def test_a_step_without_a_condition_is_not_climbed() -> None:
-    state, moves = walk(replace(HANDED, stage="sql"), {"score": 99, "budget": 1})
+    state, moves = walk(HANDED._replace(stage="sql"), {"score": 99, "budget": 1})
     assert (state.stage, moves) == ("sql", [])
 
 
 def test_a_lead_does_not_fall_when_its_score_does() -> None:
-    assert walk(replace(FRESH, stage="mql"), {"score": 0}) == (replace(FRESH, stage="mql"), [])
+    assert walk(FRESH._replace(stage="mql"), {"score": 0}) == (FRESH._replace(stage="mql"), [])
 
 
 def test_conditions_see_that_the_lead_was_handed_over() -> None:
@@ -101,7 +100,7 @@ def test_conditions_see_that_the_lead_was_handed_over() -> None:
     known = definition(stages=steps, handoff_from="in")
     waiting = LeadState(stage="in", cycle=1)
     assert walk_ladder(known, waiting, {}, {}, 0, lambda: 0, NOW)[1] == []
-    assert walk_ladder(known, replace(waiting, handed_at=1), {}, {}, 0, lambda: 0, NOW)[0].stage == "out"
+    assert walk_ladder(known, waiting._replace(handed_at=1), {}, {}, 0, lambda: 0, NOW)[0].stage == "out"
 
 
 # --- what sales says
@@ -164,14 +163,14 @@ def test_the_same_words_entered_anew_act_anew() -> None:
 
 
 def test_sales_may_move_a_lead_up_and_never_down() -> None:
-    state, moves = walk(replace(HANDED, stage="sal"), sales={"sales_stage": "opportunity"})
+    state, moves = walk(HANDED._replace(stage="sal"), sales={"sales_stage": "opportunity"})
     assert moves == [Move(from_stage="sal", to_stage="opportunity", cycle=1, by="sales")]
     assert walk(state, sales={"sales_stage": "sal"}) == (state, [])
     assert walk(state, sales={"sales_stage": "no such stage"}) == (state, [])
 
 
 def test_sales_cannot_move_a_lead_that_is_off_the_ladder() -> None:
-    away = replace(HANDED, stage=DISQUALIFIED)
+    away = HANDED._replace(stage=DISQUALIFIED)
     assert walk(away, {"score": 99}, {"sales_stage": "won"}) == (away, [])
 
 
@@ -202,8 +201,8 @@ def test_a_recycled_lead_with_fresh_evidence_begins_a_new_cycle_with_nothing_dec
     (BACK, 50, days_ago(9)),  # nothing learned since it came back
     (BACK, 50, 0),
     (BACK, 49, days_ago(8)),  # it does not qualify
-    (replace(BACK, retry_from=NOW + 1), 50, days_ago(8)),  # too early
-    (replace(BACK, stage=DISQUALIFIED), 99, days_ago(8)),  # closed
+    (BACK._replace(retry_from=NOW + 1), 50, days_ago(8)),  # too early
+    (BACK._replace(stage=DISQUALIFIED), 99, days_ago(8)),  # closed
 ])  # fmt: skip
 def test_a_lead_stays_away_without_evidence_score_and_time(state: LeadState, score: int, evidence: int) -> None:
     assert walk(state, {"score": score}, evidence=evidence) == (state, [])
