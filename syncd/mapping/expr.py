@@ -99,8 +99,9 @@ class _Compiled:
         """Return whether the condition holds; never raises for missing or odd values."""
         try:
             given = [convert(values.get(name)) for _, name, convert in self._inputs]
-            if any(one.__class__ is list or (one.__class__ is str and len(one) > 100) for one in given):
-                return self._evaluate(*given)
+            for one in given:
+                if one.__class__ is list or (one.__class__ is str and len(one) > 100):
+                    return self._evaluate(*given)
             return self._known(*given)
         except (RuntimeError, TypeError, ValueError, OverflowError):
             return False  # text that is no valid Unicode, a date that is none

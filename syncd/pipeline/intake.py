@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from connectors.contract import Page, Record
 from syncd.lead.definition import EntityKind
 from syncd.mapping.model import KindMap, Mappings
-from syncd.pipeline.keys import key_rows, keys_in, let_go, who_had
+from syncd.pipeline.keys import key_rows, keys_in, let_go, telling_fields, who_had
 from syncd.pipeline.meanwhile import without_the_past
 from syncd.pipeline.succession import RANK, follow_conversions, follow_keys, follow_losses, follow_merges, tell_twins
 from syncd.stages.match import LONE, RELATING, SHARED, Key, Linked, Several, match_record, nowhere
@@ -187,9 +187,10 @@ def _let_go(
 ) -> tuple[list[RecordKey], set[Key]]:
     """Let go the keys that changed records told alone; return the records that waited for that, and the keys."""
     told: dict[str, set[Key]] = {}
+    telling = telling_fields(mappings, kind_map)
     for one in news:
         record, old = one.record, before.get(one.record.id)
-        if record.id not in links or old is None or not _tells_otherwise(mappings, kind_map, one, old, keys):
+        if record.id not in links or old is None or not _tells_otherwise(mappings, kind_map, one, old, keys, telling):
             continue
         told.setdefault(links[record.id], set()).update(keys.get(record.id, ()))
     lost, freed = let_go(connection, mappings, kind_map.entity, told, now)
@@ -226,6 +227,7 @@ def _tells_otherwise(
     one: News,
     old: intake.StoredRecord,
     keys: Mapping[str, Sequence[Key]],
+    telling: frozenset[str],
 ) -> bool:
     """Whether a record may have told a key that it does not tell now.
 
@@ -235,7 +237,9 @@ def _tells_otherwise(
         return not old.deleted
     if not old.digest and old.modified:
         return True
-    return bool(one.changed) and not set(keys_in(mappings, kind_map, old.fields)) <= set(keys[one.record.id])
+    if telling.isdisjoint(one.changed):
+        return False
+    return not set(keys_in(mappings, kind_map, old.fields)) <= set(keys[one.record.id])
 
 
 def _save_keys(

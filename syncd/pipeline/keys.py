@@ -38,6 +38,12 @@ def keys_in(mappings: Mappings, kind_map: KindMap, fields: Mapping[str, Any]) ->
     return keys_of(mappings.definition, kind_map.entity, map_keys(kind_map, fields, key_names(mappings, kind_map)))
 
 
+def telling_fields(mappings: Mappings, kind_map: KindMap) -> frozenset[str]:
+    """Return the system's fields without which a record would tell other keys."""
+    lines = [kind_map.fields[name] for name in key_names(mappings, kind_map) if name in kind_map.fields]
+    return frozenset(field for one in lines for field in (*one.reads, *one.needs, one.writes) if field)
+
+
 def key_rows(kind_map: KindMap, entity: str, keys: Iterable[Key], fields: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return the rows of one record's keys, with those of what it refers to."""
     found = list(keys)
