@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 
 from syncd.lead.branch import LONGEST_KEY
 from syncd.lead.decision import EntityView, SourceRecord
-from syncd.lead.definition import EntityKind
+from syncd.lead.definition import EntityKind, FieldType
 from syncd.mapping.model import KindMap, Mappings
 from syncd.pipeline.succession import RANK
 from syncd.stages.map import map_keys
@@ -39,8 +39,9 @@ def keys_in(mappings: Mappings, kind_map: KindMap, fields: Mapping[str, Any]) ->
 
 
 def telling_fields(mappings: Mappings, kind_map: KindMap) -> frozenset[str]:
-    """Return the system's fields without which a record would tell other keys."""
-    lines = [kind_map.fields[name] for name in key_names(mappings, kind_map) if name in kind_map.fields]
+    """Return the system's fields without which a record would tell other keys; a telephone is one of its country."""
+    names = key_names(mappings, kind_map)
+    lines = [one for one in kind_map.fields.values() if one.name in names or one.type is FieldType.COUNTRY]
     return frozenset(field for one in lines for field in (*one.reads, *one.needs, one.writes) if field)
 
 

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from seam import Seam
+import pytest
+from seam import CRM, DEFINITION, HUB, Seam
 from sqlalchemy import event
 from support.builders import polled
 
@@ -138,6 +139,28 @@ def test_an_old_telephone_is_no_key(seam: Seam) -> None:
     seam.contact("52", {"email": None, "lastname": "Lee", "phone": "+1 617 555 0123"})
     assert len(set(seam.links().values())) == 2
     assert seam.problems() == []
+
+
+@pytest.mark.parametrize("mapped", [True, False])
+def test_a_telephone_without_its_country_is_another_once_the_country_is_corrected(seam: Seam, mapped: bool) -> None:
+    field, line = ("  country: {type: country}\n", "\n    country: {from: country}") if mapped else ("", "")
+    lead = "  last_name: {type: text}\n"
+    seam.edit(
+        definition=DEFINITION.replace(lead, lead + field),
+        hub=HUB.replace("{from: phone}", "{from: phone, region: country}" + line),
+    )
+    seam.contact("51", {"email": None, "lastname": "Lee", "phone": "030 5550123", "country": "Germany"})
+    (ann,) = seam.entities()
+    assert ("phone", "+49305550123|lee") in seam.keys(ann)
+    seam.contact("51", {"country": "Italy"})
+    assert {key for key in seam.keys(ann) if key[0] == "phone"} == {("phone", "+390305550123|lee")}
+
+
+def test_an_address_that_is_only_written_is_let_go_when_it_is_corrected_there(seam: Seam) -> None:
+    seam.edit(crm=CRM.replace("email: {from: Email, to: Email}", "email: {to: Email}"))
+    seam.crm_lead("00Q1", {"Email": OLD, "LastName": "Lee"})
+    seam.crm_lead("00Q1", {"Email": NEW})
+    assert stated(seam, OLD) == [False]
 
 
 def test_an_accounts_domain_is_let_go_when_it_is_corrected(seam: Seam, tmp_path: Any) -> None:
