@@ -6,9 +6,9 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import Connection, Update, bindparam, func, select, update
 
-from syncd.store.rows import chunks
+from syncd.store.rows import Among, chunks, execute_among, narrowed
 from syncd.store.tables import cursor, intent
 
 IN_DOUBT = ("lapsed", "deferred")
@@ -30,7 +30,7 @@ class Doubt:
 
 def load_doubts(connection: Connection, entities: Iterable[str]) -> dict[str, list[Doubt]]:
     """Return entity -> its writes in doubt, the earliest first."""
-    if connection.execute(select(intent.c.id).where(intent.c.state.in_(IN_DOUBT)).limit(1)).first() is None:
+    if connection.execute(_ANY_DOUBT).first() is None:
         return {}  # nearly always
     found: dict[str, list[Doubt]] = {}
     for part in chunks(list(entities)):
@@ -43,19 +43,26 @@ def load_doubts(connection: Connection, entities: Iterable[str]) -> dict[str, li
 
 
 def kinds_in_doubt(connection: Connection, system: str) -> set[str]:
-    query = select(intent.c.kind).where(intent.c.state.in_(IN_DOUBT), intent.c.system == system).distinct()
-    return set(connection.execute(query).scalars())
+    return set(connection.execute(_KINDS_IN_DOUBT, {"system": system}).scalars())
 
 
 def is_unanswered(connection: Connection, system: str) -> bool:
     """Tell whether a write is under way to a system, or one that it put off still stands."""
-    states = ("planned", *IN_DOUBT)
-    query = select(intent.c.id).where(intent.c.state.in_(states), intent.c.system == system).limit(1)
-    return connection.execute(query).first() is not None
+    return connection.execute(_UNANSWERED, {"system": system}).first() is not None
 
 
 def settle_doubts(connection: Connection, entities: Collection[str]) -> None:
     """End the doubts of entities that were decided now, where the system was read to its end since they arose."""
+    if connection.execute(_ANY_DOUBT).first() is None:
+        return  # nearly always
+    for part in chunks(list(entities)):
+        execute_among(connection, _settle, part)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def _settle(among: Among) -> Update:
     read_since = (
         select(cursor.c.kind)
         .where(
@@ -66,9 +73,11 @@ def settle_doubts(connection: Connection, entities: Collection[str]) -> None:
         )
         .exists()
     )
-    for part in chunks(list(entities)):
-        connection.execute(
-            update(intent)
-            .where(intent.c.entity.in_(part), intent.c.state.in_(IN_DOUBT), read_since)
-            .values(state="settled")
-        )
+    doubted = (among(intent.c.entity), narrowed(intent.c.state).in_(IN_DOUBT), read_since)
+    return update(intent).where(*doubted).values(state="settled")
+
+
+_ANY_DOUBT = select(intent.c.id).where(intent.c.state.in_(IN_DOUBT)).limit(1)
+_OF_SYSTEM = intent.c.system == bindparam("system")
+_KINDS_IN_DOUBT = select(intent.c.kind).where(intent.c.state.in_(IN_DOUBT), _OF_SYSTEM).distinct()
+_UNANSWERED = select(intent.c.id).where(intent.c.state.in_(("planned", *IN_DOUBT)), _OF_SYSTEM).limit(1)

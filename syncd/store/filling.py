@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, and_, delete, select, update
+from sqlalchemy import Connection, and_, bindparam, delete, select, update
 
 from syncd.store.rows import upsert
 from syncd.store.tables import due, filling, link, record
@@ -23,7 +23,7 @@ class Filling:
 
 def read_fillings(connection: Connection, system: str) -> dict[str, Filling]:
     """Return kind -> what is under way."""
-    rows = connection.execute(select(filling).where(filling.c.system == system))
+    rows = connection.execute(_OF_SYSTEM, {"system": system})
     return {
         row.kind: Filling(fields=tuple(row.fields), again=row.again, after=row.after, since=row.since) for row in rows
     }
@@ -31,9 +31,7 @@ def read_fillings(connection: Connection, system: str) -> dict[str, Filling]:
 
 def fields_under_way(connection: Connection) -> dict[tuple[str, str], frozenset[str]]:
     """Return (system, kind) -> the fields that are read for the first time."""
-    rows = connection.execute(
-        select(filling.c.system, filling.c.kind, filling.c.fields).where(filling.c.again.is_(False))
-    )
+    rows = connection.execute(_UNDER_WAY)
     return {(system, kind): frozenset(fields) for system, kind, fields in rows}
 
 
@@ -78,3 +76,10 @@ def records_of_due(connection: Connection, system: str, kind: str, now: int, lim
         .where(record.c.system == system, record.c.kind == kind, record.c.deleted.is_(False), due.c.not_before <= now)
     )
     return list(connection.execute(query.limit(limit)).scalars())
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+_OF_SYSTEM = select(filling).where(filling.c.system == bindparam("system"))
+_UNDER_WAY = select(filling.c.system, filling.c.kind, filling.c.fields).where(filling.c.again.is_(False))

@@ -5,11 +5,20 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, func, literal, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, delete, func, literal, or_, select, update
 
 from syncd.lead.decision import EntityView, Related, SourceRecord, Touch
 from syncd.lead.definition import EntityKind
-from syncd.store.rows import chunks, execute_many, insert_rows, insert_selected, one_of, upsert
+from syncd.store.rows import (
+    Among,
+    chunks,
+    execute_among,
+    execute_many,
+    insert_rows,
+    insert_selected,
+    narrowed,
+    upsert,
+)
 from syncd.store.tables import (
     agreed,
     due,
@@ -30,17 +39,13 @@ LONGEST_WAIT_MS = 3_600_000  # nothing is put off for longer
 
 def next_due(connection: Connection, now: int, limit: int) -> dict[str, int]:
     """Return entity -> since of what handoff should look at, all of one rank, accounts and branches first."""
-    query = (
-        select(due.c.entity, due.c.since, due.c.rank)
-        .where(due.c.not_before <= now)
-        .order_by(due.c.rank, due.c.since, due.c.entity)
-        .limit(limit)
-    )
-    rows = connection.execute(query).all()
+    rows = connection.execute(_NEXT_DUE, {"now": now, "limit": limit}).all()
     return {row.entity: row.since for row in rows if row.rank == rows[0].rank}
 
 
 def count_due(connection: Connection, now: int | None = None, ranks: Iterable[int] | None = None) -> int:
+    if ranks is None and now is not None:
+        return int(connection.execute(_COUNT_DUE_NOW, {"now": now}).scalar_one())
     query = select(func.count()).select_from(due)
     if ranks is not None:
         query = query.where(due.c.rank.in_(list(ranks)))
@@ -53,19 +58,19 @@ def due_among(connection: Connection, entities: Collection[str], now: int) -> se
     """Return which of these may be looked at now."""
     found: set[str] = set()
     for part in chunks(entities):
-        query = select(due.c.entity).where(due.c.entity.in_(part), due.c.not_before <= now)
-        found.update(connection.execute(query).scalars())
+        found.update(execute_among(connection, _due_among, part, now=now).scalars())
     return found
 
 
 def mend_waits(connection: Connection, now: int) -> None:
     """Let be due now what waits for a time that a clock told before it was set back."""
-    told_otherwise = or_(due.c.since > now, due.c.not_before > now + LONGEST_WAIT_MS)
-    connection.execute(update(due).where(due.c.not_before > now, told_otherwise).values(not_before=now, since=now))
+    connection.execute(_MEND_WAITS, {"b_now": now, "b_latest": now + LONGEST_WAIT_MS})
 
 
 def wake(connection: Connection, now: int, rank: int) -> None:
     """Let be due, in this rank, what is to be looked at again because time has passed; whom a brake holds waits on."""
+    if connection.execute(_LOOKS_PAST, {"now": now}).first() is None:
+        return
     told = [literal(rank), literal(now), literal("time has passed"), literal(0), literal(0)]
     listed = select(due.c.entity).where(due.c.entity == entity.c.id).exists()
     waits = select(held.c.entity).where(held.c.entity == entity.c.id, held.c.approved_at.is_(None)).exists()
@@ -75,13 +80,11 @@ def wake(connection: Connection, now: int, rank: int) -> None:
 
 def count_records(connection: Connection, systems: Sequence[str]) -> int:
     """Return how many records of these systems are known."""
-    query = select(func.count()).where(record.c.system.in_(systems), record.c.deleted.is_(False))
-    return int(connection.execute(query).scalar_one())
+    return int(execute_among(connection, _count_records, systems).scalar_one())
 
 
 def count_leads(connection: Connection) -> int:
-    query = select(func.count()).where(entity.c.kind == EntityKind.LEAD.value)
-    return int(connection.execute(query).scalar_one())
+    return int(connection.execute(_COUNT_LEADS).scalar_one())
 
 
 def load_views(connection: Connection, ids: Sequence[str]) -> list[EntityView]:
@@ -91,16 +94,8 @@ def load_views(connection: Connection, ids: Sequence[str]) -> list[EntityView]:
     asked = _in_review(connection, ids)
     views: dict[str, EntityView] = {}
     for part in chunks(ids):
-        query = select(
-            entity.c.id,
-            entity.c.kind,
-            entity.c["values"],
-            entity.c.provenance,
-            entity.c.state,
-            entity.c.definition,
-            entity.c.look_at,
-        ).where(one_of(connection, entity.c.id, part))
-        for one, kind, values, provenance, state, definition, look_at in connection.execute(query).all():
+        rows = execute_among(connection, _views, part).all()
+        for one, kind, values, provenance, state, definition, look_at in rows:
             views[one] = EntityView(
                 id=one,
                 kind=EntityKind(kind),
@@ -121,31 +116,21 @@ def load_related(connection: Connection, ids: Iterable[str]) -> dict[str, Relate
     wanted = list(ids)
     records: dict[str, dict[tuple[str, str], str]] = {}
     for part in chunks(wanted):
-        query = (
-            select(link.c.entity, link.c.system, link.c.kind, link.c.record_id)
-            .join(
-                record,
-                and_(record.c.system == link.c.system, record.c.kind == link.c.kind, record.c.id == link.c.record_id),
-            )
-            .where(link.c.entity.in_(part), record.c.deleted.is_(False))
-        )
-        for row in connection.execute(query):
-            records.setdefault(row.entity, {})[(row.system, row.kind)] = row.record_id
+        for one, system, kind, record_id in execute_among(connection, _living_records, part):
+            records.setdefault(one, {})[(system, kind)] = record_id
     found: dict[str, Related] = {}
     for part in chunks(wanted):
-        told = select(entity.c.id, entity.c["values"], entity.c.provenance).where(entity.c.id.in_(part))
-        for one, values, provenance in connection.execute(told):
+        for one, values, provenance in execute_among(connection, _told, part):
             found[one] = Related(id=one, values=values, records=records.get(one, {}), provenance=provenance)
     return found
 
 
 def parents_of(connection: Connection, accounts: Iterable[str]) -> dict[str, str]:
     """Return account -> the account above it, of those that have one."""
-    parent = entity.c["values"]["parent"].as_string()
     found: dict[str, str] = {}
     for part in chunks(accounts):
-        query = select(entity.c.id, parent).where(entity.c.id.in_(part), entity.c.kind == EntityKind.ACCOUNT.value)
-        found.update((one, above) for one, above in connection.execute(query) if above is not None and above != one)
+        rows = execute_among(connection, _parents, part)
+        found.update((one, above) for one, above in rows if above is not None and above != one)
     return found
 
 
@@ -185,21 +170,18 @@ def planned_intents(connection: Connection, batch: str) -> list[Any]:
 
 
 def intents_of(connection: Connection, batch: str, state: str) -> list[Any]:
-    query = select(intent).where(intent.c.batch == batch, intent.c.state == state).order_by(intent.c.id)
-    return list(connection.execute(query))
+    return list(connection.execute(_INTENTS_OF, {"batch": batch, "state": state}))
 
 
 def as_they_stand(connection: Connection, rows: Sequence[Any]) -> list[Any]:
     """Return these intents with the entities they belong to by now: two may have become one since they were sent."""
     owners: dict[str, str] = {}
     for part in chunks([row.id for row in rows]):
-        query = select(intent.c.id, intent.c.entity).where(one_of(connection, intent.c.id, part))
-        owners.update((one, owner) for one, owner in connection.execute(query).all())
+        owners.update((one, owner) for one, owner in execute_among(connection, _owners, part).all())
     moved = [row.id for row in rows if owners.get(row.id, row.entity) != row.entity]
     again: dict[str, Any] = {}
     for part in chunks(moved):
-        query = select(intent).where(one_of(connection, intent.c.id, part))
-        again.update((row.id, row) for row in connection.execute(query))
+        again.update((row.id, row) for row in execute_among(connection, _intents, part))
     return [again.get(row.id, row) for row in rows]
 
 
@@ -210,8 +192,7 @@ def planned_for(connection: Connection, one: str) -> bool:
 
 
 def count_planned(connection: Connection) -> int:
-    query = select(func.count()).select_from(intent).where(intent.c.state == "planned")
-    return int(connection.execute(query).scalar_one())
+    return int(connection.execute(_COUNT_PLANNED).scalar_one())
 
 
 def lapse_intents(connection: Connection, now: int) -> list[str]:
@@ -219,7 +200,7 @@ def lapse_intents(connection: Connection, now: int) -> list[str]:
 
     Safe because every request is idempotent: an update names its record, a create our own key.
     """
-    left = list(connection.execute(select(intent.c.entity).where(intent.c.state == "planned").distinct()).scalars())
+    left = list(connection.execute(_PLANNED).scalars())
     if left:
         connection.execute(update(intent).where(intent.c.state == "planned").values(state="lapsed", answered_at=now))
     return left
@@ -237,8 +218,7 @@ def unwritten_intents(connection: Connection, batches: Sequence[str]) -> list[An
 def load_states(connection: Connection, ids: Iterable[str]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for part in chunks(ids):
-        query = select(entity.c.id, entity.c.state).where(one_of(connection, entity.c.id, part))
-        found.update((one, state) for one, state in connection.execute(query))
+        found.update((one, state) for one, state in execute_among(connection, _states, part))
     return found
 
 
@@ -263,16 +243,14 @@ def attempts_of(connection: Connection, entities: Sequence[str]) -> dict[str, in
     """Return how often each was put off since it last became due."""
     found: dict[str, int] = {}
     for part in chunks(entities):
-        query = select(due.c.entity, due.c.attempts).where(due.c.entity.in_(part))
-        found.update((one, attempts) for one, attempts in connection.execute(query))
+        found.update((one, attempts) for one, attempts in execute_among(connection, _attempts, part))
     return found
 
 
 def kinds_of(connection: Connection, ids: Iterable[str]) -> dict[str, str]:
     found: dict[str, str] = {}
     for part in chunks(ids):
-        query = select(entity.c.id, entity.c.kind).where(one_of(connection, entity.c.id, part))
-        found.update((one, kind) for one, kind in connection.execute(query).all())
+        found.update((one, kind) for one, kind in execute_among(connection, _kinds, part).all())
     return found
 
 
@@ -280,8 +258,7 @@ def with_problems(connection: Connection, ids: Iterable[str]) -> set[str]:
     """Return which of these entities have an open problem."""
     found: set[str] = set()
     for part in chunks(ids):
-        query = select(problem.c.entity).where(one_of(connection, problem.c.entity, part), problem.c.open.is_(True))
-        found.update(connection.execute(query).scalars())
+        found.update(execute_among(connection, _with_problems, part).scalars())
     return found
 
 
@@ -302,11 +279,8 @@ def bury(connection: Connection, gone: Sequence[tuple[str, str, str]]) -> None:
 
 def found_gone(connection: Connection, batch: str) -> dict[tuple[str, str], list[str]]:
     """Return (system, kind) -> the records that a batch's writes found gone."""
-    query = select(intent.c.system, intent.c.kind, intent.c.record_id).where(
-        intent.c.batch == batch, intent.c.state == "gone", intent.c.record_id.is_not(None)
-    )
     found: dict[tuple[str, str], list[str]] = {}
-    for system, kind, record_id in connection.execute(query):
+    for system, kind, record_id in connection.execute(_FOUND_GONE, {"batch": batch}):
         found.setdefault((system, kind), []).append(record_id)
     return found
 
@@ -326,30 +300,7 @@ def _records_of(connection: Connection, ids: Sequence[str]) -> dict[str, list[So
     """Return entity -> its linked records, in a fixed order."""
     found: dict[str, list[SourceRecord]] = {}
     for part in chunks(ids):
-        query = (
-            select(
-                link.c.entity,
-                record.c.system,
-                record.c.kind,
-                record.c.id,
-                record.c.fields,
-                record.c.changed,
-                record.c.first_modified,
-                record.c.modified,
-                record.c.deleted,
-                record.c.survivor,
-                agreed.c["values"],
-            )
-            .select_from(link)
-            .join(
-                record,
-                and_(record.c.system == link.c.system, record.c.kind == link.c.kind, record.c.id == link.c.record_id),
-            )
-            .outerjoin(agreed, agreed_with(link.c.system, link.c.kind, link.c.record_id))
-            .where(one_of(connection, link.c.entity, part))
-            .order_by(link.c.entity, link.c.system, link.c.kind, link.c.record_id)
-        )
-        for row in connection.execute(query).all():
+        for row in execute_among(connection, _linked, part).all():
             found.setdefault(row[0], []).append(
                 SourceRecord(
                     system=row[1],
@@ -370,12 +321,7 @@ def _records_of(connection: Connection, ids: Sequence[str]) -> dict[str, list[So
 def _touches_of(connection: Connection, ids: Sequence[str]) -> dict[str, list[Touch]]:
     found: dict[str, list[Touch]] = {}
     for part in chunks(ids):
-        query = (
-            select(touch)
-            .where(one_of(connection, touch.c.lead, part))
-            .order_by(touch.c.lead, touch.c.at.desc(), touch.c.kind)
-        )
-        for row in connection.execute(query):
+        for row in execute_among(connection, _touches, part):
             found.setdefault(row.lead, []).append(Touch(row.kind, row.at, row.what, row.campaign))
     return found
 
@@ -383,13 +329,122 @@ def _touches_of(connection: Connection, ids: Sequence[str]) -> dict[str, list[To
 def _in_review(connection: Connection, ids: Sequence[str]) -> set[str]:
     found: set[str] = set()
     for part in chunks(ids):
-        query = select(problem.c.entity).where(
-            one_of(connection, problem.c.entity, part), problem.c.open.is_(True), problem.c.kind == "review"
-        )
-        found.update(connection.execute(query).scalars())
+        found.update(execute_among(connection, _asked_about, part).scalars())
     return found
 
 
+_SAME_RECORD = and_(record.c.system == link.c.system, record.c.kind == link.c.kind, record.c.id == link.c.record_id)
+
+
+def _due_among(among: Among) -> Select[Any]:
+    return select(due.c.entity).where(among(due.c.entity), due.c.not_before <= bindparam("now"))
+
+
+def _attempts(among: Among) -> Select[Any]:
+    return select(due.c.entity, due.c.attempts).where(among(due.c.entity))
+
+
+def _count_records(among: Among) -> Select[Any]:
+    return select(func.count()).where(among(record.c.system), record.c.deleted.is_(False))
+
+
+def _views(among: Among) -> Select[Any]:
+    told = (entity.c["values"], entity.c.provenance, entity.c.state, entity.c.definition, entity.c.look_at)
+    return select(entity.c.id, entity.c.kind, *told).where(among(entity.c.id))
+
+
+def _told(among: Among) -> Select[Any]:
+    return select(entity.c.id, entity.c["values"], entity.c.provenance).where(among(entity.c.id))
+
+
+def _parents(among: Among) -> Select[Any]:
+    parent = entity.c["values"]["parent"].as_string()
+    return select(entity.c.id, parent).where(among(entity.c.id), narrowed(entity.c.kind) == EntityKind.ACCOUNT.value)
+
+
+def _kinds(among: Among) -> Select[Any]:
+    return select(entity.c.id, entity.c.kind).where(among(entity.c.id))
+
+
+def _states(among: Among) -> Select[Any]:
+    return select(entity.c.id, entity.c.state).where(among(entity.c.id))
+
+
+def _living_records(among: Among) -> Select[Any]:
+    columns = (link.c.entity, link.c.system, link.c.kind, link.c.record_id)
+    return select(*columns).join(record, _SAME_RECORD).where(among(link.c.entity), record.c.deleted.is_(False))
+
+
+def _linked(among: Among) -> Select[Any]:
+    return (
+        select(
+            link.c.entity,
+            record.c.system,
+            record.c.kind,
+            record.c.id,
+            record.c.fields,
+            record.c.changed,
+            record.c.first_modified,
+            record.c.modified,
+            record.c.deleted,
+            record.c.survivor,
+            agreed.c["values"],
+        )
+        .select_from(link)
+        .join(record, _SAME_RECORD)
+        .outerjoin(agreed, agreed_with(link.c.system, link.c.kind, link.c.record_id))
+        .where(among(link.c.entity))
+        .order_by(link.c.entity, link.c.system, link.c.kind, link.c.record_id)
+    )
+
+
+def _touches(among: Among) -> Select[Any]:
+    return select(touch).where(among(touch.c.lead)).order_by(touch.c.lead, touch.c.at.desc(), touch.c.kind)
+
+
+def _with_problems(among: Among) -> Select[Any]:
+    return select(problem.c.entity).where(among(problem.c.entity), problem.c.open.is_(True))
+
+
+def _asked_about(among: Among) -> Select[Any]:
+    return _with_problems(among).where(problem.c.kind == "review")
+
+
+def _owners(among: Among) -> Select[Any]:
+    return select(intent.c.id, intent.c.entity).where(among(intent.c.id))
+
+
+def _intents(among: Among) -> Select[Any]:
+    return select(intent).where(among(intent.c.id))
+
+
+_NEXT_DUE = (
+    select(due.c.entity, due.c.since, due.c.rank)
+    .where(due.c.not_before <= bindparam("now"))
+    .order_by(due.c.rank, due.c.since, due.c.entity)
+    .limit(bindparam("limit"))
+)
+_COUNT_DUE_NOW = select(func.count()).select_from(due).where(due.c.not_before <= bindparam("now"))
+_MEND_WAITS = (
+    update(due)
+    .where(
+        due.c.not_before > bindparam("b_now"),
+        or_(due.c.since > bindparam("b_now"), due.c.not_before > bindparam("b_latest")),
+    )
+    .values(not_before=bindparam("b_now"), since=bindparam("b_now"))
+)
+_LOOKS_PAST = select(entity.c.id).where(entity.c.look_at <= bindparam("now")).limit(1)
+_COUNT_LEADS = select(func.count()).where(entity.c.kind == EntityKind.LEAD.value)
+_INTENTS_OF = (
+    select(intent)
+    .where(intent.c.batch == bindparam("batch"), intent.c.state == bindparam("state"))
+    .order_by(intent.c.id)
+)
+_PLANNED = select(intent.c.entity).where(intent.c.state == "planned").distinct()
+_COUNT_PLANNED = select(func.count()).select_from(intent).where(intent.c.state == "planned")
+_FOUND_GONE = select(intent.c.system, intent.c.kind, intent.c.record_id).where(
+    intent.c.batch == bindparam("batch"), intent.c.state == "gone", intent.c.record_id.is_not(None)
+)
 _SAVE_ENTITY = (
     update(entity)
     .where(entity.c.id == bindparam("b_id"))

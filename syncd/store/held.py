@@ -32,13 +32,12 @@ class Closed:
 
 
 def is_empty(connection: Connection) -> bool:
-    return connection.execute(select(held.c.entity).limit(1)).first() is None
+    return connection.execute(_ANYTHING).first() is None
 
 
 def totals(connection: Connection) -> dict[str, int]:
     """Return closed brake -> records that it holds."""
-    query = select(held.c.brake, func.sum(held.c.records)).where(_WAITS).group_by(held.c.brake)
-    return {name: int(records) for name, records in connection.execute(query)}
+    return {name: int(records) for name, records in connection.execute(_TOTALS)}
 
 
 def rows_of(connection: Connection, entities: Iterable[str]) -> dict[str, dict[str, Kept]]:
@@ -143,7 +142,9 @@ def latest_approvals(connection: Connection, limit: int) -> list[Any]:
 # ---------------------------------------------------------------------------------------------------------------------
 
 
+_ANYTHING = select(held.c.entity).limit(1)
 _WAITS = held.c.approved_at.is_(None)
+_TOTALS = select(held.c.brake, func.sum(held.c.records)).where(_WAITS).group_by(held.c.brake)
 _DROP = delete(held).where(held.c.entity == bindparam("b_entity"), held.c.brake == bindparam("b_brake"))
 
 

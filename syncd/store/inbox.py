@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import Connection, bindparam, func, select, update
 
-from syncd.store.rows import chunks
+from syncd.store.rows import chunks, insert_rows
 from syncd.store.tables import problem, run
 
 # What a problem can be of; an alarm asks for one of them by name.
@@ -33,7 +33,7 @@ def open_problem(
 ) -> None:
     """Open a problem, or count it once more. `key` tells the same trouble from another."""
     key = key[:255]
-    seen = connection.execute(select(problem.c.id).where(problem.c.key == key)).first()
+    seen = connection.execute(_OF_KEY, {"key": key}).first()
     values = {"message": message[:4000], "last_seen": now, "open": True}
     if seen is not None:
         connection.execute(update(problem).where(problem.c.id == seen.id).values(**values, count=problem.c.count + 1))
@@ -48,7 +48,7 @@ def open_problem(
 def settle_record(connection: Connection, record: str) -> list[str]:
     """Close the problems about a record that is gone or found its place; return the entities that waited for that."""
     about = (problem.c.record == record, problem.c.open.is_(True))
-    waited = list(connection.execute(select(problem.c.entity).where(*about, problem.c.entity.is_not(None))).scalars())
+    waited = list(connection.execute(_WAITED, {"record": record}).scalars())
     if waited:
         connection.execute(update(problem).where(*about).values(open=False))
     return waited
@@ -90,9 +90,8 @@ def close_problems(
 
 def open_keys(connection: Connection, prefix: str) -> dict[str, int]:
     """Return the keys of the open problems that begin so, and when each was last met (ms)."""
-    begins = problem.c.key.startswith(prefix, autoescape=True)
-    query = select(problem.c.key, problem.c.last_seen).where(begins, problem.c.open.is_(True))
-    return {key: int(seen) for key, seen in connection.execute(query)}
+    rows = connection.execute(_OPEN_KEYS, {"prefix": prefix, "length": len(prefix)})
+    return {key: int(seen) for key, seen in rows}
 
 
 def problem_of(connection: Connection, number: int) -> Any:
@@ -117,7 +116,7 @@ def count_problems(connection: Connection) -> dict[str, int]:
 
 
 def save_run(connection: Connection, row: Mapping[str, Any]) -> None:
-    connection.execute(run.insert().values(**row))
+    insert_rows(connection, run, [row])
 
 
 def latest_runs(connection: Connection, limit: int = 20) -> list[Any]:
@@ -145,3 +144,15 @@ def fates_since(connection: Connection, since: int, what: str = "handoff") -> di
 def forget_runs(connection: Connection, before: int) -> None:
     """Drop the runs that began before then (ms)."""
     connection.execute(run.delete().where(run.c.started_at < before))
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+_OF_KEY = select(problem.c.id).where(problem.c.key == bindparam("key"))
+_WAITED = select(problem.c.entity).where(
+    problem.c.record == bindparam("record"), problem.c.open.is_(True), problem.c.entity.is_not(None)
+)
+_OPEN_KEYS = select(problem.c.key, problem.c.last_seen).where(
+    problem.c.open.is_(True), func.substr(problem.c.key, 1, bindparam("length")) == bindparam("prefix")
+)

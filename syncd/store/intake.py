@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 from sqlalchemy import (
     Connection,
     Engine,
+    Select,
     and_,
     bindparam,
     delete,
@@ -23,7 +24,17 @@ from sqlalchemy import (
 )
 
 from syncd.store.database import to_ms
-from syncd.store.rows import chunks, execute_many, insert_into, insert_missing, insert_selected, one_of, upsert
+from syncd.store.rows import (
+    Among,
+    chunks,
+    execute_among,
+    execute_many,
+    insert_into,
+    insert_missing,
+    insert_selected,
+    narrowed,
+    upsert,
+)
 from syncd.store.tables import cursor, due, entity, link, match_key, record, touch
 
 # What stands where a record's digest would.
@@ -54,27 +65,20 @@ class SeenRecords:
         self._system = system
 
     def count(self, kind: str, since: datetime, before: datetime) -> int:
-        query = select(func.count()).where(
-            record.c.system == self._system,
-            record.c.kind == kind,
-            record.c.modified >= to_ms(since),
-            record.c.modified < to_ms(before),
-        )
+        span = {"system": self._system, "kind": kind, "since": to_ms(since), "before": to_ms(before)}
         with self._engine.connect() as connection:
-            return int(connection.execute(query).scalar_one())
+            return int(connection.execute(_COUNT_SEEN, span).scalar_one())
 
 
 def read_cursors(connection: Connection, system: str) -> dict[str, tuple[Any, list[str], int, bool]]:
     """Return kind -> (position, fields that were read, polled_at, complete)."""
-    rows = connection.execute(select(cursor).where(cursor.c.system == system))
+    rows = connection.execute(_CURSORS, {"system": system})
     return {row.kind: (row.position, row.fields, row.polled_at, row.complete) for row in rows}
 
 
 def last_readings(connection: Connection, kinds: Collection[tuple[str, str]]) -> dict[tuple[str, str], int]:
     """Return (system, kind) -> when its latest reading that came to an end began, in ms, of these."""
-    columns = cursor.c
-    query = select(columns.system, columns.kind, columns.polled_at).where(columns.complete.is_(True))
-    told = {(row.system, row.kind): row.polled_at for row in connection.execute(query)}
+    told = {(row.system, row.kind): row.polled_at for row in connection.execute(_LAST_READINGS)}
     return {key: at for key, at in told.items() if key in kinds}
 
 
@@ -94,35 +98,20 @@ def save_cursor(
 
 def mark_polled(connection: Connection, system: str, kinds: Sequence[str], polled_at: int) -> None:
     """Note that these kinds were read to their end."""
-    connection.execute(
-        update(cursor).where(cursor.c.system == system, cursor.c.kind.in_(kinds)),
-        {"polled_at": polled_at, "complete": True},
-    )
+    rows = [{"b_system": system, "b_kind": kind, "b_at": polled_at} for kind in kinds]
+    execute_many(connection, _MARK_POLLED, rows)
 
 
 def is_complete(connection: Connection, system: str, kind: str) -> bool:
     """Return whether this kind was ever read to its end."""
-    query = select(cursor.c.complete).where(cursor.c.system == system, cursor.c.kind == kind)
-    return bool(connection.execute(query).scalar())
+    return bool(connection.execute(_IS_COMPLETE, {"system": system, "kind": kind}).scalar())
 
 
 def stored_records(connection: Connection, system: str, kind: str, ids: Sequence[str]) -> dict[str, StoredRecord]:
-    columns = (
-        record.c.id,
-        record.c.fields,
-        record.c.changed,
-        record.c.first_modified,
-        record.c.modified,
-        record.c.deleted,
-        record.c.survivor,
-        record.c.digest,
-    )
     found: dict[str, StoredRecord] = {}
     for part in chunks(ids):
-        query = select(*columns).where(
-            record.c.system == system, record.c.kind == kind, one_of(connection, record.c.id, part)
-        )
-        found.update((row[0], StoredRecord(*row)) for row in connection.execute(query).all())
+        rows = execute_among(connection, _stored_records, part, system=system, kind=kind).all()
+        found.update((row[0], StoredRecord(*row)) for row in rows)
     return found
 
 
@@ -130,10 +119,8 @@ def links_of(connection: Connection, system: str, kind: str, ids: Iterable[str])
     """Return record id -> entity."""
     found: dict[str, str] = {}
     for part in chunks(ids):
-        query = select(link.c.record_id, link.c.entity).where(
-            link.c.system == system, link.c.kind == kind, one_of(connection, link.c.record_id, part)
-        )
-        found.update((one, owner) for one, owner in connection.execute(query).all())
+        rows = execute_among(connection, _links_of, part, system=system, kind=kind).all()
+        found.update((one, owner) for one, owner in rows)
     return found
 
 
@@ -141,19 +128,8 @@ def taken_by(connection: Connection, system: str, kind: str, entities: Iterable[
     """Return entity -> id of its record of this system and kind, deleted ones left out."""
     found: dict[str, str] = {}
     for part in chunks(entities):
-        query = (
-            select(link.c.entity, link.c.record_id)
-            .join(
-                record,
-                and_(
-                    record.c.system == link.c.system,
-                    record.c.kind == link.c.kind,
-                    record.c.id == link.c.record_id,
-                ),
-            )
-            .where(link.c.system == system, link.c.kind == kind, link.c.entity.in_(part), record.c.deleted.is_(False))
-        )
-        found.update((row.entity, row.record_id) for row in connection.execute(query))
+        rows = execute_among(connection, _taken_by, part, system=system, kind=kind)
+        found.update((row.entity, row.record_id) for row in rows)
     return found
 
 
@@ -173,12 +149,8 @@ def all_holders(connection: Connection, entity_kind: str, keys: Iterable[MatchKe
     found = Holders()
     for key, values in by_kind.items():
         for part in chunks(values):
-            query = select(match_key.c.value, match_key.c.entity, match_key.c.stated).where(
-                match_key.c.entity_kind == entity_kind,
-                match_key.c.key == key,
-                one_of(connection, match_key.c.value, part),
-            )
-            for value, one, stated in connection.execute(query).all():
+            rows = execute_among(connection, _holders, part, entity_kind=entity_kind, key=key).all()
+            for value, one, stated in rows:
                 (found.now if stated else found.once).setdefault((key, value), []).append(one)
     return found
 
@@ -193,10 +165,7 @@ def keys_held(connection: Connection, entities: Iterable[str], kinds: Iterable[s
     found: dict[str, set[MatchKey]] = {}
     wanted = list(kinds)
     for part in chunks(entities):
-        query = select(match_key.c.entity, match_key.c.key, match_key.c.value).where(
-            one_of(connection, match_key.c.entity, part), match_key.c.key.in_(wanted), match_key.c.stated
-        )
-        for one, key, value in connection.execute(query):
+        for one, key, value in execute_among(connection, _keys_held, part, kinds=wanted):
             found.setdefault(one, set()).add((key, value))
     return found
 
@@ -267,6 +236,58 @@ def mark_due(connection: Connection, entities: Mapping[str, int], now: int, why:
 # ---------------------------------------------------------------------------------------------------------------------
 
 
+def _stored_records(among: Among) -> Select[Any]:
+    return select(
+        record.c.id,
+        record.c.fields,
+        record.c.changed,
+        record.c.first_modified,
+        record.c.modified,
+        record.c.deleted,
+        record.c.survivor,
+        record.c.digest,
+    ).where(record.c.system == bindparam("system"), record.c.kind == bindparam("kind"), among(record.c.id))
+
+
+def _links_of(among: Among) -> Select[Any]:
+    here = (link.c.system == bindparam("system"), link.c.kind == bindparam("kind"))
+    return select(link.c.record_id, link.c.entity).where(*here, among(link.c.record_id))
+
+
+def _taken_by(among: Among) -> Select[Any]:
+    same = and_(record.c.system == link.c.system, record.c.kind == link.c.kind, record.c.id == link.c.record_id)
+    here = (narrowed(link.c.system) == bindparam("system"), narrowed(link.c.kind) == bindparam("kind"))
+    living = record.c.deleted.is_(False)
+    return select(link.c.entity, link.c.record_id).join(record, same).where(*here, among(link.c.entity), living)
+
+
+def _holders(among: Among) -> Select[Any]:
+    here = (match_key.c.entity_kind == bindparam("entity_kind"), match_key.c.key == bindparam("key"))
+    return select(match_key.c.value, match_key.c.entity, match_key.c.stated).where(*here, among(match_key.c.value))
+
+
+def _keys_held(among: Among) -> Select[Any]:
+    columns = (match_key.c.entity, match_key.c.key, match_key.c.value)
+    wanted = match_key.c.key.in_(bindparam("kinds", expanding=True))
+    return select(*columns).where(among(match_key.c.entity), wanted, match_key.c.stated)
+
+
+_CURSORS = select(cursor).where(cursor.c.system == bindparam("system"))
+_LAST_READINGS = select(cursor.c.system, cursor.c.kind, cursor.c.polled_at).where(cursor.c.complete.is_(True))
+_IS_COMPLETE = select(cursor.c.complete).where(
+    cursor.c.system == bindparam("system"), cursor.c.kind == bindparam("kind")
+)
+_MARK_POLLED = (
+    update(cursor)
+    .where(cursor.c.system == bindparam("b_system"), cursor.c.kind == bindparam("b_kind"))
+    .values(polled_at=bindparam("b_at"), complete=True)
+)
+_COUNT_SEEN = select(func.count()).where(
+    record.c.system == bindparam("system"),
+    record.c.kind == bindparam("kind"),
+    record.c.modified >= bindparam("since"),
+    record.c.modified < bindparam("before"),
+)
 _MOVE_STAMP = (
     update(record)
     .where(

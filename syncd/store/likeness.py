@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
+from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, func, select
+from sqlalchemy import ColumnElement, Connection, Delete, Select, bindparam, delete, func, select
 
 from syncd.lead.definition import EntityKind
-from syncd.store.rows import chunks, execute_many, insert_missing, one_of
+from syncd.store.rows import Among, chunks, execute_among, execute_many, insert_missing, narrowed
 from syncd.store.tables import match_key
 
 LIKE = "like"
@@ -23,31 +24,21 @@ _NOTHING = ""  # kept for those that have no key, so that they are known to have
 
 def any_kept(connection: Connection, kind: EntityKind, key: str = LIKE) -> bool:
     """Return whether anything of this kind can be found by likeness."""
-    query = select(match_key.c.entity).where(match_key.c.entity_kind == kind.value, match_key.c.key == key).limit(1)
-    return connection.execute(query).first() is not None
+    return connection.execute(_ANY_KEPT, {"kind": kind.value, "key": key}).first() is not None
 
 
 def kept_of(connection: Connection, entities: Iterable[str]) -> set[str]:
     """Return those of these that were looked at."""
     found: set[str] = set()
     for part in chunks(entities):
-        query = (
-            select(match_key.c.entity)
-            .where(one_of(connection, match_key.c.entity, part), match_key.c.key == LIKE)
-            .distinct()
-        )
-        found.update(connection.execute(query).scalars())
+        found.update(execute_among(connection, _kept, part).scalars())
     return found
 
 
 def look_again(connection: Connection, leads: Iterable[str]) -> None:
     """Have these leads looked at when they are decided next, though nothing of them changed."""
     for part in chunks(leads):
-        connection.execute(
-            delete(match_key).where(
-                match_key.c.entity.in_(part), match_key.c.key == LIKE, match_key.c.entity_kind == EntityKind.LEAD.value
-            )
-        )
+        execute_among(connection, _look_again, part)
 
 
 def doubles_of(connection: Connection, leads: Iterable[str]) -> tuple[dict[str, set[str]], dict[str, set[str]]]:
@@ -56,13 +47,10 @@ def doubles_of(connection: Connection, leads: Iterable[str]) -> tuple[dict[str, 
     later: dict[str, set[str]] = {}
     if not any_kept(connection, EntityKind.LEAD, DOUBLE):
         return earlier, later  # nearly always
-    pair = select(match_key.c.entity, match_key.c.value).where(
-        match_key.c.entity_kind == EntityKind.LEAD.value, match_key.c.key == DOUBLE
-    )
     for part in chunks(leads):
-        for one, other in connection.execute(pair.where(match_key.c.entity.in_(part))):
+        for one, other in execute_among(connection, _earlier, part):
             earlier.setdefault(one, set()).add(other)
-        for one, other in connection.execute(pair.where(match_key.c.value.in_(part))):
+        for one, other in execute_among(connection, _later, part):
             later.setdefault(other, set()).add(one)
     return earlier, later
 
@@ -71,10 +59,7 @@ def holders(connection: Connection, kind: EntityKind, keys: Iterable[str]) -> di
     """Return key -> those under it. No key is stored for more than `keep` allows, so this costs what the keys cost."""
     found: dict[str, list[str]] = {}
     for part in chunks(keys):
-        query = select(match_key.c.value, match_key.c.entity).where(
-            match_key.c.entity_kind == kind.value, match_key.c.key == LIKE, one_of(connection, match_key.c.value, part)
-        )
-        for value, one in connection.execute(query):
+        for value, one in execute_among(connection, _holders, part, kind=kind.value):
             found.setdefault(value, []).append(one)
     return found
 
@@ -83,10 +68,7 @@ def keys_of(connection: Connection, entities: Iterable[str]) -> dict[str, set[st
     """Return entity -> its keys, for those that were looked at; the set may hold none."""
     found: dict[str, set[str]] = {}
     for part in chunks(entities):
-        query = select(match_key.c.entity, match_key.c.value).where(
-            match_key.c.entity.in_(part), match_key.c.key == LIKE
-        )
-        for one, value in connection.execute(query):
+        for one, value in execute_among(connection, _keys, part):
             found.setdefault(one, set()).add(value)
     return found
 
@@ -122,7 +104,7 @@ def ask(connection: Connection, kind: EntityKind, entity: str, candidates: Itera
 
 def ask_no_more(connection: Connection, entities: Iterable[str], key: str = ASKED) -> None:
     for part in chunks(entities):
-        connection.execute(delete(match_key).where(match_key.c.entity.in_(part), match_key.c.key == key))
+        execute_among(connection, _ask_no_more, part, key=key)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -131,15 +113,55 @@ def ask_no_more(connection: Connection, entities: Iterable[str], key: str = ASKE
 def _count(connection: Connection, kind: EntityKind, keys: Iterable[str]) -> Counter[str]:
     found: Counter[str] = Counter()
     for part in chunks(keys):
-        query = (
-            select(match_key.c.value, func.count())
-            .where(match_key.c.entity_kind == kind.value, match_key.c.key == LIKE, match_key.c.value.in_(part))
-            .group_by(match_key.c.value)
-        )
-        found.update({value: int(count) for value, count in connection.execute(query)})
+        rows = execute_among(connection, _counted, part, kind=kind.value)
+        found.update({value: int(count) for value, count in rows})
     return found
 
 
+def _kept(among: Among) -> Select[Any]:
+    return select(match_key.c.entity).where(among(match_key.c.entity), match_key.c.key == LIKE).distinct()
+
+
+def _look_again(among: Among) -> Delete:
+    return delete(match_key).where(among(match_key.c.entity), match_key.c.key == LIKE)
+
+
+def _earlier(among: Among) -> Select[Any]:
+    return _doubles(narrowed(match_key.c.entity_kind), among(match_key.c.entity))
+
+
+def _later(among: Among) -> Select[Any]:
+    return _doubles(match_key.c.entity_kind, among(match_key.c.value))
+
+
+def _doubles(kind: ColumnElement[str], whose: ColumnElement[bool]) -> Select[Any]:
+    doubles = (kind == EntityKind.LEAD.value, match_key.c.key == DOUBLE)
+    return select(match_key.c.entity, match_key.c.value).where(*doubles, whose)
+
+
+def _holders(among: Among) -> Select[Any]:
+    here = (match_key.c.entity_kind == bindparam("kind"), match_key.c.key == LIKE)
+    return select(match_key.c.value, match_key.c.entity).where(*here, among(match_key.c.value))
+
+
+def _keys(among: Among) -> Select[Any]:
+    return select(match_key.c.entity, match_key.c.value).where(among(match_key.c.entity), match_key.c.key == LIKE)
+
+
+def _ask_no_more(among: Among) -> Delete:
+    return delete(match_key).where(among(match_key.c.entity), match_key.c.key == bindparam("key"))
+
+
+def _counted(among: Among) -> Select[Any]:
+    here = (match_key.c.entity_kind == bindparam("kind"), match_key.c.key == LIKE)
+    return select(match_key.c.value, func.count()).where(*here, among(match_key.c.value)).group_by(match_key.c.value)
+
+
+_ANY_KEPT = (
+    select(match_key.c.entity)
+    .where(match_key.c.entity_kind == bindparam("kind"), match_key.c.key == bindparam("key"))
+    .limit(1)
+)
 _DROP = delete(match_key).where(
     match_key.c.entity == bindparam("b_entity"), match_key.c.key == LIKE, match_key.c.value == bindparam("b_value")
 )

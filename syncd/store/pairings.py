@@ -13,6 +13,8 @@ from syncd.store.tables import pairing
 
 MAKING = "create"  # what an answer is about that lets a lead be made in the CRM, or not; the lead is its own candidate
 
+_ANYTHING = select(pairing.c.entity).limit(1)
+
 Said = tuple[dict[tuple[str, EntityKind], tuple[str, str]], dict[str, frozenset[str]]]
 
 
@@ -20,7 +22,7 @@ def read_said(connection: Connection, entities: Sequence[str]) -> Said:
     """Return ((entity, kind) -> (candidate, why), entity -> those it does not belong to)."""
     yes: dict[tuple[str, EntityKind], tuple[str, str]] = {}
     no: dict[str, frozenset[str]] = {}
-    if connection.execute(select(pairing.c.entity).limit(1)).first() is None:
+    if connection.execute(_ANYTHING).first() is None:
         return yes, no  # nearly always
     for part in chunks(entities):
         theirs = (pairing.c.entity.in_(part), pairing.c.about != MAKING)
@@ -35,7 +37,7 @@ def read_said(connection: Connection, entities: Sequence[str]) -> Said:
 def said_of_people(connection: Connection, leads: Sequence[str]) -> dict[str, dict[str, bool]]:
     """Return lead -> other lead -> whether a person said that they are one, whichever of the two was asked about."""
     found: dict[str, dict[str, bool]] = {}
-    if connection.execute(select(pairing.c.entity).limit(1)).first() is None:
+    if connection.execute(_ANYTHING).first() is None:
         return found  # nearly always
     for part in chunks(leads):
         ours = or_(pairing.c.entity.in_(part), pairing.c.candidate.in_(part))

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
-from sqlalchemy import Connection, bindparam, delete, func, select, update
+from sqlalchemy import Connection, Select, bindparam, delete, func, select, update
 
 from syncd.store.handoff import agreed_with
-from syncd.store.rows import chunks, execute_many, insert_rows, one_of, upsert
+from syncd.store.rows import Among, chunks, execute_among, execute_many, insert_rows, narrowed, upsert
 from syncd.store.succession import RecordKey
 from syncd.store.tables import agreed, intent, link, record
 
@@ -48,8 +48,7 @@ def drop_repeated(connection: Connection, rows: Sequence[Any]) -> None:
     now = {(row.entity, row.system, row.kind, row.record_id): row for row in rows}
     repeated: list[str] = []
     for part in chunks({row.entity for row in rows}):
-        earlier = select(intent).where(intent.c.entity.in_(part), intent.c.state.in_(("deferred", "settled")))
-        for row in connection.execute(earlier):
+        for row in execute_among(connection, _put_off, part):
             latest = now.get((row.entity, row.system, row.kind, row.record_id))
             if latest is not None and row.id < latest.id and row.request["agrees"] == latest.request["agrees"]:
                 repeated.append(row.id)
@@ -61,12 +60,7 @@ def put_off_before(connection: Connection, entities: Iterable[str]) -> dict[Targ
     """Return target -> how often in a row its writes were put off, as the answer to the latest says."""
     found: dict[Target, int] = {}
     for part in chunks(list(entities)):
-        latest = (
-            select(func.max(intent.c.id))
-            .where(intent.c.entity.in_(part), intent.c.state.not_in(("planned", "lapsed")))
-            .group_by(intent.c.entity, intent.c.system, intent.c.kind, intent.c.record_id)
-        )
-        for row in connection.execute(select(intent).where(intent.c.id.in_(latest))):
+        for row in execute_among(connection, _latest, part):
             found[(row.entity, row.system, row.kind, row.record_id)] = (row.answer or {}).get("tries", 0)
     return found
 
@@ -79,13 +73,8 @@ def load_held(connection: Connection, keys: Iterable[RecordKey]) -> dict[RecordK
     found: dict[RecordKey, Held] = {}
     for (system, kind), ids in by_kind.items():
         for part in chunks(ids):
-            query = (
-                select(record.c.id, record.c.fields, record.c.modified, agreed.c["values"])
-                .select_from(record)
-                .outerjoin(agreed, agreed_with(record.c.system, record.c.kind, record.c.id))
-                .where(record.c.system == system, record.c.kind == kind, one_of(connection, record.c.id, part))
-            )
-            for one, fields, modified, values in connection.execute(query).all():
+            rows = execute_among(connection, _held, part, system=system, kind=kind).all()
+            for one, fields, modified, values in rows:
                 found[(system, kind, one)] = Held(fields, modified, values or {})
     return found
 
@@ -95,17 +84,9 @@ def written_since(
 ) -> dict[str, list[Mapping[str, Any]]]:
     """Return record id -> what was asked of it, where a write was taken between these times (ms)."""
     found: dict[str, list[Mapping[str, Any]]] = {}
+    span = {"since": since, "decided": since - LONGEST_BATCH_MS, "now": now}
     for part in chunks(list(ids)):
-        query = (
-            select(intent.c.record_id, intent.c.request)
-            .join(link, link.c.entity == intent.c.entity)
-            .where(link.c.system == system, link.c.kind == kind, one_of(connection, link.c.record_id, part))
-            .where(intent.c.system == system, intent.c.kind == kind, intent.c.record_id == link.c.record_id)
-            .where(intent.c.at >= since - LONGEST_BATCH_MS, intent.c.answered_at > since, intent.c.answered_at <= now)
-            .where(intent.c.state == "done")
-            .order_by(intent.c.id)
-        )
-        for one, request in connection.execute(query).all():
+        for one, request in execute_among(connection, _written_since, part, system=system, kind=kind, **span).all():
             found.setdefault(one, []).append(request)
     return found
 
@@ -149,6 +130,42 @@ def save_written(
 
 
 # ---------------------------------------------------------------------------------------------------------------------
+
+
+def _held(among: Among) -> Select[Any]:
+    return (
+        select(record.c.id, record.c.fields, record.c.modified, agreed.c["values"])
+        .select_from(record)
+        .outerjoin(agreed, agreed_with(record.c.system, record.c.kind, record.c.id))
+        .where(record.c.system == bindparam("system"), record.c.kind == bindparam("kind"), among(record.c.id))
+    )
+
+
+def _written_since(among: Among) -> Select[Any]:
+    system: Any = bindparam("system")
+    kind: Any = bindparam("kind")
+    return (
+        select(intent.c.record_id, intent.c.request)
+        .join(link, link.c.entity == intent.c.entity)
+        .where(link.c.system == system, link.c.kind == kind, among(link.c.record_id))
+        .where(intent.c.system == system, intent.c.kind == kind, intent.c.record_id == link.c.record_id)
+        .where(intent.c.at >= bindparam("decided"), intent.c.answered_at > bindparam("since"))
+        .where(intent.c.answered_at <= bindparam("now"), narrowed(intent.c.state) == "done")
+        .order_by(intent.c.id)
+    )
+
+
+def _latest(among: Among) -> Select[Any]:
+    latest = (
+        select(func.max(intent.c.id))
+        .where(among(intent.c.entity), intent.c.state.not_in(("planned", "lapsed")))
+        .group_by(intent.c.entity, intent.c.system, intent.c.kind, intent.c.record_id)
+    )
+    return select(intent).where(intent.c.id.in_(latest))
+
+
+def _put_off(among: Among) -> Select[Any]:
+    return select(intent).where(among(intent.c.entity), narrowed(intent.c.state).in_(("deferred", "settled")))
 
 
 _NOTE_WRITTEN = (

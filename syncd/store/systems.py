@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, case, exists, func, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, bindparam, case, exists, func, or_, select, update
 
-from syncd.store.rows import upsert
+from syncd.store.rows import execute_many, insert_into, upsert
 from syncd.store.tables import account, budget, cursor, description, due, intent, link, problem, record
 
 HOUR_MS = 3_600_000
@@ -50,9 +50,7 @@ def read_descriptions(connection: Connection) -> dict[tuple[str, str], Described
 
 def read_gaps(connection: Connection) -> dict[tuple[str, str], tuple[Mapping[str, Any], int, str]]:
     """Return (system, kind) -> (what of it cannot be used, when it was described, for which mapping)."""
-    columns = description.c
-    query = select(columns.system, columns.kind, columns.gaps, columns.seen_at, columns.mapping)
-    return {(row.system, row.kind): (row.gaps, row.seen_at, row.mapping) for row in connection.execute(query)}
+    return {(row.system, row.kind): (row.gaps, row.seen_at, row.mapping) for row in connection.execute(_GAPS)}
 
 
 def save_description(connection: Connection, system: str, kind: str, one: Described) -> None:
@@ -144,6 +142,8 @@ def took_nothing(system: str) -> str:
 
 def wake_put_off(connection: Connection, whys: Collection[str], now: int, most: int | None = None) -> None:
     """Let be due now what was put off for one of these reasons, the longest on the list first."""
+    if connection.execute(_ANY_PUT_OFF, {"now": now}).first() is None:
+        return
     waits = due.c.why.in_(whys) & (due.c.not_before > now)
     if most is not None:
         waits &= due.c.entity.in_(select(due.c.entity).where(waits).order_by(due.c.since, due.c.entity).limit(most))
@@ -155,7 +155,7 @@ def wake_put_off(connection: Connection, whys: Collection[str], now: int, most: 
 
 def read_account(connection: Connection, system: str) -> tuple[str, str] | None:
     """Return (account, seal); None when the state does not know the system's account yet."""
-    row = connection.execute(select(account.c.account, account.c.seal).where(account.c.system == system)).first()
+    row = connection.execute(_ACCOUNT, {"system": system}).first()
     return (row.account, row.seal) if row is not None else None
 
 
@@ -169,25 +169,15 @@ def save_account(connection: Connection, system: str, name: str, seal: str, now:
 
 def spend(connection: Connection, system: str, calls: int, now: int, allowed: int | None, remaining: int | None) -> int:
     """Add calls to what all workers spent; return the total of the day (UTC) with them."""
-    insert = postgresql.insert(budget) if connection.dialect.name == "postgresql" else sqlite.insert(budget)
     row = {"system": system, "hour": now - now % HOUR_MS, "used": calls, "allowed": allowed, "remaining": remaining}
-    connection.execute(
-        insert.values(row).on_conflict_do_update(
-            index_elements=["system", "hour"],
-            set_={
-                "used": budget.c.used + insert.excluded.used,
-                "allowed": insert.excluded.allowed,
-                "remaining": insert.excluded.remaining,
-            },
-        )
-    )
+    execute_many(connection, _spend(connection.dialect.name), [row])
     return spent_today(connection, now).get(system, 0)
 
 
 def spent_today(connection: Connection, now: int) -> dict[str, int]:
     """Return system -> calls of the present day (UTC)."""
-    query = select(budget.c.system, func.sum(budget.c.used)).where(budget.c.hour >= now - now % DAY_MS)
-    return {system: int(used) for system, used in connection.execute(query.group_by(budget.c.system))}
+    rows = connection.execute(_SPENT, {"since": now - now % DAY_MS})
+    return {system: int(used) for system, used in rows}
 
 
 def read_spending(connection: Connection, now: int) -> dict[str, Spending]:
@@ -219,3 +209,31 @@ def read_spending(connection: Connection, now: int) -> dict[str, Spending]:
 
 def forget_spending(connection: Connection, before: int) -> None:
     connection.execute(budget.delete().where(budget.c.hour < before))
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+@cache
+def _spend(dialect: str) -> Any:
+    insert = insert_into(budget, dialect)
+    return insert.on_conflict_do_update(
+        index_elements=["system", "hour"],
+        set_={
+            "used": budget.c.used + insert.excluded.used,
+            "allowed": insert.excluded.allowed,
+            "remaining": insert.excluded.remaining,
+        },
+    )
+
+
+_GAPS = select(
+    description.c.system, description.c.kind, description.c.gaps, description.c.seen_at, description.c.mapping
+)
+_ACCOUNT = select(account.c.account, account.c.seal).where(account.c.system == bindparam("system"))
+_SPENT = (
+    select(budget.c.system, func.sum(budget.c.used))
+    .where(budget.c.hour >= bindparam("since"))
+    .group_by(budget.c.system)
+)
+_ANY_PUT_OFF = select(due.c.entity).where(due.c.not_before > bindparam("now")).limit(1)

@@ -102,7 +102,7 @@ def find_set(connection: Connection, beginning: str) -> list[str]:
 
 
 def running_version(connection: Connection) -> str | None:
-    found: str | None = connection.execute(select(in_force.c.version).order_by(in_force.c.id.desc()).limit(1)).scalar()
+    found: str | None = connection.execute(_RUNNING).scalar()
     return found
 
 
@@ -113,8 +113,7 @@ def latest_reign(connection: Connection) -> Reign | None:
 
 def waiting_version(connection: Connection) -> str | None:
     """Return the version that an edit waits with: its further fields are being read, or it is held."""
-    query = select(plan.c.target).where(plan.c.state.in_((READING, HELD)), plan.c.base == _running())
-    found: str | None = connection.execute(query.order_by(plan.c.at.desc()).limit(1)).scalar()
+    found: str | None = connection.execute(_WAITING).scalar()
     return found
 
 
@@ -180,8 +179,13 @@ def close_plan(connection: Connection, plan_id: str, state: str) -> None:
 # ---------------------------------------------------------------------------------------------------------------------
 
 
-def _running() -> Any:
-    return select(in_force.c.version).order_by(in_force.c.id.desc()).limit(1).scalar_subquery()
+_RUNNING = select(in_force.c.version).order_by(in_force.c.id.desc()).limit(1)
+_WAITING = (
+    select(plan.c.target)
+    .where(plan.c.state.in_((READING, HELD)), plan.c.base == _RUNNING.scalar_subquery())
+    .order_by(plan.c.at.desc())
+    .limit(1)
+)
 
 
 def _reign(row: Any) -> Reign:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from syncd.lead.decision import Waiver
 from syncd.store.rows import chunks
@@ -26,7 +26,7 @@ def end(connection: Connection, lead: str, by: str, now: int) -> int:
 def in_force(connection: Connection, leads: Sequence[str], now: int) -> dict[str, list[Waiver]]:
     """Return lead -> its waivers, the earliest first."""
     found: dict[str, list[Waiver]] = {}
-    if connection.execute(select(waiver.c.id).where(waiver.c.until > now).limit(1)).first() is None:
+    if connection.execute(_ANY_IN_FORCE, {"now": now}).first() is None:
         return found  # nearly always
     for part in chunks(leads):
         query = select(waiver).where(waiver.c.lead.in_(part), waiver.c.until > now).order_by(waiver.c.id)
@@ -38,3 +38,9 @@ def in_force(connection: Connection, leads: Sequence[str], now: int) -> dict[str
 def all_in_force(connection: Connection, now: int) -> list[Any]:
     """Return every waiver in force, the one that ends first before the others."""
     return list(connection.execute(select(waiver).where(waiver.c.until > now).order_by(waiver.c.until, waiver.c.id)))
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+_ANY_IN_FORCE = select(waiver.c.id).where(waiver.c.until > bindparam("now")).limit(1)
