@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# Where no bytecode is kept, each worker and each daemon that a test starts compiles every source once more.
+PYTEST := env -u PYTHONDONTWRITEBYTECODE $(BIN)/pytest
 
 .PHONY: help demo test check check-fast test-long browser databases bench lock sandbox docs clean
 
@@ -41,13 +43,13 @@ check: $(VENV)/.dev
 	$(BIN)/lint-imports
 
 check-fast: check
-	$(BIN)/pytest -n 2 --dist worksteal -m "not slow and not system"
+	$(PYTEST) -n 2 --dist worksteal -m "not slow and not system"
 
 test: check
-	$(BIN)/pytest -n 4 --dist worksteal
+	$(PYTEST) -n 4 --dist worksteal
 
 test-long: $(VENV)/.dev
-	SYNCD_LONG=1 $(BIN)/pytest -n 2 -m "slow or system"
+	SYNCD_LONG=1 $(PYTEST) -n 2 -m "slow or system"
 
 browser:
 	apt-get update -qq
