@@ -175,6 +175,7 @@ class Session(requests.Session):
         self.share_among(1)
         # The environment may name a proxy. Without this, a ~/.netrc entry for the host would replace our token.
         self.auth = _leave_alone
+        self._environment: dict[tuple[Any, ...], Any] = {}
         adapter = HTTPAdapter(pool_maxsize=16, max_retries=0)
         self.mount("https://", adapter)
         self.mount("http://", adapter)
@@ -208,6 +209,14 @@ class Session(requests.Session):
         except Unavailable:
             self._wait_no_more(lane)
             raise
+
+    def merge_environment_settings(self, url: Any, proxies: Any, stream: Any, verify: Any, cert: Any) -> Any:
+        """Ask the environment once for what it says of a host: requests would read all of it for each call, twice."""
+        asked = (origin(_text(url)), stream, verify, cert)
+        if asked not in self._environment:
+            self._environment[asked] = super().merge_environment_settings(url, proxies, stream, verify, cert)
+        known = self._environment[asked]
+        return {**known, "proxies": {**known["proxies"]}}
 
     def json(self, method: str, url: str, **kwargs: Any) -> Any:
         """Send and return the parsed JSON body; an answer that is no JSON is Unavailable (an error page in between)."""

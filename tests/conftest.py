@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import pytest
+import structlog
 from hypothesis import HealthCheck, settings
 from support import compiled  # noqa: F401 - listens
 from support.commands import process_as_before
@@ -31,6 +32,9 @@ settings.register_profile(
     "syncd", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=not LONG, print_blob=True
 )
 settings.load_profile("syncd")
+
+# A program that was not told how to log draws each traceback with all locals in colour: seconds for one.
+structlog.dev.ConsoleRenderer.get_active().exception_formatter = structlog.dev.plain_traceback
 
 # Whoever runs the whole daemon, or talks to a server or a browser, is no part of `make check-fast`.
 WHOLE = ("connectors", "crash", "faults", "sandbox", "system", "web")
