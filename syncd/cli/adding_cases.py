@@ -73,10 +73,10 @@ def case(config: Path, lead: str, system: str | None, name: str | None, only_pri
 
 def _find_record(connection: Connection, mappings: Mappings, lead: str, system: str | None) -> SourceRecord:
     from syncd.preview import find_entity
-    from syncd.store import handoff
+    from syncd.store.views import load_views
 
     found = find_entity(connection, lead)
-    (view,) = handoff.load_views(connection, [found])
+    (view,) = load_views(connection, [found])
     known = [one for one in view.records if mappings.kind(one.system, one.kind) and not one.deleted]
     known = [one for one in known if mappings.systems[one.system].kinds[one.kind].readers]
     wanted = system or (lead.split(":")[0] if ":" in lead else None)

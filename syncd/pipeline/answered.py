@@ -17,6 +17,7 @@ from syncd.pipeline.succession import RANK
 from syncd.store import handoff, inbox, intake, sent, systems
 from syncd.store.database import new_id, to_ms
 from syncd.store.succession import RecordKey
+from syncd.store.views import load_related
 
 RETRY_MS = 30_000  # for what is put off and names no time
 LONGEST_RETRY_MS = 3_600_000
@@ -195,7 +196,7 @@ def _remember_written(connection: Connection, written: Sequence[tuple[Any, Writt
     handed = {row.entity: row.at for row, _ in created if row.request["of"] == EntityKind.LEAD.value}
     _hand_over(connection, handed, now)
     branches = [row.entity for row, _ in created if row.request["of"] == EntityKind.BRANCH.value]
-    accounts = {one.values.get("account") for one in handoff.load_related(connection, branches).values()}
+    accounts = {one.values.get("account") for one in load_related(connection, branches).values()}
     wake_leads(connection, {str(one) for one in accounts if one}, now)
     whole = [row for row, _ in written if "without" not in row.request]
     settled = handoff.with_problems(connection, [row.entity for row in whole])

@@ -15,6 +15,7 @@ from syncd.lead.decision import Decision, Doubles, Likely, Merge, Question, Rela
 from syncd.lead.definition import EntityKind
 from syncd.pipeline.succession import RANK
 from syncd.store import handoff, inbox, intake, likeness
+from syncd.store.views import load_related
 
 NOT_LEADS = (EntityKind.ACCOUNT, EntityKind.BRANCH)
 
@@ -54,7 +55,7 @@ def tell_doubles(connection: Connection, decisions: Sequence[Decision], now: int
     )
     questions = {lead: found for lead, one in told.items() if (found := who_is_it(lead, one)) is not None}
     shown = {one.id for found in questions.values() for one in found.candidates}
-    known = handoff.load_related(connection, shown | questions.keys()) if questions else {}
+    known = load_related(connection, shown | questions.keys()) if questions else {}
     for lead, found in questions.items():
         _ask_who(connection, lead, found, known, now)
     for lead, doubles in told.items():
@@ -115,7 +116,7 @@ def _propose(connection: Connection, lead: str, merge: Merge, now: int) -> None:
 
 def _ask(connection: Connection, asking: Sequence[Decision], now: int) -> None:
     shown = {one.id for decision in asking if decision.question for one in decision.question.candidates}
-    known = handoff.load_related(connection, shown | {one.entity for one in asking})
+    known = load_related(connection, shown | {one.entity for one in asking})
     likeness.ask_no_more(connection, [one.entity for one in asking])
     for one in asking:
         if one.question is None:

@@ -24,7 +24,8 @@ from syncd.pipeline.resembling import Near, look_around
 from syncd.stages.enrich import rules_of
 from syncd.stages.match import Key
 from syncd.stages.merge import Said
-from syncd.store import handoff, intake, pairings
+from syncd.store import intake, pairings
+from syncd.store.views import load_related
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,7 +142,7 @@ def with_related(
     people = People()
     if not shown_only or any(map(batch.may_wait, views)):
         people = look_for_people(connection, views, values, batch.mappings.definition.placeholders)
-    related = handoff.load_related(connection, ids | near.ids | people.ids)
+    related = load_related(connection, ids | near.ids | people.ids)
     made = pairings.said_of_making(connection, [view.id for view in views]) if batch.mappings.asks_to_make else {}
     return replace(batch, holders=holders, near=near, people=people, related={**related, **people.here}, made=made)
 

@@ -21,8 +21,8 @@ from syncd.pipeline.writes import plan_writes, sum_up
 from syncd.stages.map import map_record
 from syncd.stages.match import Key
 from syncd.stages.merge import Said, keep_noes, merge_values
-from syncd.store import handoff
 from syncd.store.doubts import Doubt, load_doubts
+from syncd.store.views import load_views
 from syncd.store.waivers import in_force
 
 
@@ -56,7 +56,7 @@ class Stored:
 
 
 def load_stored(connection: Connection, ids: Sequence[str]) -> Stored:
-    return Stored(views=handoff.load_views(connection, ids), doubts=load_doubts(connection, ids))
+    return Stored(views=load_views(connection, ids), doubts=load_doubts(connection, ids))
 
 
 def decide_stored(

@@ -16,8 +16,9 @@ from syncd.lead.definition import EntityKind
 from syncd.mapping.model import Mappings
 from syncd.pipeline.keys import key_rows_of
 from syncd.pipeline.succession import RANK
-from syncd.store import handoff, inbox, intake, likeness, succession, sweep
+from syncd.store import inbox, intake, likeness, succession, sweep
 from syncd.store.database import overwrite_what_is_freed, serialise_intake
+from syncd.store.views import load_views
 
 
 def forget_erased(
@@ -31,7 +32,7 @@ def forget_erased(
     entities = sorted(set(intake.links_of(connection, system, kind, gone).values()))
     sweep.blank_records(connection, system, kind, gone)
     living = succession.living_records(connection, entities)
-    for view in handoff.load_views(connection, entities):
+    for view in load_views(connection, entities):
         _forget_past(connection, view.id, now)
         if not living.get(view.id):
             sweep.empty_entity(connection, view.id, now)

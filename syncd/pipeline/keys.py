@@ -17,8 +17,9 @@ from syncd.mapping.model import KindMap, Mappings
 from syncd.pipeline.succession import RANK
 from syncd.stages.map import map_keys
 from syncd.stages.match import Key, is_that_person, keys_of, remembers, told_kinds
-from syncd.store import handoff, intake
+from syncd.store import intake
 from syncd.store.intake import MatchKey
+from syncd.store.views import load_views
 
 # What a key is made of; mapping only these keeps intake cheap.
 KEY_FIELDS = {
@@ -81,7 +82,7 @@ def let_go(
     if not doubtful:
         return [], set()
     gone: list[tuple[str, MatchKey]] = []
-    for view in handoff.load_views(connection, list(doubtful)):
+    for view in load_views(connection, list(doubtful)):
         telling = [one for one in view.records if _tells(one)]
         if not telling:
             continue  # the last word of somebody who is gone everywhere stands
@@ -104,7 +105,7 @@ def who_had(
     """Return record -> key -> who told that key once -> whether the record is theirs. `fresh`: its keys and fields."""
     if not once:
         return {}
-    views = handoff.load_views(connection, sorted({one for held in once.values() for one in held}))
+    views = load_views(connection, sorted({one for held in once.values() for one in held}))
     theirs = {view.id: [_names(mappings, one) for one in view.records] for view in views}
     found: dict[str, dict[Key, dict[str, bool | None]]] = {}
     for record, (keys, fields) in fresh.items():

@@ -12,7 +12,8 @@ from functools import cached_property
 from sqlalchemy import Connection
 
 from syncd.lead.definition import EntityKind
-from syncd.store import handoff, intake
+from syncd.store import intake
+from syncd.store.views import parents_of
 
 PARENT = "parent"  # the account's field, and the key under which those below one are found
 _DEEPEST = 12  # steps up; a chain of companies that is longer is a mistake
@@ -66,7 +67,7 @@ def read_tree(connection: Connection, accounts: Iterable[str]) -> Tree:
     above: dict[str, str] = {}
     wanted = known
     for _ in range(_DEEPEST):
-        found = handoff.parents_of(connection, wanted)
+        found = parents_of(connection, wanted)
         above |= found
         wanted = {*found.values()} - known
         if not wanted:
@@ -76,7 +77,7 @@ def read_tree(connection: Connection, accounts: Iterable[str]) -> Tree:
     while wanted and len(above) < _MOST:
         held = intake.holders_of(connection, EntityKind.ACCOUNT.value, [(PARENT, one) for one in wanted])
         below = {one for of_one in held.values() for one in of_one} - known
-        found = handoff.parents_of(connection, below) if below else {}
+        found = parents_of(connection, below) if below else {}
         found = {one: parent for one, parent in found.items() if parent in known}  # a key may be of the past
         above |= found
         wanted = found.keys() - known

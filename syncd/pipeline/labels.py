@@ -15,17 +15,18 @@ from syncd.pipeline.doubles import near_people
 from syncd.pipeline.resembling import near_places
 from syncd.stages.enrich import as_compared, candidate_of
 from syncd.stages.recognise import frequencies_among, person_of
-from syncd.store import handoff, pairings
+from syncd.store import pairings
 from syncd.store.tables import entity
+from syncd.store.views import load_related, load_views
 
 
 def answered_labels(connection: Connection, mappings: Mappings, about: EntityKind) -> list[Label]:
     """Return a label for each answer about this kind of candidate, of those that are still known."""
     said = [row for row in pairings.all_said(connection) if row.about == about.value]
-    views = {view.id: view for view in handoff.load_views(connection, sorted({row.entity for row in said}))}
+    views = {view.id: view for view in load_views(connection, sorted({row.entity for row in said}))}
     near = _near(connection, mappings, list(views.values()), about)
     ids = {one for row in said for one in (row.entity, row.candidate)} | {one for ids in near.values() for one in ids}
-    known = handoff.load_related(connection, ids)
+    known = load_related(connection, ids)
     return [
         _label(mappings, views[row.entity], known, row.candidate, near.get(row.entity, ()), about, bool(row.same))
         for row in said

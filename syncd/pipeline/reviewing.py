@@ -20,6 +20,7 @@ from syncd.pipeline.deciding import decide_batch
 from syncd.pipeline.succession import RANK
 from syncd.store import handoff, inbox, intake, likeness, pairings
 from syncd.store.database import serialise_intake
+from syncd.store.views import load_related
 
 
 class NoQuestion(Exception):
@@ -92,7 +93,7 @@ def read_review(connection: Connection, mappings: Mappings, number: int, now: in
     if question is None:
         raise NoQuestion(f"question {number} is settled; `syncd review undo {number}` takes back what was answered")
     decision = found[0]
-    known = handoff.load_related(connection, [row.entity, *(one.id for one in question.candidates)])
+    known = load_related(connection, [row.entity, *(one.id for one in question.candidates)])
 
     def side(one: str, values: Mapping[str, Any]) -> Side:
         records = sorted(known[one].records.items())
@@ -262,7 +263,7 @@ def _remember(connection: Connection, review: Review, said: Mapping[str, bool], 
 
 def _withdraw_merges(connection: Connection, pairs: Sequence[tuple[str, str]]) -> None:
     """Close what was proposed of leads of which it is no longer said that they are one."""
-    known = handoff.load_related(connection, {one for pair in pairs for one in pair})
+    known = load_related(connection, {one for pair in pairs for one in pair})
     for one, other in pairs:
         mine, theirs = (known[lead].records if lead in known else {} for lead in (one, other))
         for (system, kind), record in mine.items():

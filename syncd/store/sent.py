@@ -7,10 +7,10 @@ from typing import Any, NamedTuple, TypeAlias
 
 from sqlalchemy import Connection, Select, bindparam, delete, func, select, update
 
-from syncd.store.handoff import agreed_with
 from syncd.store.rows import Among, chunks, execute_among, execute_many, insert_rows, narrowed, upsert
 from syncd.store.succession import RecordKey
 from syncd.store.tables import agreed, intent, link, record
+from syncd.store.views import agreed_with
 
 Target: TypeAlias = tuple[str, str, str, str | None]  # entity, system, kind, record id (None: to be made)
 

@@ -12,7 +12,7 @@ from sqlalchemy import Engine, event, select
 from support.clock import NOW, moment
 
 from syncd.lead.definition import EntityKind
-from syncd.store import doubts, handoff, inbox, intake, likeness, sent, workers
+from syncd.store import doubts, handoff, inbox, intake, likeness, sent, views, workers
 from syncd.store.figures import reads_only
 from syncd.store.intake import SeenRecords
 from syncd.store.rows import MOST_KEYS, Among, chunks, execute_among, insert_missing, upsert
@@ -108,7 +108,7 @@ def test_what_is_asked_of_a_thousand_keys_looks_each_of_them_up(engine: Engine) 
     asked: list[tuple[str, Any]] = []
     with engine.begin() as connection:
         event.listen(connection, "before_cursor_execute", lambda _c, _cu, text, given, *_: asked.append((text, given)))
-        handoff.load_views(connection, ids)
+        views.load_views(connection, ids)
         handoff.kinds_of(connection, ids)
         handoff.load_states(connection, ids)
         handoff.with_problems(connection, ids)
@@ -126,8 +126,8 @@ def test_what_is_asked_of_a_thousand_keys_looks_each_of_them_up(engine: Engine) 
         for build in (likeness._earlier, likeness._later, doubts._settle):
             execute_among(connection, build, ids)
         intake.taken_by(connection, "hub", "contacts", ids)
-        handoff.load_related(connection, ids)
-        handoff.parents_of(connection, ids)
+        views.load_related(connection, ids)
+        views.parents_of(connection, ids)
         handoff.due_among(connection, ids, NOW)
         handoff.attempts_of(connection, ids)
         handoff.as_they_stand(connection, [SimpleNamespace(id=one, entity="") for one in ids])
