@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 import signal
 import sys
-import threading
 from collections.abc import Sequence
 from pathlib import Path
+from queue import SimpleQueue
 from typing import TextIO
 
 from sandbox.box import Box, Plan, PortTaken, StateUnreadable
@@ -16,13 +16,14 @@ from sandbox.box import Box, Plan, PortTaken, StateUnreadable
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run until SIGINT or SIGTERM and return 0; return 2 when it could not start."""
     plan = _plan(arguments)
-    stop = threading.Event()
+    # Not an event: a handler runs in this thread, which may hold the lock within the event to wait for it.
+    stop: SimpleQueue[int] = SimpleQueue()
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
+        signal.signal(number, lambda number, _: stop.put(number))
     try:
         with Box(plan) as box:
             _say(_ready(box), sys.stdout)
-            stop.wait()
+            stop.get()
     except (PortTaken, StateUnreadable) as problem:
         _say(f"sandbox: {problem}", sys.stderr)
         return 2

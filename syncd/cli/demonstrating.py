@@ -34,7 +34,7 @@ def run_demo(config: Path, state: Path, people: int, seconds: float | None) -> i
     """Start sandbox and daemon, tell what happens, stop both on Ctrl-C; the next demo goes on from the same state."""
     from syncd.cli.common import make_desk, make_work, open_app
     from syncd.daemon import serve
-    from syncd.daemon.engine import stop_on_signals
+    from syncd.daemon.signals import stop_on_signals
     from syncd.health import Health
     from syncd.web.serve import start
 

@@ -25,7 +25,7 @@ NEEDS_A_PERSON = frozenset({"refused", "review", "rejected", "held", "gone"})
 def run(config: Path) -> int:
     """Run the daemon: poll, hand over, carry feedback back, until stopped."""
     from syncd.daemon import serve
-    from syncd.daemon.engine import stop_on_signals
+    from syncd.daemon.signals import stop_on_signals
     from syncd.health import Health
     from syncd.log import logger
     from syncd.web.serve import start

@@ -6,8 +6,6 @@ with the records it covers; a poll that is run again after a crash therefore goe
 
 from __future__ import annotations
 
-import os
-import signal
 import threading
 import time
 from collections import deque
@@ -41,7 +39,6 @@ from syncd.store.database import leave_what_cannot_write, now_ms, to_ms
 
 MOST_BATCHES = 200  # in one handoff workflow; what is left is the next one's
 STOP_SECONDS = 3  # for the work under way, when asked to stop
-LAST_SECONDS = 4.0  # then the process ends whatever hangs; the next start takes it up, as after a kill
 KEEP_WORKFLOWS = timedelta(hours=24)
 # Seconds between two looks at the queues, by whoever stays and whoever is waited for; a look costs milliseconds of CPU.
 CALMLY, BRISKLY = 0.5, 0.05
@@ -398,18 +395,3 @@ def _system_engine(url: str) -> Engine:
         connection.execute("PRAGMA busy_timeout=60000")
 
     return engine
-
-
-def stop_on_signals(stop: threading.Event) -> None:
-    """Set `stop` on SIGTERM and SIGINT and end within LAST_SECONDS; a second signal ends the process at once."""
-
-    def handle(number: int, _: Any) -> None:
-        if stop.is_set():
-            os._exit(128 + number)
-        stop.set()
-        last = threading.Timer(LAST_SECONDS, os._exit, (0,))
-        last.daemon = True
-        last.start()
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, handle)

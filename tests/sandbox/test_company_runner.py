@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -196,35 +197,37 @@ def test_a_port_in_use_is_one_sentence_and_frees_the_ones_taken(tmp_path: Path) 
     assert not (tmp_path / "hubspot.json").exists()
 
 
-def run(*arguments: str, by: Sequence[str] = ("-m", "sandbox")) -> subprocess.Popen[str]:
+@contextmanager
+def run(*arguments: str, by: Sequence[str] = ("-m", "sandbox")) -> Iterator[subprocess.Popen[str]]:
+    """Start the process; one that a failed test leaves behind is killed, or a later test would answer for it."""
     ports = ["--hubspot-port", "0", "--salesforce-port", "0", "--control-port", "0", "--people", "20", "--no-actors"]
-    return subprocess.Popen(
-        [sys.executable, *by, *ports, *arguments],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-    )
+    command = [sys.executable, *by, *ports, *arguments]
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, cwd=ROOT, stdout=pipe, stderr=pipe, text=True, env=env) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def test_the_process_says_one_ready_line_and_a_signal_ends_it_well(tmp_path: Path) -> None:
     for number, words in ((signal.SIGTERM, "sandbox ready: hubspot http://"), (signal.SIGINT, "sandbox ready again: ")):
-        process = run("--state", str(tmp_path))
-        assert process.stdout is not None
-        assert process.stdout.readline().startswith(words)
-        process.send_signal(number)
-        out, err = process.communicate(timeout=60)
+        with run("--state", str(tmp_path)) as process:
+            assert process.stdout is not None
+            assert process.stdout.readline().startswith(words)
+            process.send_signal(number)
+            out, err = process.communicate(timeout=60)
         assert (process.returncode, out, err) == (0, "", "")
     assert json.loads((tmp_path / "sandbox.json").read_text())["calls"] == {"hubspot": {}, "salesforce": {}}
 
 
 def test_a_signal_to_the_command_ends_the_systems_too(tmp_path: Path) -> None:
-    process = run("--state", str(tmp_path), by=("-m", "syncd", "sandbox"))
-    assert process.stdout is not None
-    (url,) = re.findall(r"hubspot (http://\S+?),?\s", process.stdout.readline())
-    process.send_signal(signal.SIGTERM)
-    process.communicate(timeout=60)
+    with run("--state", str(tmp_path), by=("-m", "syncd", "sandbox")) as process:
+        assert process.stdout is not None
+        (url,) = re.findall(r"hubspot (http://\S+?),?\s", process.stdout.readline())
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=60)
     assert process.returncode == 0
     with pytest.raises(requests.ConnectionError):
         requests.get(url, timeout=10)
@@ -234,8 +237,8 @@ def test_a_port_in_use_ends_the_process_with_2(tmp_path: Path) -> None:
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()
-        process = run("--state", str(tmp_path), "--hubspot-port", str(other.getsockname()[1]))
-        out, err = process.communicate(timeout=60)
+        with run("--state", str(tmp_path), "--hubspot-port", str(other.getsockname()[1])) as process:
+            out, err = process.communicate(timeout=60)
     assert process.returncode == 2
     assert out == ""
     assert err.count("\n") == 1
