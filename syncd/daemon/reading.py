@@ -16,6 +16,7 @@ from syncd.daemon.budgets import Budgets
 from syncd.daemon.creating import Creating
 from syncd.daemon.drift import Drift
 from syncd.daemon.filling import Filler
+from syncd.daemon.keying import Keyer
 from syncd.daemon.people import Staff
 from syncd.daemon.trouble import Troubles
 from syncd.daemon.unfit import tell_unfit
@@ -46,12 +47,14 @@ class Reader:
         accounts: Accounts,
         budgets: Budgets,
         filler: Filler,
+        keyer: Keyer,
         creating: Creating,
     ) -> None:
         self._engine, self._running, self._sources = engine, running, sources
         self._health, self._stopping = health, stopping
         self._troubles, self._drift, self._staff = troubles, drift, staff
-        self._accounts, self._budgets, self._filler, self._creating = accounts, budgets, filler, creating
+        self._accounts, self._budgets, self._creating = accounts, budgets, creating
+        self._filler, self._keyer = filler, keyer
 
     def poll(self, system: str, *, whole: bool = False) -> int:
         """Read what changed in one system, page by page; return how many entities became due.
@@ -62,6 +65,7 @@ class Reader:
         before = calls_of(source)
         with self._running.unit():
             try:
+                self._keyer.catch_up(system)
                 news, error = self._read_around(system, source, started, whole)
             except SQLAlchemyError as ours:  # a source puts its own database's into words
                 self._troubles.not_stored(system, ours)
@@ -69,10 +73,12 @@ class Reader:
             except Exception as unforeseen:
                 news, error = 0, unexpected(system, system, unforeseen)
         self._budgets.settle(system, now_ms())
-        if error is None or error.kinds:
+        well = not self._troubles.closed(system)  # else it began before the system asked to be left alone
+        if well and (error is None or error.kinds):
             self._troubles.answered(system, calls=calls_of(source))
         if error is None:
-            self._troubles.is_whole(system)
+            if well:
+                self._troubles.is_whole(system)
         elif error.kinds:
             self._troubles.met_in_part(system, error, self._drift.what_waits(system, error.kinds))
         else:

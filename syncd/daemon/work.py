@@ -22,6 +22,7 @@ from syncd.daemon.budgets import Budgets
 from syncd.daemon.creating import Creating
 from syncd.daemon.drift import PATIENCE_MS, Drift
 from syncd.daemon.filling import Filler
+from syncd.daemon.keying import Keyer
 from syncd.daemon.live import Live
 from syncd.daemon.looks import Looks, kinds_to_spare
 from syncd.daemon.people import Staff
@@ -109,6 +110,7 @@ class Work:
             accounts=self.accounts,
             budgets=self.budgets,
             filler=self.filler,
+            keyer=Keyer(self.engine, self.running, self.stopping),
             creating=self.creating,
         )
 

@@ -5,15 +5,22 @@ Pure values; which stored leads that are is syncd.edits.reach's.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Set
 from dataclasses import dataclass, field, replace
+from hashlib import blake2b
 from typing import Any
+
+import orjson
 
 from syncd.config.yaml import parse
 from syncd.lead.definition import Definition, EntityKind, SharedField
 from syncd.mapping.files import DEFINITION
 from syncd.mapping.model import FieldMap, KindMap, Mappings, Place, SystemMap
 from syncd.mapping.transforms import REGIONAL
+from syncd.pipeline.keys import key_names
+from syncd.stages.match import KEYS
+
+_SORTED = orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS
 
 Kind = tuple[str, str]  # (system, kind of record)
 
@@ -61,7 +68,7 @@ def compare_versions(running: Mappings, edited: Mappings) -> Edit:
     edit = _definition(running, edited)
     kinds: dict[Kind, KindEdit] = {}
     lines = list(edit.lines)
-    unforeseen: list[str] = []
+    unforeseen = list(edit.unforeseen)
     for system in running.systems.keys() - edited.systems.keys():
         line, note = _gone(running.systems[system])
         lines.append(line)
@@ -76,6 +83,20 @@ def compare_versions(running: Mappings, edited: Mappings) -> Edit:
             kinds[key] = found
     lines.sort(key=lambda one: (one.place.file, one.place.line, one.what))
     return replace(edit, lines=tuple(lines), kinds=kinds, unforeseen=tuple(sorted(unforeseen)))
+
+
+def telling(mappings: Mappings, key: Kind) -> str:
+    """Return what differs with whatever decides which keys a kind's records tell: 32 hexadecimal digits."""
+    system, kind = mappings.systems[key[0]], mappings.systems[key[0]].kinds[key[1]]
+    definition = mappings.definition
+    names = key_names(mappings, kind)
+    lines = {
+        name: (raw, tables, reading, regional)
+        for name, (raw, tables, reading, _, regional) in _prints(mappings, system, kind)
+        if name in names or kind.fields[name].refers_to is not None
+    }
+    told = [KEYS, definition.identifying[kind.entity], sorted(definition.placeholders), lines]
+    return blake2b(orjson.dumps(told, default=_plain, option=_SORTED), digest_size=16).hexdigest()
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -188,6 +209,10 @@ def _prints(mappings: Mappings, system: SystemMap, kind: KindMap) -> Iterator[tu
         )
 
 
+def _plain(value: Any) -> Any:
+    return dict(value) if isinstance(value, Mapping) else sorted(value) if isinstance(value, Set) else str(value)
+
+
 def _is_regional(line: FieldMap) -> bool:
     return line.type in REGIONAL or line.holds in REGIONAL
 
@@ -235,12 +260,18 @@ def _definition(running: Mappings, edited: Mappings) -> Edit:
 
     golden: dict[EntityKind, frozenset[str]] = {}
     lines: list[EditedLine] = []
+    unforeseen: list[str] = []
     gate = False
     for kind in EntityKind:
         chosen, changed, asked = _fields(old, new, kind)
         golden |= {kind: chosen} if chosen else {}
         gate = gate or (asked and kind is EntityKind.LEAD)
         lines += [at((kind.value, name), f"definition {kind.value}.{name}", how) for name, how in changed]
+        unforeseen += [
+            f"{document.key_place((kind.value, name))}: a {kind.value} is known by other fields than before; which "
+            f"records turn out to be of one {kind.value} shows only then"
+            for name in sorted(set(old.identifying[kind]) ^ set(new.identifying[kind]))
+        ]
     everyone = [name for name, differs in _EVERYONE.items() if differs(old) != differs(new)]
     asked_for = [name for name, differs in _GATE.items() if differs(old) != differs(new)]
     lines += [at((name,), f"definition {name}", "changed") for name in dict.fromkeys(everyone + asked_for)]
@@ -250,7 +281,14 @@ def _definition(running: Mappings, edited: Mappings) -> Edit:
     if matched:
         lines.append(at(("matching",), "definition matching", "changed"))
     placed = matched or "placeholders" in asked_for
-    return Edit(lines=tuple(lines), golden=golden, leads=bool(everyone), placed=placed, gate=gate or bool(asked_for))
+    return Edit(
+        lines=tuple(lines),
+        golden=golden,
+        leads=bool(everyone),
+        placed=placed,
+        gate=gate or bool(asked_for),
+        unforeseen=tuple(unforeseen),
+    )
 
 
 def _fields(old: Definition, new: Definition, kind: EntityKind) -> tuple[frozenset[str], list[tuple[str, str]], bool]:

@@ -52,6 +52,27 @@ class FieldType(StrEnum):
     REFERENCE = "reference"
 
 
+# Fields that identify nobody by themselves, though they help to find somebody -> why, and how.
+NOT_ALONE: Mapping[EntityKind, Mapping[str, tuple[str, str]]] = {
+    EntityKind.LEAD: {
+        "phone": ("several people share a line", "with last_name it is looked up already"),
+        "company": ("several leads have one", "what it is looked up by is the domain of the e-mail address"),
+        "account": ("several leads have one", "by what identifies the account, it is found already"),
+    },
+    EntityKind.ACCOUNT: {"name": ("several companies share one", "with its address it is looked up already")},
+    EntityKind.BRANCH: {
+        "customer": ("a customer has several", "with ship_to it is looked up already"),
+        "ship_to": ("each customer counts his own", "with customer it is looked up already"),
+        "account": ("a company has several", "with an address it is looked up already"),
+    },
+}
+# Names of keys that are made in other ways (syncd.stages.match).
+KEPT_KEYS = frozenset(
+    {"account", "asked", "company", "customer", "domain", "double", "like", "name", "nowhere", "phone", "ref"}
+    | {"ship_to", "site"}
+)
+
+
 class Merge(StrEnum):
     """How one field's golden value is chosen among what the sources say."""
 

@@ -18,6 +18,8 @@ from syncd.config.yaml import Document, Path_, Problem, Problems
 from syncd.lead.definition import (
     CONDITION_FACTS,
     HANDOFF_FACTS,
+    KEPT_KEYS,
+    NOT_ALONE,
     SALES_FACTS,
     Agreement,
     Condition,
@@ -130,6 +132,8 @@ class _Reader:
             elif name in FACTS:
                 self._say(path, f"{name!r} is a fact that syncd itself keeps", "choose another name", key=True)
             self._check_field(section, path)
+            if section.identifies:
+                self._check_identifies(kind, name, section)
             if section.from_account is not None:
                 self._check_from_account(section, path, section.from_account)
             fields[name] = SharedField(
@@ -184,6 +188,18 @@ class _Reader:
             self._say(
                 where, f"the account's {name} holds what this field cannot", "give both the same type and choices"
             )
+
+    def _check_identifies(self, kind: EntityKind, name: str, section: FieldSection) -> None:
+        where = (kind.value, name, "identifies")
+        if name in NOT_ALONE[kind]:
+            why, instead = NOT_ALONE[kind][name]
+            self._say(where, f"{name!r} identifies no {kind.value} by itself: {why}", f"delete it; {instead}")
+        elif name in KEPT_KEYS and (kind, name) != (EntityKind.ACCOUNT, "domain"):
+            message = f"{name!r} cannot identify: syncd keeps keys of its own by that name"
+            self._say((kind.value, name), message, f"choose another name, such as {name}_number", key=True)
+        elif section.type not in _OWN:
+            message = f"a field of type {section.type} identifies nobody"
+            self._say(where, message, f"one of type {', '.join(_OWN)} can")
 
     def _check_field(self, section: FieldSection, path: Path_) -> None:
         if section.choices and section.type not in ("choice", "list"):
@@ -328,6 +344,7 @@ class _Never:
 
 NEVER: Condition = _Never()
 
+_OWN = ("text", "email", "phone", "url", "domain", "integer")
 _ORDERED = ("integer", "number", "money", "percent", "date", "datetime")
 _MERGES: Mapping[str, tuple[str, ...]] = {"any": ("boolean",), "union": ("list",), "max": _ORDERED, "min": _ORDERED}
 # CEL's own words, which cannot be variables.

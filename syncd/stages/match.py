@@ -17,6 +17,9 @@ from syncd.matching import Form, Named, Party, form_of, is_for_anybody, mail_dom
 
 Key: TypeAlias = tuple[str, str]  # (kind of key, canonical value)
 
+# Which keys are made of the same values: one more with whatever makes others, and those of all stored records are read
+# anew (syncd.daemon.keying).
+KEYS = 1
 # Keys that find related entities but never say that two records are the same one.
 RELATING = frozenset({"ref", "account", "site", "customer", "company", "like", "asked", "double", "nowhere"})
 # What accounts of one company may share, each being an account of its own at another address.

@@ -70,6 +70,16 @@ filling = Table(
     Column("since", BigInteger, nullable=False),
 )
 
+# By which reading of the keys (`told`) each kind's stored records were looked at, up to the id `after`; null: all.
+keyed = Table(
+    "keyed",
+    metadata,
+    Column("system", String(64), primary_key=True),
+    Column("kind", String(64), primary_key=True),
+    Column("told", String(64), nullable=False),
+    Column("after", String(255), nullable=True),
+)
+
 # The latest complete list of each kind's ids, counted against what is stored.
 sweep = Table(
     "sweep",

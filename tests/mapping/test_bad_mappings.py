@@ -51,6 +51,21 @@ BAD: dict[str, tuple[dict[str, str], str]] = {
         {"hubspot": HUBSPOT + "company:\n  is: account\n  create: never\n  fields:\n    scored: {from: s}\n"},
         "hubspot.yaml:10:5: unknown account field 'scored'; known: domain",
     ),
+    "a telephone that identifies": (
+        definition("phone: {type: phone}", "phone: {type: phone, identifies: true}"),
+        "definition.yaml:4:36: 'phone' identifies no lead by itself: several people share a line; delete it; with "
+        "last_name it is looked up already",
+    ),
+    "a field that identifies by the name of another key": (
+        definition("site: {type: url}", "site: {type: url, identifies: true}"),
+        "definition.yaml:16:3: 'site' cannot identify: syncd keeps keys of its own by that name; choose another name, "
+        "such as site_number",
+    ),
+    "a field that identifies and cannot": (
+        definition("country: {type: country}", "country: {type: country, identifies: lead}"),
+        "definition.yaml:11:40: a field of type country identifies nobody; one of type text, email, phone, url, "
+        "domain, integer can",
+    ),
     "an unknown transform": (
         hubspot("    phone: {from: phone, as: phonr}"),
         "hubspot.yaml:5:30: unknown transform 'phonr'; did you mean 'phone'?",

@@ -44,12 +44,12 @@ def said(folder: Path, crm: str, definition: str = DEFINITION) -> list[str]:
     [
         "",
         CONTACT.replace("email: {from: Email}", "last_name: {from: LastName}"),
-        CONTACT.replace("is: lead", "is: account").replace("email: {from: Email}", "name: {from: Name}"),
+        CONTACT.replace("is: lead", "is: account").replace("email: {from: Email}", "tax_id: {from: TaxId}"),
     ],
 )
 def test_it_is_noted_where_the_other_kind_of_people_is_not_read(tmp_path: Path, create: str, contact: str) -> None:
     """It says at which line, and which lines are to be added."""
-    definition = DEFINITION.replace("stages:", "account:\n  name: {type: text, identifies: true}\nstages:")
+    definition = DEFINITION.replace("stages:", "account:\n  tax_id: {type: text, identifies: true}\nstages:")
     (note,) = said(tmp_path, LEAD.replace("allowed", create) + contact, definition)
     told = "Lead may be made, and nobody is looked up among the Contacts that are there"
     assert note == f"4:11 {told}; add to this file: Contact: {{is: lead, fields: {{email: {{from: Email}}}}}}"

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from support.builders import definition, field
 
-from syncd.lead.definition import EntityKind
-from syncd.stages.match import RELATING, Key, Linked, Several, Unknown, keys_of, match_record
+from syncd.lead.definition import KEPT_KEYS, EntityKind
+from syncd.stages.match import KEYS, LONE, RELATING, SHARED, Key, Linked, Several, Unknown, keys_of, match_record
 
 MAIL: Key = ("email", "ann@plant.example")
 PHONE: Key = ("phone", "+16175550123|smith")
@@ -166,3 +166,36 @@ def test_of_several_accounts_of_one_name_the_address_says_which() -> None:
     """A company of the other system that stands at one of the plants."""
     holders = {("name", "acme"): ["A", "B"], HERE: ["A"], THERE: ["B"]}
     assert match_record([("name", "acme"), THERE], holders, {}, "77") == Linked("B", "name")
+
+
+def test_no_field_may_identify_by_the_name_of_another_key() -> None:
+    assert RELATING | LONE.keys() | SHARED == KEPT_KEYS
+
+
+def test_other_keys_of_the_same_values_are_another_version() -> None:
+    """Where this changes, KEYS goes up by one, or whoever is stored already is found by his former keys only."""
+    person = {"phone": "+13125550100", "last_name": "Lée-Müller"}
+    branch = {"customer": "0004711", "ship_to": "002", "street": "Hauptstr. 5", "postcode": "D-80331"}
+    found = [
+        *keys(EntityKind.LEAD, email="ann@works.example", **person),
+        *keys(EntityKind.LEAD, **person),
+        *keys(EntityKind.ACCOUNT, name="Müller & Söhne GmbH & Co. KG", street="12, Main Street", postcode="60601-1234"),
+        *keys(EntityKind.BRANCH, **branch),
+    ]
+    assert KEYS == 1
+    assert found == [
+        ("email", "ann@works.example"),
+        ("phone", "+13125550100|lee muller"),
+        ("company", "works.example"),
+        ("phone", "+13125550100|lee muller"),
+        ("lone phone", "+13125550100|lee muller"),
+        ("name", "muller and sohne"),
+        ("site", "60601|12 main st"),
+        ("lone ship_to", "0004711|002"),
+        ("lone ship_to", "4711|2"),
+        ("ship_to", "0004711|002"),
+        ("ship_to", "4711|2"),
+        ("customer", "0004711"),
+        ("customer", "4711"),
+        ("site", "d80331|hauptstr 5"),
+    ]

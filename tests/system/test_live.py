@@ -604,3 +604,21 @@ def everything(made: World) -> dict[str, list[tuple[object, ...]]]:
             table.name: [tuple(map(str, row)) for row in connection.execute(sa.select(table))]
             for table in metadata.sorted_tables
         }
+
+
+def test_what_identifies_by_an_edit_counts_for_whoever_is_stored(
+    made: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A contact is refused and stands in no CRM; a rep enters the same person there, known by the last name alone."""
+    made.contact(email="z@works.example", lastname="Zoe", mobilephone="(312) 555-0777", problem="")
+    made.settle()
+    edit(made, "definition.yaml", "last_name: {type: text", "last_name: {type: text, identifies: true")
+    made.cycle()
+    (problem,) = made.problems()
+    assert "a lead is known by other fields than before" in problem
+    assert say(capsys, "approve", held_plan(made), "--config", str(made.config)).code == 0
+    made.cycle()
+    made.salesforce.seed("Lead", [{"LastName": "Zoe", "Company": "Home", "Email": "zoe@home.example"}])
+    made.cycle()
+    with made.app.engine.connect() as connection:
+        assert connection.execute(sa.select(sa.func.count()).where(entity.c.kind == "lead")).scalar_one() == 13
