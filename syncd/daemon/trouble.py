@@ -20,8 +20,9 @@ from connectors.errors import (
 )
 from syncd.health import Health
 from syncd.log import logger
+from syncd.pipeline.answered import LONG_REST
 from syncd.pipeline.doors import TRIED
-from syncd.pipeline.sending import LONG_REST, PutOff
+from syncd.pipeline.sending import PutOff
 from syncd.store import doubts, inbox, systems
 from syncd.store.database import from_ms, now_ms
 

@@ -21,6 +21,7 @@ from syncd.store.views import load_related
 
 RETRY_MS = 30_000  # for what is put off and names no time
 LONGEST_RETRY_MS = 3_600_000
+LONG_REST = 600.0  # seconds; a system that asks for so much is in trouble, a shorter one may be over by the next poll
 # A record that is put off again and again for a reason of its own waits ever longer, and in the end a person is told.
 _WAITS_MS = (RETRY_MS, 120_000, 600_000, LONGEST_RETRY_MS)
 _STUCK_WAITS_MS = (900_000, 1_800_000, LONGEST_RETRY_MS)
@@ -125,7 +126,11 @@ def _remember_put_off(
             shut_now[door_of(row)] = result.reason
             wait = REST_MS
         why = "a system could not take it"
-        if result.changed or (result.at_large and not result.retry_after and not alike and tries <= _WITH_THE_OTHERS):
+        # While a long rest lasts, nobody polls it either: a poll that goes well says that it is over before its time.
+        rests = result.retry_after >= LONG_REST
+        if result.changed or (
+            result.at_large and (rests or not result.retry_after) and not alike and tries <= _WITH_THE_OTHERS
+        ):
             why = systems.took_nothing(row.system)
         soonest[row.entity] = min(
             (wait, RANK[EntityKind(row.request["of"])], why), soonest.get(row.entity, (wait, 99, why))

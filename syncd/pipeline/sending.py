@@ -14,14 +14,13 @@ from sqlalchemy import Connection, Engine
 from connectors.contract import Deferred, Destination, Policy, WriteRequest, WriteResult
 from connectors.errors import ConnectorError, Unavailable
 from syncd.log import logger
-from syncd.pipeline.answered import settle_answers
+from syncd.pipeline.answered import LONG_REST, settle_answers
 from syncd.pipeline.apart import defect_words, each_apart, in_savepoint, say_set_aside
 from syncd.store import handoff
 from syncd.store.database import from_ms, now_ms, serialise_intake
 from syncd.store.held import use_up
 
 FAILURES_IN_A_ROW = 30  # to find one record among ten thousand takes 14
-LONG_REST = 600.0  # seconds; a system that asks for so much is in trouble, a shorter one may be over by the next poll
 
 
 class PutOff(Unavailable):

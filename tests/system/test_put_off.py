@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -16,6 +17,9 @@ from support.world import COMPLETE, World, world
 
 from connectors.errors import AuthExpired, ConfigProblem, Unavailable
 from sandbox.wire import Fault, Request, Response
+from syncd.cli.common import make_work
+from syncd.health import Health
+from syncd.store import inbox
 from syncd.store.tables import due, entity, intent
 
 pytestmark = pytest.mark.usefixtures("process_as_before")
@@ -258,6 +262,35 @@ def test_what_an_outage_put_off_goes_on_with_the_first_poll_after_it(made: World
         assert calls == [30] * 3 + [10] * 6  # three tries each
     made.cycle()
     assert len(made.leads()) == 30
+
+
+def test_a_long_rest_that_ends_early_keeps_nobody_waiting(made: World) -> None:
+    """The org has spent its calls of the day while another poll of it was about to end well; the daemon is killed."""
+    contact = made.contact()
+    made.settle()
+    made.cycle()  # what was written is read back
+    made.hubspot.edit("contacts", contact, {"jobtitle": "Buyer"})
+    troubles, reader = made.work.troubles, made.work.reader
+    real = reader._read
+
+    def read(system: str, *args: Any) -> Any:
+        found = real(system, *args)
+        if system == "salesforce":
+            troubles.met(system, Unavailable("the calls of the day are spent", system=system, retry_after=900))
+        return found
+
+    reader._read = read  # type: ignore[method-assign]
+    made.cycle()
+    assert (made.leads()[0]["Title"], troubles.rests("salesforce")) == (COMPLETE["jobtitle"], True)
+    (told,) = made.problems()
+    assert told.startswith("salesforce cannot be used: the calls of the day are spent")
+    assert made.work.health.ready() != []
+    with made.app.engine.begin() as connection:
+        inbox.close_problems(connection, key="system|salesforce")
+    started = make_work(made.app, Health())
+    for system in started.polls:
+        started.poll(system)
+    assert started.due() == 1
 
 
 def test_what_waited_for_a_look_at_the_crm_goes_on_with_the_first_poll_after_it(made: World) -> None:
