@@ -7,6 +7,7 @@ syncd.mapping.files.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 
 from syncd.config.check import check
@@ -28,7 +29,27 @@ def load(directory: Path, systems: Mapping[str, str]) -> Mappings:
 
 
 def compile_files(files: FileSet, systems: Mapping[str, str]) -> Mappings:
-    """Compile files that were read already; raise Problems with everything wrong in any of them."""
+    """Compile files that were read already; raise Problems with everything wrong in any of them.
+
+    The same files are compiled once: those of an edit are looked at, planned, put in force and taken over.
+    """
+    content = tuple(sorted(files.files.items())), tuple(sorted(files.unread.items()))
+    return _compiled(files.folder, files.there, *content, tuple(systems.items()))
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+@lru_cache(maxsize=4)
+def _compiled(
+    folder: str,
+    there: bool,
+    content: tuple[tuple[str, bytes], ...],
+    unread: tuple[tuple[str, str], ...],
+    configured: tuple[tuple[str, str], ...],
+) -> Mappings:
+    files = FileSet(folder=folder, files=dict(content), unread=dict(unread), there=there)
+    systems = dict(configured)
     documents, problems = _documents(files)
     definition: Definition | None = None
     if DEFINITION in documents:
