@@ -41,7 +41,7 @@ MOST_BATCHES = 200  # in one handoff workflow; what is left is the next one's
 STOP_SECONDS = 3  # for the work under way, when asked to stop
 KEEP_WORKFLOWS = timedelta(hours=24)
 # Seconds between two looks at the queues, by whoever stays and whoever is waited for; a look costs milliseconds of CPU.
-CALMLY, BRISKLY = 0.5, 0.05
+CALMLY, BRISKLY = 0.5, 0.1
 HANDOFF, SWEEP = "handoff", "sweep"  # queues
 SWEEP_SECONDS, TIDY_SECONDS = 600.0, 3600.0  # between two asks; a sweep looks itself whether it is due
 
